@@ -1,0 +1,37 @@
+"""Named places where a test may stop or kill the process. In production `reached` does nothing.
+
+The names stand in `NAMES` and, with what each shows, in docs/reliability.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+NAMES = (
+    "lock-taken",
+    "snapshot-written",
+    "snapshot-renamed",
+    "journal-opened",
+    "intent-buffered",
+    "intent-durable",
+    "request-sent",
+    "answer-read",
+    "outcome-buffered",
+    "outcome-durable",
+    "fold-begun",
+    "fold-done",
+    "journal-removed",
+)
+
+
+def _nothing(name: str) -> None:
+    """Do nothing: the fail points are off."""
+
+
+hook: Callable[[str], None] = _nothing
+"""Called with the name of each fail point that is reached; only tests replace it."""
+
+
+def reached(name: str) -> None:
+    """Tell the hook that the fail point `name` is reached."""
+    hook(name)

@@ -1,0 +1,1 @@
+"""Desired + recorded (+ live) -> Plan: pure functions, no I/O, no clock."""

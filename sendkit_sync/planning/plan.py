@@ -1,0 +1,129 @@
+"""The plan as plain data: what a run would do, in order, and what it would leave alone.
+
+Made by `planner`, shown by `render`, carried out by `applying`. Two plans of the same input are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ..model import ActionKind, Recorded, Webhook
+
+JsonValue = str | int | bool | None | list[str]
+View = Mapping[str, JsonValue]
+"""A webhook as a plan shows it: `name`, `url`, `events`, `retryAttempts`, `timeoutMs`, `secret` (masked)."""
+
+
+class Reason(StrEnum):
+    """Why an action is in the plan."""
+
+    NEW = "new"
+    """Desired and not recorded."""
+    CHANGED = "changed"
+    """Desired differs from what was applied."""
+    DRIFT = "drift"
+    """Live differs from what the API confirmed: it was changed outside."""
+    MISSING = "missing"
+    """Recorded, and gone on the live side."""
+    RETRY = "retry"
+    """An earlier attempt has expired without a trace, or its answer is not known and it may be sent again."""
+    RENAMED = "renamed"
+    """`renamedFrom` names the recorded webhook."""
+    ORPHAN = "orphan"
+    """Recorded, no longer desired, and to be pruned."""
+    MATCH = "match"
+    """A live webhook matches a desired one by name and URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field that differs; `path` is its name in the config. A secret's values are `(sensitive)`."""
+
+    path: str
+    before: JsonValue
+    after: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """What a create looks like, and must not double: an orphan, an unresolved intent, or a live webhook.
+
+    `kind` is `orphan`, `unresolved` or `live`; `id` is None for an unresolved one.
+    """
+
+    kind: str
+    name: str
+    id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One step. `desired` is None for a delete, `recorded` for a create.
+
+    `changes` are the fields that differ, in the order of the config's fields; a create has none. `drifted` tells
+    that some of them were changed outside. `before` and `after` are None where there is no such side.
+    """
+
+    kind: ActionKind
+    name: str
+    id: str | None
+    reason: Reason
+    before: View | None = None
+    after: View | None = None
+    changes: tuple[Change, ...] = ()
+    blocked_by: Blocker | None = None
+    desired: Webhook | None = field(default=None, compare=False)
+    recorded: Recorded | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFacts:
+    """What a refresh saw besides the differences.
+
+    `unrecorded` counts live webhooks that nobody recorded; `inactive` are the names, sorted, of recorded ones
+    whose status is `inactive`.
+    """
+
+    unrecorded: int
+    inactive: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The ordered differences between desired and recorded.
+
+    `actions` are sorted by name, deletes last. `orphans` (recorded, not desired, and not pruned), `unresolved`
+    (the call may have happened), `missing_secrets` (recorded without a secret) and `expired` (attempts that left
+    no trace, and that nobody wants any more) are sorted names. `refreshed` is None for an offline plan.
+    `lineage` is None and `serial` 0 where nothing is recorded yet. `targets` are the patterns of `--target`.
+    """
+
+    actions: tuple[Action, ...]
+    orphans: tuple[str, ...]
+    unresolved: tuple[str, ...]
+    unchanged: int
+    config_digest: str
+    lineage: str | None
+    serial: int
+    api: str
+    workspace_id: str | None = None
+    missing_secrets: tuple[str, ...] = ()
+    expired: tuple[str, ...] = ()
+    refreshed: LiveFacts | None = None
+    targets: tuple[str, ...] = ()
+
+    def count(self, kind: ActionKind) -> int:
+        """Return how many actions are of `kind`."""
+        return sum(action.kind is kind for action in self.actions)
+
+    @property
+    def blocked(self) -> tuple[Action, ...]:
+        """The creates that a look-alike blocks."""
+        return tuple(action for action in self.actions if action.blocked_by is not None)
+
+    @property
+    def pending(self) -> bool:
+        """Whether anything is left to do; orphans do not count."""
+        return bool(self.actions or self.unresolved)
