@@ -1,0 +1,55 @@
+"""A plan for machines."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..model import ActionKind
+from ..planning.plan import Action, Plan, View
+from ..version import __version__
+from .words import masked
+
+FORMAT_VERSION = "1.0"
+
+
+def _view(view: View | None) -> dict[str, Any] | None:
+    return None if view is None else {path: masked(path, value) for path, value in view.items()}
+
+
+def _action(action: Action) -> dict[str, Any]:
+    blocker = action.blocked_by
+    return {
+        "action": str(action.kind),
+        "name": action.name,
+        "id": action.id,
+        "reason": str(action.reason),
+        "before": _view(action.before),
+        "after": _view(action.after),
+        "changes": [
+            {"path": change.path, "before": masked(change.path, change.before), "after": masked(change.path, change.after)}
+            for change in action.changes
+        ],
+        "blocked_by": None if blocker is None else {"kind": blocker.kind, "name": blocker.name, "id": blocker.id},
+    }
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """Return the plan as the document that `schemas/plan.schema.json` describes."""
+    summary: dict[str, int] = {str(kind): plan.count(kind) for kind in ActionKind}
+    summary |= {"unchanged": plan.unchanged, "orphan": len(plan.orphans), "unresolved": len(plan.unresolved)}
+    return {
+        "format_version": FORMAT_VERSION,
+        "tool_version": __version__,
+        "config_digest": plan.config_digest,
+        "state": {"lineage": plan.lineage, "serial": plan.serial},
+        "summary": summary,
+        "actions": [_action(action) for action in plan.actions],
+        "orphans": list(plan.orphans),
+        "unresolved": list(plan.unresolved),
+    }
+
+
+def dump(document: dict[str, Any]) -> str:
+    """Return a document as JSON in ASCII, with a line end."""
+    return json.dumps(document, indent=2) + "\n"
