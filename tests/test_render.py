@@ -51,7 +51,7 @@ ALL = make_plan(
         UPDATE,
         Action(ActionKind.UPDATE, "S", "2", Reason.DRIFT, changes=(Change("secret", HIDDEN, HIDDEN),)),
         Action(ActionKind.ADOPT, "Ad", "3", Reason.MATCH, VIEW, VIEW),  # type: ignore[arg-type]
-        Action(ActionKind.FORGET, "Fo", "4", Reason.MISSING, VIEW),  # type: ignore[arg-type]
+        Action(ActionKind.FORGET, "Fo", "4|\n<b>", Reason.MISSING, VIEW),  # type: ignore[arg-type]
         Action(ActionKind.DELETE, "De", "5", Reason.ORPHAN, VIEW),  # type: ignore[arg-type]
     ),
     orphans=("Old",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from ..diagnostics import printable
 from ..planning.plan import Action, Plan
 from .words import REASONS, SIGNS, blocker_text, notes, rows, shown_name, summary_line, unrecorded_text
 
@@ -14,7 +15,8 @@ STYLE = """
   --create: #4ac26b; --update: #e3b341; --adopt: #79c0ff; --delete: #ff938a; --forget: #d2a8ff; } }
 body { background: var(--bg); color: var(--fg); font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto;
   padding: 0 1rem; }
-details { border-bottom: 1px solid var(--line); padding: .3rem 0; content-visibility: auto; contain-intrinsic-size: auto 2.2rem; }
+details { border-bottom: 1px solid var(--line); padding: .3rem 0; content-visibility: auto;
+  contain-intrinsic-size: auto 2.2rem; }
 summary { cursor: pointer; overflow-wrap: anywhere; }
 table { border-collapse: collapse; margin: .3rem 0 .6rem 1.5rem; }
 th { text-align: left; vertical-align: top; font-weight: 400; color: var(--dim); padding-right: 1.5rem; }
@@ -29,7 +31,7 @@ FOLD_ABOVE = 50
 
 
 def _action(action: Action, opened: str) -> str:
-    ident = f' <span class="id">{escape(action.id)}</span>' if action.id is not None else ""
+    ident = f' <span class="id">{escape(printable(action.id))}</span>' if action.id is not None else ""
     blocked = ' <span class="blocked">blocked</span>' if action.blocked_by is not None else ""
     parts = [
         f'<details class="{action.kind}"{opened}><summary><b>{SIGNS[action.kind]} {action.kind}</b> '

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import string
 
+from ..diagnostics import printable
 from ..planning.plan import Action, Plan
 from .words import REASONS, SIGNS, blocker_text, notes, rows, shown_name, summary_line, unrecorded_text
 
 LIMIT = 65_536
 """What GitHub takes in a comment; counted in bytes here, to be safe."""
 
-RESERVE = 1_000
+RESERVE = 2_000
 """Kept for the sentences that say what was cut."""
 
 ENTITIES = {ord(char): f"&#{ord(char)};" for char in string.punctuation if char != "-"}
@@ -43,7 +44,7 @@ class _Page:
 
 def _row(action: Action) -> str:
     note = "; ".join(blocker_text(action.blocked_by)) if action.blocked_by is not None else REASONS.get(action.reason, "")
-    cells = (f"{SIGNS[action.kind]} {action.kind}", shown_name(action.name), action.id or "", note)
+    cells = (f"{SIGNS[action.kind]} {action.kind}", shown_name(action.name), printable(action.id or ""), note)
     return "| " + " | ".join(_code(cell) if cell else "" for cell in cells) + " |\n"
 
 

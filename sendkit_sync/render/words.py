@@ -100,7 +100,9 @@ def rows(action: Action) -> list[tuple[str, list[str]]]:
 
 
 def _yaml(name: str) -> str:
-    return name if PLAIN.fullmatch(name) and name.lower() not in YAML_WORDS else json.dumps(name)
+    """Return a name as it can be written in the config."""
+    plain = PLAIN.fullmatch(name) and name.lower() not in YAML_WORDS
+    return printable(name if plain else json.dumps(name, ensure_ascii=False), 512)
 
 
 def blocker_text(blocker: Blocker) -> list[str]:
