@@ -1,0 +1,94 @@
+"""One create: the intent on disk, the POST, the outcome on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..answers import Answered, NotDone, Unknown
+from ..clock import Clock, Dice
+from ..model import ActionKind, Intent, Live, Secret, SecretOrigin, StoredSecret, Webhook
+from .ports import Api, Ledger, Vault
+from .settle import record_of
+
+
+@dataclass(frozen=True, slots=True)
+class Creator:
+    """Makes webhooks, each at most once. `server_secrets` leaves drawing secrets to the API."""
+
+    api: Api
+    ledger: Ledger
+    vault: Vault
+    clock: Clock
+    dice: Dice
+    server_secrets: bool = False
+
+    def create(self, webhook: Webhook, seen: tuple[str, ...]) -> tuple[Answered | NotDone | Unknown, list[str]]:
+        """Make `webhook`; return what came of it and warnings about the answer.
+
+        `seen` are the ids of look-alikes that are live already. Raises `StateIOError` where the intent or the
+        outcome cannot be written; a call that was made then stays an intent for the next run to settle.
+        """
+        secret, stored = self._secret(webhook)
+        intent = Intent(
+            op=self.dice.token(),
+            action=ActionKind.CREATE,
+            name=webhook.name,
+            sent_at=self.clock.now(),
+            settings=webhook.settings,
+            secret=stored,
+            seen=seen,
+        )
+        self.ledger.begin(intent)
+
+        def before_resend() -> None:
+            self.ledger.resend(intent, self.clock.now())
+
+        answer = self.api.create(webhook.name, webhook.settings, secret, before_resend)
+        if isinstance(answer, NotDone):
+            self.ledger.drop(intent)
+        if not isinstance(answer, Answered) or answer.live is None:
+            return answer, []
+        doubt = self._doubt(answer.live, webhook, secret)
+        if doubt is not None:
+            return Unknown("unexpected_answer", doubt), []
+        self.ledger.record(webhook.name, record_of(intent, answer.live, self.vault))
+        return answer, _differences(webhook, answer.live)
+
+    def _secret(self, webhook: Webhook) -> tuple[Secret | None, StoredSecret | None]:
+        if webhook.secret is not None:
+            return webhook.secret, self.vault.keep(webhook.name, webhook.secret, SecretOrigin.CONFIG)
+        earlier = self._earlier_secret(webhook.name)
+        if earlier is not None:
+            return earlier
+        if self.server_secrets:
+            return None, None
+        drawn = Secret(self.dice.secret())
+        return drawn, self.vault.keep(webhook.name, drawn, SecretOrigin.GENERATED)
+
+    def _earlier_secret(self, name: str) -> tuple[Secret, StoredSecret] | None:
+        """Return the drawn secret of an expired attempt, where it can be read: then one proof fits all attempts."""
+        for intent in reversed(self.ledger.state.pending.get(name, ())):
+            if intent.secret is not None and intent.secret.origin is SecretOrigin.GENERATED:
+                secret = self.vault.open((name,), intent.secret)
+                if secret is not None:
+                    return secret, intent.secret
+        return None
+
+    def _doubt(self, live: Live, webhook: Webhook, secret: Secret | None) -> str | None:
+        if live.id in self.ledger.state.recorded_ids():
+            return f"the API answered with the id {live.id}, which is recorded already"
+        if live.name != webhook.name and (secret is None or live.secret != secret):
+            return f"the API answered with another webhook, {live.id}"
+        return None
+
+
+def _differences(webhook: Webhook, live: Live) -> list[str]:
+    sent, answered = webhook.settings.effective(), live.settings.effective()
+    pairs = (
+        ("name", webhook.name, live.name),
+        ("url", sent.url, answered.url),
+        ("events", sent.events, answered.events),
+        ("retryAttempts", sent.retry_attempts, answered.retry_attempts),
+        ("timeoutMs", sent.timeout_ms, answered.timeout_ms),
+    )
+    return [f"the API recorded another {field} than was sent" for field, mine, theirs in pairs if mine != theirs]

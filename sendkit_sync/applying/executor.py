@@ -1,0 +1,252 @@
+"""Carries out a plan: settles what is left of earlier runs, guards, creates in parallel, settles again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from ..answers import Answered, NotDone
+from ..clock import Clock
+from ..errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError
+from ..model import ActionKind, Live
+from ..planning.plan import Action, Plan
+from .create import Creator
+from .guard import LookAlikes
+from .ports import Api, Ledger, Vault
+from .results import Failure, Report, Result, Status
+from .settle import expire_old, same_name_unproved, settle_creates
+
+NO_LIST = "the server has no list of webhooks: look-alikes cannot be seen, the recorded state alone decides"
+LEFT_UPDATE = Failure("not_supported", "this version creates webhooks only; the change was left")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How a run behaves; durations in seconds."""
+
+    parallelism: int = 4
+    settle_s: float = 10.0
+    resend_after_s: float = 300.0
+    allow_duplicate: bool = False
+
+
+@dataclass(slots=True)
+class Executor:
+    """One run against one ledger. `on_result` hears of each action as it is done, for a progress bar."""
+
+    api: Api
+    ledger: Ledger
+    vault: Vault
+    clock: Clock
+    creator: Creator
+    limits: Limits
+    stop: threading.Event
+    on_result: Callable[[Result], None] = lambda _: None
+    _live: list[Live] | None = None
+    _live_before: frozenset[str] = frozenset()
+    _warnings: list[str] = field(default_factory=list)
+    _adopted: list[Result] = field(default_factory=list)
+    _halt: NotDone | None = None
+
+    def settle(self) -> None:
+        """Settle every create that an earlier run left without an outcome.
+
+        Raises what `Api.list` raises, but for a server without a list: then they stay as they are.
+        """
+        names = self.ledger.state.unresolved() or [
+            name for name in self.ledger.state.pending if name not in self.ledger.state.webhooks
+        ]
+        if not names:
+            return
+        try:
+            self._settle(names, settle_s=0.0)
+        except NoEndpointError:
+            self._warn(NO_LIST)
+            return
+        live = self._live or []
+        ids = self.ledger.state.recorded_ids()
+        lost = [name for name in self.ledger.state.unresolved() if not same_name_unproved(name, live, ids)]
+        expire_old(self.ledger, self.clock, lost, self.limits.resend_after_s)
+
+    def execute(self, plan: Plan) -> Report:
+        """Carry out `plan` as far as it goes; every outcome is recorded before it is reported.
+
+        Raises `StateIOError` where an outcome cannot be kept, and what `Api.list` raises before the first create.
+        """
+        results: dict[str, Result] = {}
+        creates = [action for action in plan.actions if action.kind is ActionKind.CREATE]
+        for action in plan.actions:
+            if action.kind is not ActionKind.CREATE:
+                results[action.name] = Result(action.kind, action.name, action.id, Status.NOT_ATTEMPTED, LEFT_UPDATE)
+        self._create_all(creates, results)
+        unknown = [name for name, result in results.items() if result.status is Status.UNRESOLVED]
+        self._settle_unknown(unknown, results)
+        for name in self.ledger.state.unresolved():
+            if name not in results:
+                results[name] = Result(
+                    ActionKind.CREATE,
+                    name,
+                    None,
+                    Status.UNRESOLVED,
+                    Failure("unresolved", "an earlier create has no outcome yet"),
+                )
+        made = {result.id for result in results.values() if result.status is Status.DONE and result.id}
+        halt = self._halt
+        return Report(
+            results=tuple(self._adopted) + tuple(results.values()),
+            warnings=tuple(self._warnings),
+            twins=self._twins(made) if made else (),
+            key_refused=halt is not None and halt.status in (401, 403),
+            unreachable=halt is not None and halt.unreachable,
+            interrupted=self.stop.is_set(),
+        )
+
+    def _create_all(self, creates: Sequence[Action], results: dict[str, Result]) -> None:
+        allowed = []
+        for action, seen, blocker in self._guarded(creates):
+            if blocker is None:
+                allowed.append((action, seen))
+            else:
+                self._note(results, Result(ActionKind.CREATE, action.name, None, Status.FAILED, blocker))
+        queue = iter(allowed)
+        with ThreadPoolExecutor(max_workers=self.limits.parallelism) as pool:
+            running: dict[Future[Result], None] = {}
+            while True:
+                while len(running) < self.limits.parallelism and not self._halted:
+                    following = next(queue, None)
+                    if following is None:
+                        break
+                    running[pool.submit(self._create, *following)] = None
+                if not running:
+                    break
+                for done in wait(running, return_when=FIRST_COMPLETED).done:
+                    del running[done]
+                    self._note(results, done.result())
+        for action, _ in queue:
+            self._note(results, Result(ActionKind.CREATE, action.name, None, Status.NOT_ATTEMPTED, self._why_halted()))
+
+    @property
+    def _halted(self) -> bool:
+        return self._halt is not None or self.stop.is_set()
+
+    def _why_halted(self) -> Failure:
+        if self._halt is not None:
+            return Failure("stopped", f"the run was stopped: {self._halt.message}")
+        return Failure("interrupted", "the run was interrupted")
+
+    def _guarded(self, creates: Sequence[Action]) -> list[tuple[Action, tuple[str, ...], Failure | None]]:
+        if not creates:
+            return []
+        if self._live is None:
+            try:
+                self._live = list(self.api.list())
+            except NoEndpointError:
+                self._warn(NO_LIST)
+        self._live_before = frozenset(live.id for live in self._live or [])
+        looks = LookAlikes(self._live or [], self.ledger.state.recorded_ids())
+        guarded = []
+        for action in creates:
+            assert action.desired is not None
+            alike = looks.of(action.desired)
+            guarded.append((action, tuple(live.id for live in alike), self._blocker(action, alike)))
+        return guarded
+
+    def _blocker(self, action: Action, alike: Sequence[Live]) -> Failure | None:
+        if self.limits.allow_duplicate:
+            return None
+        if action.blocked_by is not None:
+            by = action.blocked_by
+            return Failure(
+                "look_alike",
+                f'{by.kind} "{by.name}" has the same url and events: set `renamedFrom: {by.name}`, or use --allow-duplicate',
+            )
+        if alike:
+            return Failure(
+                "look_alike",
+                f"live webhook {alike[0].id} looks the same and is not recorded: adopt it, or use --allow-duplicate",
+            )
+        return None
+
+    def _create(self, action: Action, seen: tuple[str, ...]) -> Result:
+        assert action.desired is not None
+        answer, warnings = self.creator.create(action.desired, seen)
+        self._warnings.extend(f'"{action.name}": {text}' for text in warnings)
+        if isinstance(answer, Answered) and answer.live is not None:
+            self._check_workspace(answer.live)
+            return Result(ActionKind.CREATE, action.name, answer.live.id, Status.DONE)
+        assert not isinstance(answer, Answered)
+        failure = Failure(answer.code, answer.message)
+        if isinstance(answer, NotDone):
+            if answer.stops_run or answer.unreachable:
+                self._halt = answer
+            return Result(ActionKind.CREATE, action.name, None, Status.FAILED, failure)
+        if answer.status == 409:
+            failure = Failure("conflict", answer.message)
+        return Result(ActionKind.CREATE, action.name, None, Status.UNRESOLVED, failure)
+
+    def _check_workspace(self, live: Live) -> None:
+        known = self.ledger.state.workspace_id
+        if live.workspace_id is None:
+            return
+        if known is None:
+            self.ledger.set_workspace(live.workspace_id)
+        elif live.workspace_id != known:
+            self._halt = NotDone("workspace", f"{live.id} was made in workspace {live.workspace_id}, not in {known}")
+
+    def _settle_unknown(self, names: list[str], results: dict[str, Result]) -> None:
+        if not names:
+            return
+        try:
+            self._settle(names, settle_s=self.limits.settle_s)
+        except (ApiError, ApiUnreachableError, KeyRefusedError) as error:
+            self._warn(f"the live list cannot be read to settle what is unknown: {error.what}")
+            return
+        state = self.ledger.state
+        for name in names:
+            failure = results[name].failure
+            if name in state.webhooks:
+                results[name] = Result(ActionKind.CREATE, name, state.webhooks[name].id, Status.DONE)
+            elif failure is not None and failure.code == "conflict":
+                self._drop_conflict(name)
+                results[name] = Result(ActionKind.CREATE, name, None, Status.FAILED, failure)
+
+    def _drop_conflict(self, name: str) -> None:
+        intents = self.ledger.state.pending.get(name, ())
+        if intents:
+            self.ledger.drop(intents[-1])
+
+    def _settle(self, names: Sequence[str], *, settle_s: float) -> None:
+        before = set(self.ledger.state.webhooks)
+        self._live = settle_creates(self.api, self.ledger, self.vault, self.clock, self.stop, names=names, settle_s=settle_s)
+        if settle_s == 0.0:
+            for name in names:
+                if name not in before and name in self.ledger.state.webhooks:
+                    webhook_id = self.ledger.state.webhooks[name].id
+                    self._adopted.append(Result(ActionKind.ADOPT, name, webhook_id, Status.DONE))
+
+    def _twins(self, made: set[str]) -> tuple[str, ...]:
+        """Return the ids of live, unrecorded webhooks that double one made in this run and were not there before."""
+        try:
+            live = list(self.api.list())
+        except NoEndpointError:
+            return ()
+        except (ApiError, ApiUnreachableError, KeyRefusedError) as error:
+            self._warn(f"the live list cannot be read to look for twins: {error.what}")
+            return ()
+        ids = self.ledger.state.recorded_ids()
+        names = {candidate.name for candidate in live if candidate.id in made}
+        return tuple(
+            candidate.id
+            for candidate in live
+            if candidate.name in names and candidate.id not in ids and candidate.id not in self._live_before
+        )
+
+    def _note(self, results: dict[str, Result], result: Result) -> None:
+        results[result.name] = result
+        self.on_result(result)
+
+    def _warn(self, text: str) -> None:
+        if text not in self._warnings:
+            self._warnings.append(text)

@@ -1,0 +1,121 @@
+"""Finds out what became of creates that were announced and have no outcome; never by a POST.
+
+Uses nothing but what the intents hold: the config may have changed since.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..clock import Clock
+from ..model import ActionKind, Intent, Live, Recorded, SecretOrigin, StoredSecret
+from .ports import Api, Ledger, Vault
+
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A live webhook that an intent made."""
+
+    intent: Intent
+    live: Live
+
+
+def find_match(intents: Sequence[Intent], live: Sequence[Live], recorded_ids: set[str]) -> Match | None:
+    """Return the one live webhook that one of `intents` (all of one name) made, or None.
+
+    None also where several match: which of them is ours cannot be told then.
+    """
+    found: dict[str, Match] = {}
+    for candidate in live:
+        if candidate.id in recorded_ids:
+            continue
+        for intent in reversed(intents):
+            if candidate.id not in intent.seen and _made_by(intent, candidate):
+                found.setdefault(candidate.id, Match(intent, candidate))
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _made_by(intent: Intent, live: Live) -> bool:
+    if live.name != intent.name:
+        return False
+    if intent.secret is not None and live.secret is not None:
+        return intent.secret.matches(live.secret)
+    settings = intent.settings
+    return settings is not None and (live.settings.url, live.settings.events) == (settings.url, settings.events)
+
+
+def settle_creates(
+    api: Api,
+    ledger: Ledger,
+    vault: Vault,
+    clock: Clock,
+    stop: threading.Event,
+    *,
+    names: Sequence[str],
+    settle_s: float,
+) -> list[Live]:
+    """Read the live list until every create of `names` has its match or `settle_s` seconds are over.
+
+    Matches are recorded. Returns the list that was read last. Raises what `Api.list` raises.
+    """
+    deadline = clock.monotonic() + settle_s
+    pause_s = FIRST_PAUSE_S
+    open_names = list(names)
+    while True:
+        live = list(api.list())
+        open_names = [name for name in open_names if not _settle_one(name, live, ledger, vault)]
+        left_s = deadline - clock.monotonic()
+        if not open_names or left_s <= 0 or clock.sleep(min(pause_s, left_s), stop):
+            return live
+        pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+
+def _settle_one(name: str, live: Sequence[Live], ledger: Ledger, vault: Vault) -> bool:
+    state = ledger.state
+    intents = [intent for intent in state.pending.get(name, ()) if intent.action is ActionKind.CREATE]
+    match = find_match(intents, live, state.recorded_ids())
+    if match is None:
+        return not intents
+    ledger.record(name, record_of(match.intent, match.live, vault))
+    return True
+
+
+def expire_old(ledger: Ledger, clock: Clock, names: Sequence[str], resend_after_s: float) -> None:
+    """Let the creates of `names` expire whose last send is older than `resend_after_s`.
+
+    To be called only after the live list was read and held no match. A clock that went back counts as no time.
+    """
+    for name in names:
+        intents = ledger.state.pending.get(name, ())
+        if intents and max(0.0, clock.now() - max(intent.sent_at for intent in intents)) > resend_after_s:
+            ledger.expire(name)
+
+
+def same_name_unproved(name: str, live: Sequence[Live], recorded_ids: set[str]) -> bool:
+    """Tell whether a live, unrecorded webhook bears `name`: then an attempt must not expire."""
+    return any(candidate.name == name and candidate.id not in recorded_ids for candidate in live)
+
+
+def record_of(intent: Intent, live: Live, vault: Vault) -> Recorded:
+    """Return the record of what `intent` made and the API answered as `live`.
+
+    The secret that was sent stays, whatever the answer shows; only where none was sent the answer's is kept.
+    """
+    assert intent.settings is not None
+    secret: StoredSecret | None = intent.secret
+    if secret is None and live.secret is not None:
+        secret = vault.keep(intent.name, live.secret, SecretOrigin.SERVER)
+    return Recorded(
+        id=live.id,
+        applied=intent.settings,
+        confirmed=live.settings,
+        confirmed_name=live.name,
+        secret=secret,
+        status=live.status,
+        created_at=live.created_at,
+    )

@@ -1,0 +1,132 @@
+"""The command `sendkit-sync`: its global flags, its commands by name, and the one place that turns errors into exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from ..diagnostics import printable
+from ..errors import ConfigError, ExitCode, SyncError
+from ..version import __version__
+from .options import flag
+
+COMMANDS = {
+    "validate": "Check the config files; needs no key and no network.",
+    "plan": "Show what apply would do, and change nothing.",
+    "apply": "Bring SendKit to what the config says.",
+    "state": "Look at the record and mend it; secrets stay masked.",
+    "simulator": "Serve the SendKit API on loopback, for trying out.",
+    "demo": "Run the main job on the simulator, end to end.",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when it is called; the list of commands needs none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the help page."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of that name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f".{cmd_name}_command", __package__)
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands with their one-line helps."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sendkit-sync")
+@click.option("--api-url", envvar=["SENDKIT_SYNC_API_URL", "SENDKIT_API_URL"], help="Address of the API; https, off loopback.")
+@flag("--api-key-file", metavar="FILE", help="File that holds the API key; default: the variable SENDKIT_API_KEY.")
+@flag("--no-color", is_flag=True, help="No colours; NO_COLOR does the same.")
+@flag("-v", "--verbose", count=True, help="Say more on stderr; -vv says most.")
+@flag("--log-format", type=click.Choice(["text", "json"]), default="text", help="Form of the log on stderr.")
+@click.pass_context
+def cli(
+    ctx: click.Context, api_url: str | None, api_key_file: str | None, no_color: bool, verbose: int, log_format: str
+) -> None:
+    """Webhooks as code for SendKit: plan the difference, create each webhook once, keep every secret."""
+    from .wiring import DEFAULT_API_URL, Context
+
+    colour = not no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
+    ctx.obj = Context((api_url or DEFAULT_API_URL).rstrip("/"), api_key_file, colour, verbose, log_format)
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with the exit code of the contract."""
+    code = run(sys.argv[1:])
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    os._exit(code) if _stdout_is_broken() else sys.exit(code)
+
+
+def _stdout_is_broken() -> bool:
+    """Tell whether flushing stdout fails: then the interpreter must not try again while it ends."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        return True
+    return False
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line `arguments`, print any error to stderr, and return the exit code."""
+    try:
+        result: Any = cli.main(arguments, prog_name="sendkit-sync", standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.UsageError as error:
+        return _fail(_usage_text(error), ExitCode.USAGE)
+    except click.ClickException as error:
+        return _fail(error.format_message(), ExitCode.USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("interrupted", ExitCode.INTERRUPTED)
+    except ConfigError as error:
+        return _config_failure(error)
+    except SyncError as error:
+        return _fail(f"{error}\n  {error.hint}" if error.hint else str(error), error.exit_code)
+    except BrokenPipeError:
+        return ExitCode.FAILED
+    except Exception as error:  # noqa: BLE001 - the last resort: a traceback could show what its values hold
+        return _fail(f"unexpected {type(error).__name__}; nothing is lost: what was recorded stays recorded", ExitCode.FAILED)
+    return int(result or 0)
+
+
+def _usage_text(error: click.UsageError) -> str:
+    """Return click's message, but for a bad environment value only the variable's name: the value may be a secret."""
+    parameter = error.param if isinstance(error, click.BadParameter) else None
+    if isinstance(parameter, click.Option) and error.ctx is not None and parameter.name is not None:
+        variables = parameter.envvar if isinstance(parameter.envvar, list) else [parameter.envvar]
+        given = [name for name in variables if name and os.environ.get(name)]
+        if given and not any(word.split("=")[0] in parameter.opts for word in sys.argv):
+            return f"the value of {given[0]} does not fit {parameter.opts[-1]}"
+    return error.format_message()
+
+
+def _config_failure(error: ConfigError) -> int:
+    from ..render.problems import problems_text
+
+    on_terminal = sys.stderr.isatty()
+    sys.stderr.write(
+        problems_text(error.diagnostics, colour=on_terminal and not os.environ.get("NO_COLOR"), excerpts=on_terminal)
+    )
+    return error.exit_code
+
+
+def _fail(text: str, code: ExitCode) -> int:
+    with contextlib.suppress(OSError):
+        lines = [printable(line, 1000) for line in text.splitlines()]
+        sys.stderr.write("error: " + "\n".join(lines) + "\n")
+    return code

@@ -1,0 +1,48 @@
+"""Flags that commands share, and the durations they are written in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Duration(click.ParamType):
+    """A duration written `500ms`, `10s`, `2m` or `1h`; its value is in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return seconds; the message of a bad value does not repeat it."""
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)", str(value))
+        if found is None:
+            self.fail("a duration is written 500ms, 10s or 2m", param, ctx)
+        return float(found[1]) * _UNITS_S[found[2]]
+
+
+def flag(*names: str, **settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a click option that `SENDKIT_SYNC_<FLAG>` sets too."""
+    long = next(name for name in names if name.startswith("--"))
+    variable = "SENDKIT_SYNC_" + long.split("/")[0].removeprefix("--").replace("-", "_").upper()
+    return click.option(*names, envvar=variable, **settings)
+
+
+config_flag = flag(
+    "-c",
+    "--config",
+    "configs",
+    multiple=True,
+    metavar="PATH",
+    help="Config file or folder; repeatable. Default: webhooks.yaml.",
+)
+state_flag = flag(
+    "--state", "state_path", metavar="FILE", help="State file; default: sendkit.state.json beside the first config."
+)
+timeout_flag = flag("--timeout", type=Duration(), default="30s", help="The whole of one call.")
+retry_flag = flag("--retry-for", type=Duration(), default="2m", help="How long to try again what surely did not happen.")

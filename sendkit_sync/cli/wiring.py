@@ -1,0 +1,107 @@
+"""The one module that names the concrete classes: reads the environment and puts the parts together."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..clock import SystemClock, SystemDice
+from ..config import Config, load_config
+from ..errors import InvalidError, KeyRefusedError
+from ..model import PLATFORM_KEY_PREFIX, Secret, State
+
+if TYPE_CHECKING:
+    from ..api.client import Client
+
+DEFAULT_API_URL = "https://api.sendkit.ai"
+DEFAULT_CONFIG = "webhooks.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the flags before the command say."""
+
+    api_url: str
+    api_key_file: str | None
+    colour: bool
+    verbose: int
+    log_format: str
+
+
+def read_config(paths: tuple[str, ...], state_path: str | None) -> Config:
+    """Return the desired webhooks of the config files; raises `ConfigError`."""
+    return load_config(list(paths) or [DEFAULT_CONFIG], os.environ, state_given=state_path is not None)
+
+
+def read_key(context: Context) -> Secret:
+    """Return the API key from the file or the environment; raises `KeyRefusedError` where there is none."""
+    if context.api_key_file is not None:
+        try:
+            text = Path(context.api_key_file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise KeyRefusedError("the API key file cannot be read", where=context.api_key_file) from error
+    else:
+        text = os.environ.get("SENDKIT_API_KEY", "")
+    if not text:
+        raise KeyRefusedError("no API key", hint="Set SENDKIT_API_KEY, or name a file with --api-key-file.")
+    return Secret(text)
+
+
+def workspace_of(config: Config, state: State | None) -> str | None:
+    """Return the workspace that config, environment and state agree on; raises `InvalidError` where they do not."""
+    named = {
+        "the config": config.workspace,
+        "SENDKIT_WORKSPACE_ID": os.environ.get("SENDKIT_WORKSPACE_ID") or None,
+        "the state": state.workspace_id if state else None,
+    }
+    known = {source: value for source, value in named.items() if value}
+    if len(set(known.values())) > 1:
+        raise InvalidError(f"{' and '.join(known)} name different workspaces", hint="Use one state for each workspace.")
+    return next(iter(known.values()), None)
+
+
+def check_api(state: State | None, context: Context, path: str) -> None:
+    """Raise `InvalidError` where the state was recorded with another API address."""
+    if state is not None and state.api != context.api_url:
+        raise InvalidError(
+            "the state was recorded with another API address",
+            where=path,
+            hint="Use one state for each address, or mend --api-url.",
+        )
+
+
+@contextmanager
+def client(
+    context: Context,
+    workspace_id: str | None,
+    *,
+    timeout_s: float,
+    retry_for_s: float,
+    stop: threading.Event,
+    on_wait: Callable[[str], None],
+) -> Iterator[Client]:
+    """Give a client of the API, closed on leaving."""
+    from ..api.client import Client
+
+    key = read_key(context)
+    scoped = workspace_id if key.reveal().startswith(PLATFORM_KEY_PREFIX) else None
+    made = Client(
+        context.api_url,
+        key,
+        scoped,
+        timeout_s=timeout_s,
+        retry_for_s=retry_for_s,
+        clock=SystemClock(),
+        dice=SystemDice(),
+        stop=stop,
+        on_wait=on_wait,
+    )
+    try:
+        yield made
+    finally:
+        made.close()

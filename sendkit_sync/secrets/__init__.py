@@ -1,0 +1,1 @@
+"""Keeping secrets in the state, and keeping them out of everything else."""
