@@ -1,0 +1,100 @@
+"""Checks data against the schema, and says what is wrong without showing a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft7Validator, ValidationError, validators
+
+from ..diagnostics import printable
+from ..schemas import schema
+from .yaml_events import Map, Place, Problem, Seq
+
+_TYPES = {"object": "a mapping", "array": "a list", "string": "text", "integer": "a whole number"}
+
+
+def _unique(_validator: Any, wanted: bool, items: Any, _schema: Any) -> Iterator[ValidationError]:
+    # The library compares every pair of items that do not sort, and puts them into its message.
+    if wanted and isinstance(items, list):
+        seen: set[str] = set()
+        for index, item in enumerate(items):
+            if isinstance(item, str):
+                if item in seen:
+                    yield ValidationError("", path=(index,))
+                seen.add(item)
+
+
+@cache
+def _validator() -> Any:
+    extend: Any = validators.extend
+    return extend(Draft7Validator, {"uniqueItems": _unique})(schema("webhooks"))
+
+
+def did_you_mean(word: str, known: list[str]) -> str:
+    """Return a hint at the nearest known word, or nothing."""
+    near = get_close_matches(word[:100], known, 1, 0.6)
+    return f"; did you mean `{near[0]}`?" if near else ""
+
+
+def kind(value: object) -> str:
+    """Return what a value is, in words and without showing it."""
+    if value is None:
+        return "nothing"
+    for of, word in ((bool, "true or false"), (str, "text"), (int, "a number"), (float, "a number"), (dict, "a mapping")):
+        if isinstance(value, of):
+            return word
+    return "a list"
+
+
+def _find(root: Any, path: list[str | int]) -> tuple[Place, str]:
+    place: Place = getattr(root, "place", (1, 1))
+    name, node = "the file", root
+    for step in path:
+        if isinstance(node, Map):
+            place, name = node.values_at[str(step)], f"`{step}`"
+        elif isinstance(node, Seq) and isinstance(step, int):
+            place, name = node.items_at[step], f"entry {step + 1} of {name}"
+        node = node[step]
+    return place, name
+
+
+def check_schema(root: Any) -> Iterator[Problem]:
+    """Yield what the schema finds."""
+    if not isinstance(root, Map):
+        yield Problem((1, 1), f"the file must hold a mapping with `version` and `webhooks`, not {kind(root)}")
+        return
+    for error in _validator().iter_errors(root):
+        yield from _translate(root, error)
+
+
+def _translate(root: Any, error: ValidationError) -> Iterator[Problem]:
+    place, name = _find(root, list(error.absolute_path))
+    rule: Any = error.validator_value
+    match error.validator:
+        case "additionalProperties":
+            node: Any = error.instance
+            known: list[str] = list(error.schema["properties"])  # type: ignore[index]
+            for key in node:
+                if key not in known:
+                    hint = did_you_mean(key, known)
+                    yield Problem(node.keys_at[key], f"unknown key `{printable(key, 40)}`{hint}")
+        case "required":
+            missing = next((key for key in rule if error.message.startswith(repr(key))), rule[0])
+            yield Problem(place, f"{name} lacks the key `{missing}`")
+        case "type":
+            yield Problem(place, f"{name} must be {_TYPES.get(rule, rule)}, not {kind(error.instance)}")
+        case "const":
+            yield Problem(place, f"{name} must be {rule}")
+        case "enum":
+            yield Problem(place, f"{name} must be one of {', '.join(rule)}")
+        case "minimum":
+            yield Problem(place, f"{name} must be at least {rule}")
+        case "minLength" | "minItems":
+            yield Problem(place, f"{name} must not be empty")
+        case "uniqueItems":
+            yield Problem(place, f"{name} is given twice")
+        case _:
+            yield Problem(place, f"{name} is not valid")
