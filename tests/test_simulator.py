@@ -261,12 +261,28 @@ def test_parse() -> None:
     )
 
 
-def test_many_at_once_and_close_ends_a_long_delay() -> None:
-    sim = Simulator()
-    with sim, ThreadPoolExecutor(16) as pool:
+def test_many_at_once() -> None:
+    with Simulator() as sim, ThreadPoolExecutor(16) as pool:
         made = list(pool.map(lambda number: create(sim, name=f"n{number}"), range(64)))
         assert len({item["_id"] for item in made}) == len(sim.webhooks()) == 64
-        sim.add_fault(Fault("GET", kind="delay", delay_s=3000))
+
+
+def test_close_ends_a_long_delay() -> None:
+    logged = threading.Event()
+    sim = Simulator(faults=[Fault("GET", when="after", kind="delay", delay_s=3000)])
+
+    class Log(list[dict[str, Any]]):
+        def append(self, entry: dict[str, Any]) -> None:
+            super().append(entry)
+            logged.set()
+
+    sim.requests = Log()
+    with ThreadPoolExecutor(1) as pool:
+        with sim:
+            waiting = pool.submit(call, sim, "GET")
+            assert logged.wait(5)
+        # Released by close: either the answer still got through, or the connection ended.
+        assert waiting.exception(5) is None or isinstance(waiting.exception(), requests.ConnectionError)
     sim.close()
     sim.serve_forever()
     with pytest.raises(requests.ConnectionError):

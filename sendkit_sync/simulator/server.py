@@ -265,7 +265,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         simulator = self.server.simulator
         length = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers or not length.isdigit() or int(length) > MAX_BODY:
+        if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit()) or int(length) > MAX_BODY:
             self.close_connection = True
             self._send(413, _encoded(error_body(413, "Body is too long or has no length")))
             return
@@ -393,7 +393,7 @@ def _deliver(webhook: Json) -> int:
     headers = {
         "Content-Type": "application/json",
         "X-Webhook-Event": "test",
-        "X-Webhook-Signature": hmac.new(webhook["secret"].encode(), body, hashlib.sha256).hexdigest(),
+        "X-Webhook-Signature": hmac.new(webhook["secret"].encode("utf-8", "surrogatepass"), body, hashlib.sha256).hexdigest(),
     }
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(host, parts.port, timeout=TEST_TIMEOUT_S)
