@@ -1,0 +1,1 @@
+"""SendKit's API over HTTP; import `api.client` for the client itself."""

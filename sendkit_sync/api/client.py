@@ -1,0 +1,286 @@
+"""The client: each call with its retries, come to an `Answer` or, for a read, to a value or an error."""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import quote, urlencode, urlsplit
+
+from ..answers import Answer, Answered, NotDone, Unknown
+from ..clock import Clock, Dice
+from ..errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, UsageError
+from ..model import PLATFORM_KEY_PREFIX, Live, Secret, Settings
+from . import wire
+from .retry import Pause, backoff, retry_after
+from .transport import ExchangeError, Reply, Transport
+
+PAGE_SIZE = 100
+MAX_PAGES = 10_000
+READ_TRIES = 3
+"""How often a read is tried whose answer is cut or a 5xx."""
+
+_NO_ENDPOINT = (404, 405, 501)
+
+
+class Client:
+    """SendKit's webhooks over HTTP (`applying.ports.Api`); safe to use from several threads."""
+
+    def __init__(
+        self,
+        base_url: str,
+        key: Secret,
+        workspace_id: str | None,
+        *,
+        timeout_s: float = 30.0,
+        retry_for_s: float = 120.0,
+        clock: Clock,
+        dice: Dice,
+        stop: threading.Event,
+        on_wait: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._base = _checked_base(base_url)
+        self._key = key
+        self._headers = _headers(key, workspace_id)
+        self._retry_for_s = retry_for_s
+        self._clock = clock
+        self._dice = dice
+        self._stop = stop
+        self._on_wait = on_wait
+        self._pause = Pause(clock, stop, on_wait)
+        self._transport = Transport(timeout_s)
+
+    def create(self, name: str, settings: Settings, secret: Secret | None, before_resend: Callable[[], None]) -> Answer:
+        """POST one webhook; without `secret` the server draws one."""
+        fields: dict[str, object] = {"name": name, **settings.wire()}
+        if secret is not None:
+            fields["secret"] = secret
+        return self._change("POST", "/v1/webhooks", fields, before_resend)
+
+    def update(self, webhook_id: str, fields: Mapping[str, object], before_resend: Callable[[], None]) -> Answer:
+        """PATCH the named fields, given under the API's names; a secret among them is a `Secret`."""
+        return self._change("PATCH", _path(webhook_id), fields, before_resend)
+
+    def delete(self, webhook_id: str, before_resend: Callable[[], None]) -> Answer:
+        """DELETE one webhook."""
+        return self._change("DELETE", _path(webhook_id), None, before_resend)
+
+    def get(self, webhook_id: str) -> Live | None:
+        """Return one webhook, or None where the API says 404."""
+        reply = self._read("GET", _path(webhook_id))
+        if reply.status == 404:
+            return None
+        live = wire.live_of(wire.data_of(wire.decode(self._good(reply).body)))
+        if live is None:
+            raise ApiError("the answer holds no webhook", status=reply.status, where=self._base)
+        return live
+
+    def test(self, webhook_id: str) -> Mapping[str, object]:
+        """Let the API send a test payload to the webhook; return what it says came of it."""
+        reply = self._good(self._read("POST", _path(webhook_id) + "/test"))
+        data = wire.data_of(wire.decode(reply.body))
+        if not isinstance(data, dict):
+            raise ApiError("the answer holds no result of the test", status=reply.status, where=self._base)
+        return data
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._transport.close()
+
+    def list(self) -> Sequence[Live]:
+        """Return all webhooks of the workspace, in the API's order."""
+        found: dict[str, Live] = {}
+        cursors: set[str] = set()
+        query: dict[str, object] = {"limit": PAGE_SIZE}
+        for _ in range(MAX_PAGES):
+            reply = self._good(self._read("GET", "/v1/webhooks?" + urlencode(query)))
+            value = wire.decode(reply.body)
+            items = wire.data_of(value)
+            if not isinstance(value, dict) or not isinstance(items, list):
+                raise ApiError("the answer holds no list of webhooks", status=reply.status, where=self._base)
+            known = len(found)
+            for item in items:
+                live = wire.live_of(item)
+                if live is None:
+                    raise ApiError("the list holds a webhook without a valid id", status=reply.status, where=self._base)
+                found.setdefault(live.id, live)
+            following = self._following(value.get("pagination"), query, new=len(found) > known)
+            if following is None:
+                return tuple(found.values())
+            cursor = following.get("cursor")
+            if isinstance(cursor, str):
+                if cursor in cursors:
+                    raise ApiError("the list comes in a circle: a cursor came twice", where=self._base)
+                cursors.add(cursor)
+            query = following
+        raise ApiError(f"the list has no end after {MAX_PAGES} pages", where=self._base)
+
+    def _following(self, pagination: object, query: Mapping[str, object], *, new: bool) -> dict[str, object] | None:
+        """Return the query of the next page, or None after the last."""
+        if not isinstance(pagination, dict):
+            return None
+        cursor = pagination.get("nextCursor")
+        if isinstance(pagination.get("hasMore"), bool):
+            if not pagination["hasMore"]:
+                return None
+            if not isinstance(cursor, str) or not cursor:
+                raise ApiError("the list goes on, but the API gives no cursor", where=self._base)
+            return {"limit": PAGE_SIZE, "cursor": cursor}
+        page = query.get("page", 1)
+        pages = pagination.get("pages")
+        if new and isinstance(page, int) and isinstance(pages, int) and page < pages:
+            return {"limit": PAGE_SIZE, "page": page + 1}
+        return None
+
+    def _change(self, method: str, path: str, fields: Mapping[str, object] | None, before_resend: Callable[[], None]) -> Answer:
+        hidden = [self._key, *(value for value in (fields or {}).values() if isinstance(value, Secret))]
+        body = None if fields is None else wire.encode(fields)
+        try:
+            reply = self._send(method, path, body, before_resend)
+        except _InterruptedError:
+            return NotDone("interrupted", "the run was stopped before the call was made")
+        except ExchangeError as error:
+            message = wire.clean_message(error.message, hidden)
+            if error.sent:
+                return Unknown(error.code, message, error.status)
+            return NotDone(error.code, message, stops_run=error.certificate, unreachable=True)
+        return _classified(reply, wire.message_of(reply.body, _status_line(reply), hidden), wants_live=method != "DELETE")
+
+    def _send(self, method: str, path: str, body: bytes | None, before_resend: Callable[[], None]) -> Reply:
+        """Send, and again while it is sure that nothing was done, for `retry_for_s` at most."""
+        headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
+        tries = 0
+        until: float | None = None
+        while True:
+            if not self._pause.wait():
+                raise _InterruptedError
+            if tries:
+                before_resend()
+            if until is None:
+                until = self._clock.monotonic() + self._retry_for_s
+            tries += 1
+            try:
+                reply = self._transport.exchange(method, self._base + path, headers, body)
+            except ExchangeError as error:
+                if error.status == 429:
+                    reply = Reply(429, "", {}, b"")
+                elif error.sent or error.lasting:
+                    raise
+                else:
+                    delay = backoff(self._dice, tries)
+                    if self._clock.monotonic() + delay >= until:
+                        raise
+                    self._sleep(delay, wire.clean_message(error.message, [self._key]))
+                    continue
+            if reply.status != 429:
+                return reply
+            asked = retry_after(reply.headers.get("Retry-After"), self._clock.now())
+            delay = backoff(self._dice, tries) if asked is None else asked
+            self._pause.extend(delay)
+            if not delay:  # "Retry-After: 0" again and again must not become a storm
+                self._sleep(backoff(self._dice, tries), "the API asks to come again")
+            if self._clock.monotonic() + delay >= until:
+                return reply
+
+    def _sleep(self, duration_s: float, why: str) -> None:
+        self._on_wait(why)
+        if self._clock.sleep(duration_s, self._stop):
+            raise _InterruptedError
+
+    def _read(self, method: str, path: str) -> Reply:
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                reply = self._send(method, path, None, lambda: None)
+                if reply.status < 500 or reply.status == 501 or tries >= READ_TRIES:
+                    return reply
+                self._sleep(backoff(self._dice, tries), f"the API answered {reply.status}")
+            except _InterruptedError:
+                raise ApiError("the run was stopped", where=self._base) from None
+            except ExchangeError as error:
+                message = wire.clean_message(error.message, [self._key])
+                if not error.sent:
+                    raise ApiUnreachableError(message, where=self._base) from None
+                if tries >= READ_TRIES:
+                    raise ApiError(message, status=error.status, where=self._base) from None
+                if self._clock.sleep(backoff(self._dice, tries), self._stop):
+                    raise ApiError("the run was stopped", where=self._base) from None
+
+    def _good(self, reply: Reply) -> Reply:
+        """Return a 2xx `reply`; raise what any other means to a read."""
+        if 200 <= reply.status < 300:
+            return reply
+        message = wire.message_of(reply.body, _status_line(reply), [self._key])
+        if reply.status in (401, 403):
+            raise KeyRefusedError(f"the API refused the key: {message}", where=self._base)
+        kind = NoEndpointError if reply.status in _NO_ENDPOINT else ApiError
+        raise kind(f"the API answered {reply.status}: {message}", status=reply.status, where=self._base)
+
+
+class _InterruptedError(Exception):
+    """A wait ended because the run is stopped."""
+
+
+def _classified(reply: Reply, message: str, *, wants_live: bool) -> Answer:
+    status = reply.status
+    code = f"http-{status}"
+    if 200 <= status < 300:
+        value = wire.decode(reply.body)
+        if not wants_live:
+            if isinstance(value, dict) and value.get("success") is False:
+                return Unknown("bad-answer", message, status)
+            return Answered(None)
+        live = wire.live_of(wire.data_of(value))
+        return Unknown("bad-answer", "the answer holds no webhook", status) if live is None else Answered(live)
+    if 300 <= status < 500 and status not in (408, 409):
+        return NotDone(code, message, status, stops_run=status in (401, 403))
+    return Unknown(code, message, status)
+
+
+def _status_line(reply: Reply) -> str:
+    return f"HTTP {reply.status} {reply.reason}".rstrip()
+
+
+def _path(webhook_id: str) -> str:
+    return "/v1/webhooks/" + quote(webhook_id, safe="")
+
+
+def _visible(text: str) -> bool:
+    return bool(text) and all("!" <= char <= "~" for char in text)
+
+
+def _headers(key: Secret, workspace_id: str | None) -> dict[str, str]:
+    text = key.reveal()
+    if not _visible(text):
+        raise KeyRefusedError("the API key is empty, or holds a space, a line break or a character that is not ASCII")
+    headers = {"X-Api-Key": text}
+    if text.startswith(PLATFORM_KEY_PREFIX):
+        if not workspace_id:
+            raise UsageError("a platform key needs a workspace", hint="Set SENDKIT_WORKSPACE_ID.")
+        if not _visible(workspace_id):
+            raise UsageError("the workspace id holds a space, a line break or a character that is not ASCII")
+        headers["X-Workspace-Id"] = workspace_id
+    return headers
+
+
+def _checked_base(base_url: str) -> str:
+    try:
+        parts = urlsplit(base_url)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError:
+        raise UsageError("the API address is not a URL") from None
+    if parts.username is not None or parts.password is not None:
+        raise UsageError("the API address must not hold a user name or a password")
+    if not host or parts.query or parts.fragment or not _visible(base_url):
+        raise UsageError("the API address must be a plain URL: scheme, host, and perhaps a port and a path")
+    if parts.scheme != "https" and not (parts.scheme == "http" and _loopback(host)):
+        raise UsageError("the API address must begin with https:// (http:// only for this machine)")
+    return base_url.rstrip("/")
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,97 @@
+"""JSON of the API to values of this project, tolerant of everything but an id that is none."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+from ..diagnostics import printable
+from ..model import SENSITIVE, Live, Secret, Settings
+
+ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+def decode(body: bytes) -> object:
+    """Return the JSON of `body`, or None where it is none."""
+    try:
+        value: object = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return value
+
+
+def encode(fields: Mapping[str, object]) -> bytes:
+    """Return `fields` as JSON, with every `Secret` in clear."""
+    return json.dumps({name: value.reveal() if isinstance(value, Secret) else value for name, value in fields.items()}).encode()
+
+
+def data_of(value: object) -> object:
+    """Return what the envelope holds, or None where it says that it failed or is no envelope."""
+    if not isinstance(value, dict) or value.get("success") is False:
+        return None
+    return value.get("data")
+
+
+def live_of(value: object) -> Live | None:
+    """Return the webhook, or None where there is no id in it."""
+    if not isinstance(value, dict):
+        return None
+    webhook_id = value.get("_id", value.get("id"))
+    if not isinstance(webhook_id, str) or not ID.fullmatch(webhook_id):
+        return None
+    events = value.get("events")
+    names = {_clean(event) for event in events if isinstance(event, str)} if isinstance(events, list) else set()
+    secret = _text(value.get("secret"))
+    masked = secret is not None and secret.endswith("...")
+    return Live(
+        id=webhook_id,
+        name=_text(value.get("name")) or "",
+        settings=Settings(
+            _text(value.get("url")) or "",
+            tuple(sorted(names)),
+            _number(value.get("retryAttempts")),
+            _number(value.get("timeoutMs")),
+        ),
+        secret=Secret(secret) if secret and not masked else None,
+        secret_masked=masked,
+        status=_text(value.get("status")),
+        workspace_id=_text(value.get("workspaceId")),
+        created_at=_text(value.get("createdAt")),
+    )
+
+
+def message_of(body: bytes, status_line: str, secrets: Sequence[Secret]) -> str:
+    """Return the server's own words, printable and without `secrets`."""
+    value = decode(body)
+    text = status_line
+    if isinstance(value, dict):
+        error = value.get("error")
+        for found in (value.get("message"), error, error.get("message") if isinstance(error, dict) else None):
+            if isinstance(found, str) and found.strip():
+                text = found.strip()
+                break
+    return clean_message(text, secrets)
+
+
+def clean_message(text: str, secrets: Sequence[Secret]) -> str:
+    """Return `text` printable, with `(sensitive)` in place of each secret."""
+    for hidden in sorted((secret.reveal() for secret in secrets), key=len, reverse=True):
+        if hidden:
+            text = text.replace(hidden, SENSITIVE)
+    return printable(text, 300)
+
+
+def _clean(text: str) -> str:
+    """Return `text` without lone surrogates, which cannot be written anywhere."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _text(value: object) -> str | None:
+    return _clean(value) if isinstance(value, str) else None
+
+
+def _number(value: object) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

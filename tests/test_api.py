@@ -1,0 +1,288 @@
+"""The client against small handlers on loopback: one test for each row of the table "Exactly once"."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from sendkit_sync import failpoints
+from sendkit_sync.answers import Answered, NotDone, Unknown
+from sendkit_sync.api.client import Client
+from sendkit_sync.api.retry import retry_after
+from sendkit_sync.errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, UsageError
+from sendkit_sync.model import Secret, Settings
+
+KEY = Secret("sk_topsecret")
+SETTINGS = Settings("https://example.com/hook", ("email.sent",))
+HOOK = {"_id": "a" * 24, "name": "n", "url": "https://example.com/hook", "events": ["b", "a"], "secret": "abc..."}
+DONE = json.dumps({"success": True, "data": HOOK}).encode()
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.time = 1000.0
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        return self.time
+
+    monotonic = now
+
+    def sleep(self, duration_s: float, wake: threading.Event) -> bool:
+        self.slept.append(duration_s)
+        self.time += duration_s
+        return wake.is_set()
+
+
+class FakeDice:
+    def secret(self) -> str:
+        return "0" * 64
+
+    token = secret
+
+    def below(self, bound_s: float) -> float:
+        return bound_s
+
+
+class Server:
+    """Answers with `steps`, one a request (the last again and again); a step is raw bytes or (status, headers, body)."""
+
+    def __init__(self) -> None:
+        self.steps: list[object] = []
+        self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.hold = threading.Event()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_one_request(self) -> None:
+                self.raw_requestline = self.rfile.readline(65537)
+                if not self.raw_requestline or not self.parse_request():
+                    self.close_connection = True
+                    return
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                outer.requests.append((self.command, self.path, dict(self.headers), body))
+                step = outer.steps.pop(0) if len(outer.steps) > 1 else outer.steps[0]
+                if step == "hold":
+                    outer.hold.wait(20)
+                    self.close_connection = True
+                elif isinstance(step, bytes):
+                    self.wfile.write(step)
+                    self.close_connection = True
+                else:
+                    status, headers, data = step
+                    self.send_response(status)
+                    for name, value in {"Content-Length": str(len(data)), **headers}.items():
+                        self.send_header(name, value)
+                    self.end_headers()
+                    self.wfile.write(data)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.http.server_port}"
+        self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self.thread.start()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    one = Server()
+    yield one
+    one.hold.set()
+    one.http.shutdown()
+    one.http.server_close()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def make(clock: FakeClock) -> Iterator[Callable[..., Client]]:
+    made: list[Client] = []
+
+    def build(
+        url: str, key: Secret = KEY, workspace: str | None = None, stop: threading.Event | None = None, **more: float
+    ) -> Client:
+        made.append(Client(url, key, workspace, clock=clock, dice=FakeDice(), stop=stop or threading.Event(), **more))
+        return made[-1]
+
+    yield build
+    for client in made:
+        client.close()
+
+
+def free_url() -> str:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{sock.getsockname()[1]}"
+
+
+def create(client: Client, resends: list[int] | None = None) -> object:
+    return client.create("n", SETTINGS, Secret("hush-hush"), lambda: (resends if resends is not None else []).append(1))
+
+
+def test_created(server: Server, make: Callable[..., Client], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(failpoints, "hook", seen.append)
+    server.steps = [(201, {}, DONE)]
+    answer = create(make(server.url, workspace="w"))
+    assert isinstance(answer, Answered)
+    assert answer.live is not None
+    assert answer.live.secret_masked
+    assert answer.live.settings.events == ("a", "b")
+    _, path, headers, body = server.requests[0]
+    assert path == "/v1/webhooks"
+    assert headers["X-Api-Key"] == KEY.reveal()
+    assert headers["Accept-Encoding"] == "identity"
+    assert "X-Workspace-Id" not in headers
+    assert json.loads(body)["secret"] == "hush-hush"
+    assert seen == ["request-sent", "answer-read"]
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 422])
+def test_not_done(server: Server, make: Callable[..., Client], status: int) -> None:
+    server.steps = [(status, {"Location": "http://[bad"}, b'{"message": "no hush-hush for sk_topsecret\\u001b"}')]
+    answer = create(make(server.url))
+    assert isinstance(answer, NotDone)
+    assert answer.status == status
+    assert answer.stops_run is (status in (401, 403))
+    assert answer.message == "no (sensitive) for (sensitive)\\x1b"
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        (408, {}, b""),
+        (409, {}, b""),
+        (500, {}, DONE),
+        (200, {}, b"{}"),
+        (200, {}, b"[" * 100_000),
+        (200, {"Content-Encoding": "gzip"}, DONE),
+        (200, {}, DONE.replace(b"a" * 24, b"../x")),
+        b"",
+        b"junk\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + DONE,
+        b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (11 << 20),
+    ],
+)
+def test_unknown_is_sent_once(server: Server, make: Callable[..., Client], step: object) -> None:
+    server.steps = [step]
+    assert isinstance(create(make(server.url)), Unknown)
+    assert len(server.requests) == 1
+
+
+def test_deadline(server: Server, make: Callable[..., Client]) -> None:
+    server.steps = ["hold"]
+    answer = create(make(server.url, timeout_s=0.2))
+    assert isinstance(answer, Unknown)
+    assert answer.code == "timeout"
+
+
+def test_unreachable(make: Callable[..., Client], clock: FakeClock) -> None:
+    resends: list[int] = []
+    answer = create(make(free_url()), resends)
+    assert isinstance(answer, NotDone)
+    assert answer.unreachable
+    assert len(resends) == len(clock.slept) > 3
+    assert sum(clock.slept) <= 120
+    with pytest.raises(ApiUnreachableError):
+        make(free_url(), retry_for_s=1).list()
+
+
+def test_too_many_requests(server: Server, make: Callable[..., Client], clock: FakeClock) -> None:
+    resends: list[int] = []
+    server.steps = [(429, {"Retry-After": "7"}, b""), (200, {}, DONE)]
+    assert isinstance(create(make(server.url), resends), Answered)
+    assert clock.slept == [7.0]
+    assert resends == [1]
+    server.steps = [(429, {"Retry-After": "0"}, b"")]
+    answer = create(make(server.url))
+    assert isinstance(answer, NotDone)
+    assert answer.status == 429
+
+
+def test_interrupted(make: Callable[..., Client]) -> None:
+    stop = threading.Event()
+    stop.set()
+    answer = create(make(free_url(), stop=stop))
+    assert isinstance(answer, NotDone)
+    assert answer.code == "interrupted"
+
+
+def test_retry_after() -> None:
+    assert retry_after("600", 0) == 60
+    assert retry_after("Thu, 01 Jan 1970 00:00:30 GMT", 10) == 20
+    assert retry_after("soon", 0) is None
+    assert retry_after(None, 0) is None
+
+
+def page(ids: str, pagination: object) -> tuple[int, dict[str, str], bytes]:
+    return (
+        200,
+        {},
+        json.dumps({"success": True, "data": [{**HOOK, "_id": one} for one in ids], "pagination": pagination}).encode(),
+    )
+
+
+def test_list(server: Server, make: Callable[..., Client]) -> None:
+    client = make(server.url, Secret("sk_user_x"), "ws")
+    server.steps = [
+        page("ab", {"hasMore": True, "nextCursor": "1"}),
+        page("", {"hasMore": True, "nextCursor": "2"}),
+        page("bc", {"hasMore": False, "nextCursor": "3"}),
+    ]
+    assert [live.id for live in client.list()] == ["a", "b", "c"]
+    assert server.requests[-1][1].endswith("cursor=2")
+    assert server.requests[-1][2]["X-Workspace-Id"] == "ws"
+    server.steps = [page("a", {"page": 1, "pages": 9}), page("b", {"page": 2, "pages": 9})]
+    assert [live.id for live in client.list()] == ["a", "b"]
+    server.steps = [page("a", {"hasMore": True, "nextCursor": "1"})]
+    with pytest.raises(ApiError, match="circle"):
+        client.list()
+
+
+def test_reads(server: Server, make: Callable[..., Client]) -> None:
+    client = make(server.url)
+    server.steps = [(500, {}, b""), b"", (200, {}, DONE)]
+    assert client.get("x") is not None
+    server.steps = [(404, {}, b"")]
+    assert client.get("x") is None
+    with pytest.raises(NoEndpointError):
+        client.list()
+    server.steps = [(401, {}, b'{"message": "bad key"}')]
+    with pytest.raises(KeyRefusedError, match="bad key"):
+        client.list()
+    server.requests.clear()
+    server.steps = [(503, {}, b"")]
+    with pytest.raises(ApiError):
+        client.list()
+    assert len(server.requests) == 3
+    server.steps = [(200, {}, b'{"success": true, "data": {"delivered": true}}')]
+    assert client.test("x") == {"delivered": True}
+    assert isinstance(client.delete("x", lambda: None), Answered)
+
+
+def test_refused_arguments(make: Callable[..., Client]) -> None:
+    for bad in ("sk_a\nb", "sk_ä", "sk_a b", ""):
+        with pytest.raises(KeyRefusedError) as caught:
+            make("https://api.example", Secret(bad))
+        assert not bad or bad not in str(caught.value)
+    with pytest.raises(UsageError):
+        make("https://api.example", Secret("sk_user_x"))
+    for url in ("http://api.example", "https://u:p@api.example", "ftp://localhost", "https://", "https://[x"):
+        with pytest.raises(UsageError):
+            make(url)
