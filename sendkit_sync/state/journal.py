@@ -1,0 +1,193 @@
+"""The journal: a header and one checksummed JSON line an entry, and what each entry does to the records."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ..errors import StateInvalidError
+from ..model import ActionKind, Intent, Recorded, State
+from .codec import Fields, Node, Snapshot, decode_intent, decode_recorded, encode_intent, encode_recorded, parse
+
+_HINT = "Nothing was overwritten. Keep the journal: it may hold calls whose outcome is recorded nowhere else."
+
+
+@dataclass(slots=True)
+class Book:
+    """The records while they change; each change costs one entry, whatever the number of webhooks."""
+
+    workspace_id: str | None
+    webhooks: dict[str, Recorded]
+    pending: dict[str, tuple[Intent, ...]]
+
+    @classmethod
+    def of(cls, state: State) -> Book:
+        return cls(state.workspace_id, dict(state.webhooks), dict(state.pending))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change: its JSON, and what it does to a book."""
+
+    body: dict[str, object]
+    change: Callable[[Book], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a journal belongs to."""
+
+    journal: str
+    lineage: str
+    base_serial: int
+
+    def line(self) -> bytes:
+        return encode_line({"journal": self.journal, "lineage": self.lineage, "baseSerial": self.base_serial, "version": 1})
+
+
+def encode_line(body: dict[str, object]) -> bytes:
+    """Return a line of the journal with its checksum."""
+    return json.dumps({**body, "sum": _checksum(body)}, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+
+
+def _checksum(body: dict[str, object]) -> str:
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _decode_line(raw: bytes, where: str) -> Node:
+    node = parse(raw, where)
+    if not isinstance(node.value, dict):
+        node.fail("must be an object")
+    body = dict(node.value)
+    if body.pop("sum", None) != _checksum(body):
+        raise StateInvalidError("the checksum of the line does not match", where=where, hint=_HINT)
+    return Node(body, where)
+
+
+def replay(snapshot: Snapshot, raw: bytes, where: str) -> tuple[State, str]:
+    """Return the state with the journal `raw` replayed onto it, at the same serial, and the journal's id.
+
+    A torn last line is left out. A journal that the snapshot has folded in already changes nothing.
+    """
+    lines = raw.split(b"\n")[:-1]
+    if not lines:
+        raise StateInvalidError("the journal has no header", where=where, hint=_HINT)
+    fields = _decode_line(lines[0], f"{where}:1").fields("journal lineage baseSerial version")
+    header = Header(fields["journal"].filled(), fields["lineage"].filled(), fields["baseSerial"].count())
+    if fields["version"].count() != 1:
+        raise StateInvalidError("the journal is of a newer version", where=where, hint=_HINT)
+    state = snapshot.state
+    if header.journal == snapshot.journal:
+        return state, header.journal
+    if (header.lineage, header.base_serial) != (state.lineage, state.serial):
+        raise StateInvalidError(
+            f"the journal belongs to serial {header.base_serial} of lineage {json.dumps(header.lineage)}, "
+            f"the state is serial {state.serial} of lineage {json.dumps(state.lineage)}",
+            where=where,
+            hint=_HINT,
+        )
+    book = Book.of(state)
+    for number, line in enumerate(lines[1:], 2):
+        decode_entry(_decode_line(line, f"{where}:{number}")).change(book)
+    return replace(state, workspace_id=book.workspace_id, webhooks=book.webhooks, pending=book.pending), header.journal
+
+
+def begin(intent: Intent) -> Entry:
+    def change(book: Book) -> None:
+        others = tuple(one for one in book.pending.get(intent.name, ()) if one.op != intent.op)
+        book.pending[intent.name] = (*others, intent)
+
+    return Entry({"do": "begin", "name": intent.name, "intent": encode_intent(intent)}, change)
+
+
+def resend(name: str, op: str, sent_at: float) -> Entry:
+    def change(book: Book) -> None:
+        if name in book.pending:
+            book.pending[name] = tuple(
+                replace(one, sent_at=sent_at, expired=False) if one.op == op else one for one in book.pending[name]
+            )
+
+    return Entry({"do": "resend", "name": name, "op": op, "sentAt": sent_at}, change)
+
+
+def record(name: str, recorded: Recorded, replaces: str | None) -> Entry:
+    def change(book: Book) -> None:
+        if replaces is not None:
+            book.webhooks.pop(replaces, None)
+        book.webhooks[name] = recorded
+        book.pending.pop(name, None)
+
+    body: dict[str, object] = {"do": "record", "name": name, "recorded": encode_recorded(recorded)}
+    return Entry(body if replaces is None else {**body, "replaces": replaces}, change)
+
+
+def drop(name: str, op: str) -> Entry:
+    def change(book: Book) -> None:
+        left = tuple(one for one in book.pending.pop(name, ()) if one.op != op)
+        if left:
+            book.pending[name] = left
+
+    return Entry({"do": "drop", "name": name, "op": op}, change)
+
+
+def expire(name: str) -> Entry:
+    def change(book: Book) -> None:
+        if name in book.pending:
+            book.pending[name] = tuple(
+                replace(one, expired=True) if one.action is ActionKind.CREATE else one for one in book.pending[name]
+            )
+
+    return Entry({"do": "expire", "name": name}, change)
+
+
+def forget(name: str) -> Entry:
+    def change(book: Book) -> None:
+        book.webhooks.pop(name, None)
+        book.pending.pop(name, None)
+
+    return Entry({"do": "forget", "name": name}, change)
+
+
+def workspace(workspace_id: str) -> Entry:
+    def change(book: Book) -> None:
+        book.workspace_id = workspace_id
+
+    return Entry({"do": "workspace", "workspaceId": workspace_id}, change)
+
+
+def _record_of(node: Node) -> Entry:
+    fields = node.fields("do name recorded", "replaces")
+    return record(fields["name"].text(), decode_recorded(fields["recorded"]), fields.text("replaces"))
+
+
+def _begin_of(fields: Fields) -> Entry:
+    return begin(decode_intent(fields["intent"], fields["name"].text()))
+
+
+def _resend_of(fields: Fields) -> Entry:
+    return resend(fields["name"].text(), fields["op"].text(), fields["sentAt"].number())
+
+
+def _drop_of(fields: Fields) -> Entry:
+    return drop(fields["name"].text(), fields["op"].text())
+
+
+_DECODERS: dict[str, Callable[[Node], Entry]] = {
+    "begin": lambda node: _begin_of(node.fields("do name intent")),
+    "resend": lambda node: _resend_of(node.fields("do name op sentAt")),
+    "record": _record_of,
+    "drop": lambda node: _drop_of(node.fields("do name op")),
+    "expire": lambda node: expire(node.fields("do name")["name"].text()),
+    "forget": lambda node: forget(node.fields("do name")["name"].text()),
+    "workspace": lambda node: workspace(node.fields("do workspaceId")["workspaceId"].text()),
+}
+
+
+def decode_entry(node: Node) -> Entry:
+    """Read one line after the header."""
+    members = dict(node.items())
+    decoder = _DECODERS.get(members["do"].text()) if "do" in members else None
+    return decoder(node) if decoder is not None else node.fail("is no known entry")

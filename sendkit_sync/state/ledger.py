@@ -1,0 +1,207 @@
+"""The ledger of a run: it appends each entry to the journal and folds the journal when the run ends."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from .. import failpoints
+from ..clock import Clock, Dice
+from ..errors import StateInvalidError, StateIOError
+from ..model import Intent, Recorded, State
+from . import journal
+from .codec import RESTORE_HINT, Snapshot, decode_snapshot, encode_snapshot
+from .file import FileStore
+from .lock import locked
+
+_READ_ATTEMPTS = 100
+
+
+def read_state(path: str) -> State | None:
+    """Read without a lock: the snapshot and its journal, again until the snapshot holds still."""
+    store = FileStore(path)
+    before = store.read_snapshot()
+    for _ in range(_READ_ATTEMPTS):
+        lines = store.read_journal()
+        after = store.read_snapshot()
+        if before == after:
+            loaded = _load(store, after, lines)
+            return None if loaded is None else loaded[1]
+        before = after
+    raise StateIOError("the state changes all the time", where=store.path)
+
+
+def _load(store: FileStore, raw: bytes | None, lines: bytes | None) -> tuple[Snapshot, State, str | None] | None:
+    """Return the snapshot, the state with the journal replayed, and the id of the journal."""
+    if raw is None:
+        if lines is not None:
+            raise StateInvalidError("the state is missing although its journal is there", where=store.path, hint=RESTORE_HINT)
+        return None
+    snapshot = decode_snapshot(raw, store.path)
+    if lines is None:
+        return snapshot, snapshot.state, None
+    return snapshot, *journal.replay(snapshot, lines, store.journal_path)
+
+
+@contextmanager
+def open_ledger(
+    path: str, *, api: str, clock: Clock, dice: Dice, purpose: str, lock_timeout_s: float = 0.0
+) -> Iterator[FileLedger]:
+    """Hold the lock, recover what a killed run left, and fold the journal on leaving."""
+    store = FileStore(path)
+    with locked(store.lock_path, clock=clock, purpose=purpose, timeout_s=lock_timeout_s):
+        failpoints.reached("lock-taken")
+        snapshot = _recover(store, api, dice)
+        ledger = FileLedger(store, snapshot, dice.token())
+        try:
+            try:
+                yield ledger
+            except (Exception, KeyboardInterrupt):
+                if ledger.stop():
+                    ledger.fold()
+                raise
+            if not ledger.stop():
+                raise StateIOError("the journal could not be written; the next run recovers it", where=store.journal_path)
+            ledger.fold()
+        finally:
+            ledger.close()
+
+
+def _recover(store: FileStore, api: str, dice: Dice) -> Snapshot:
+    loaded = _load(store, store.read_snapshot(), store.read_journal())
+    if loaded is None:
+        state = State(dice.token(), 0, api)
+        store.write_snapshot(encode_snapshot(state, None))
+        return Snapshot(state, None)
+    snapshot, state, left = loaded
+    if state.api != api:
+        raise StateInvalidError(
+            f"the state belongs to the API at {state.api}, not to {api}",
+            where=store.path,
+            hint="Use the address that the state was made with, or another state file for the other address.",
+        )
+    return snapshot if left is None else _fold(store, snapshot, state, left)
+
+
+def _fold(store: FileStore, snapshot: Snapshot, state: State, folded: str) -> Snapshot:
+    """Write `state` as the next snapshot if it differs, and remove the journal."""
+    failpoints.reached("fold-begun")
+    if encode_snapshot(state, snapshot.journal) != encode_snapshot(snapshot.state, snapshot.journal):
+        snapshot = Snapshot(replace(state, serial=state.serial + 1), folded)
+        store.write_snapshot(encode_snapshot(snapshot.state, folded))
+    failpoints.reached("fold-done")
+    store.remove_journal()
+    return snapshot
+
+
+class FileLedger:
+    """The `Ledger` of a state file; a group commit makes threads share one fsync."""
+
+    def __init__(self, store: FileStore, snapshot: Snapshot, journal_id: str) -> None:
+        self._store = store
+        self._snapshot = snapshot
+        self._journal = journal_id
+        self._book = journal.Book.of(snapshot.state)
+        self._turn = threading.Condition()
+        self._buffer: list[bytes] = []
+        self._taken = 0
+        self._durable = 0
+        self._leading = False
+        self._failure: str | None = None
+        header = journal.Header(journal_id, snapshot.state.lineage, snapshot.state.serial)
+        self._descriptor = store.create_journal(header.line())
+
+    @property
+    def state(self) -> State:
+        """All that is recorded up to now; its mappings go on changing with the ledger."""
+        book = self._book
+        return replace(self._snapshot.state, workspace_id=book.workspace_id, webhooks=book.webhooks, pending=book.pending)
+
+    def begin(self, intent: Intent) -> None:
+        """Note a call that is about to be made."""
+        self._append(journal.begin(intent), "intent")
+
+    def resend(self, intent: Intent, sent_at: float) -> None:
+        """Note that the call of `intent` is made once more."""
+        self._append(journal.resend(intent.name, intent.op, sent_at), "intent")
+
+    def record(self, name: str, recorded: Recorded, *, replaces: str | None = None) -> None:
+        """Record a webhook, and resolve all intents of its name."""
+        self._append(journal.record(name, recorded, replaces), "outcome")
+
+    def drop(self, intent: Intent) -> None:
+        """Note that the call of `intent` changed nothing."""
+        self._append(journal.drop(intent.name, intent.op), "outcome")
+
+    def expire(self, name: str) -> None:
+        """Note that the creates of `name` left no trace."""
+        self._append(journal.expire(name), "outcome")
+
+    def forget(self, name: str) -> None:
+        """Drop the record of `name` and all its intents."""
+        self._append(journal.forget(name), "outcome")
+
+    def set_workspace(self, workspace_id: str) -> None:
+        """Note the workspace that all the ids belong to."""
+        self._append(journal.workspace(workspace_id), "outcome")
+
+    def stop(self) -> bool:
+        """Take no more entries; return whether all that was taken can be folded."""
+        with self._turn:
+            self._turn.wait_for(lambda: not self._leading)
+            sound = self._failure is None
+            self._failure = self._failure or "the ledger is closed"
+            self._turn.notify_all()
+            return sound
+
+    def fold(self) -> None:
+        """Fold the journal into the snapshot, after `stop`."""
+        self._snapshot = _fold(self._store, self._snapshot, self.state, self._journal)
+
+    def close(self) -> None:
+        """Let go of the journal, folded or not."""
+        self.stop()
+        os.close(self._descriptor)
+
+    def _append(self, entry: journal.Entry, kind: str) -> None:
+        line = journal.encode_line(entry.body)
+        with self._turn:
+            self._check()
+            self._buffer.append(line)
+            self._taken += 1
+            number = self._taken
+            entry.change(self._book)
+        failpoints.reached(f"{kind}-buffered")
+        self._commit(number)
+        failpoints.reached(f"{kind}-durable")
+
+    def _commit(self, number: int) -> None:
+        """Return once the line `number` is durable: as the leader who writes all buffered lines, or waiting for one."""
+        with self._turn:
+            self._turn.wait_for(lambda: self._durable >= number or self._failure is not None or not self._leading)
+            if self._durable >= number:
+                return
+            self._check()
+            self._leading = True
+            lines, last = self._buffer, self._taken
+            self._buffer = []
+        try:
+            self._store.append(self._descriptor, b"".join(lines))
+        except BaseException as error:
+            self._finish(0, str(error) if isinstance(error, StateIOError) else "a write was interrupted")
+            raise
+        self._finish(last, None)
+
+    def _finish(self, durable: int, failure: str | None) -> None:
+        with self._turn:
+            self._leading = False
+            self._durable = max(self._durable, durable)
+            self._failure = self._failure or failure
+            self._turn.notify_all()
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise StateIOError(f"nothing more is recorded: {self._failure}", where=self._store.journal_path)
