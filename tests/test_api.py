@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
+import trustme
 
 from sendkit_sync import failpoints
 from sendkit_sync.answers import Answered, NotDone, Unknown
@@ -286,3 +289,19 @@ def test_refused_arguments(make: Callable[..., Client]) -> None:
     for url in ("http://api.example", "https://u:p@api.example", "ftp://localhost", "https://", "https://[x"):
         with pytest.raises(UsageError):
             make(url)
+
+
+def test_tls(server: Server, make: Callable[..., Client], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    server.http.socket = context.wrap_socket(server.http.socket, server_side=True)
+    server.steps = [(200, {}, DONE)]
+    url = server.url.replace("http://127.0.0.1", "https://localhost")
+    answer = create(make(url))
+    assert isinstance(answer, NotDone)
+    assert (answer.code, answer.stops_run, answer.unreachable) == ("certificate", True, True)
+    assert not server.requests
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    assert isinstance(create(make(url)), Answered)
