@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,22 @@ DEFAULT_STATE = "sendkit.state.json"
 
 _KEY = re.compile(r"([\w-]+)[\"']?\s*:")
 _WIDTH = 160
+_SHOWN = [
+    "version",
+    "workspace",
+    "state",
+    "generateSecret",
+    "defaults",
+    "webhooks",
+    "name",
+    "url",
+    "events",
+    "retryAttempts",
+    "timeoutMs",
+    "renamedFrom",
+    "https",
+    "http",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +271,12 @@ class _Loader:
             return None, 0
         text = lines[line - 1]
         keys = _KEY.findall(text)
-        if any(near_secret(key) for key in keys) or ("://" in text and "@" in text):
+        # A URL with "@" may hold a password, and an unknown key may be a badly misspelt `secret`.
+        if (
+            "@" in text
+            or re.search("(?<!generate)sec|(?<!generateSe)cret", text, re.IGNORECASE)
+            or any(near_secret(key) or not get_close_matches(key[:40], _SHOWN, 1, 0.6) for key in keys)
+        ):
             return None, 0
         # Where reading stopped, a line without a key may go on a secret that began above it.
         if problem.syntax and not keys:

@@ -9,9 +9,8 @@ from typing import Any
 
 from jsonschema import Draft7Validator, ValidationError, validators
 
-from ..diagnostics import printable
 from ..schemas import schema
-from .yaml_events import Map, Place, Problem, Seq
+from .yaml_events import Map, Place, Problem, Seq, shown_key
 
 _TYPES = {"object": "a mapping", "array": "a list", "string": "text", "integer": "a whole number"}
 
@@ -80,7 +79,7 @@ def _translate(root: Any, error: ValidationError) -> Iterator[Problem]:
             for key in node:
                 if key not in known:
                     hint = did_you_mean(key, known)
-                    yield Problem(node.keys_at[key], f"unknown key `{printable(key, 40)}`{hint}")
+                    yield Problem(node.keys_at[key], f"unknown key{shown_key(key)}{hint}")
         case "required":
             missing = next((key for key in rule if error.message.startswith(repr(key))), rule[0])
             yield Problem(place, f"{name} lacks the key `{missing}`")

@@ -142,12 +142,12 @@ class _Builder:
         return node
 
     def alias(self, event: Any, place: Place, depth: int) -> _Node:
-        shown = printable(event.anchor, 40)
+        # A secret that begins with `*` is read as an alias: its name is not shown.
         if event.anchor not in self.anchors:
-            raise Refused(place, f"the alias `*{shown}` has no anchor `&{shown}` before it")
+            raise Refused(place, "the alias has no anchor before it; text that begins with `*` needs quotes")
         node = self.anchors[event.anchor]
         if node is None:
-            raise Refused(place, f"the alias `*{shown}` stands inside its own anchor")
+            raise Refused(place, "the alias stands inside its own anchor")
         self.expanded += node.weight
         if self.expanded > MAX_EXPANSION:
             raise Refused(place, f"aliases expand to more than {MAX_EXPANSION} nodes")
@@ -193,7 +193,7 @@ class _Builder:
                 continue
             if name in value:
                 first = value.keys_at[name]
-                text = f"the key `{printable(name, 40)}` is given twice, first at line {first[0]}, column {first[1]}"
+                text = f"the key{shown_key(name)} is given twice, first at line {first[0]}, column {first[1]}"
                 self.document.problems.append(Problem(at, text))
                 continue
             value[name], value.keys_at[name], value.values_at[name] = child.value, at, child_at
@@ -219,6 +219,11 @@ def near_secret(name: str) -> bool:
     if word in {"generatesecret", "generate_secret"}:
         return False
     return "secret" in word or (4 <= len(word) <= 8 and word[0] == "s" and len(set(word) & set("secrt")) >= 4)
+
+
+def shown_key(name: str) -> str:
+    """Return a key for a message, or nothing where it may be a value that lost its key."""
+    return f" `{name}`" if re.fullmatch("[A-Za-z_-]{1,24}", name) else ""
 
 
 def _end(event: Any) -> int:
