@@ -1,0 +1,131 @@
+"""`state`: looks at the record and mends it; secrets stay masked."""
+
+from __future__ import annotations
+
+import click
+
+from ..clock import SystemClock, SystemDice
+from ..diagnostics import printable
+from ..errors import RefusedError, UsageError
+from ..model import SENSITIVE, ActionKind, Recorded, State
+from ..planning.diff import view
+from ..state import open_ledger, read_state
+from .options import Duration, config_flag, flag, state_flag
+from .wiring import Context, read_config
+
+lock_flag = flag("--lock-timeout", type=Duration(), default="0s", help="How long to wait for a busy lock.")
+
+
+@click.group("state")
+def command() -> None:
+    """Look at the record and mend it; secrets stay masked."""
+
+
+def _path(configs: tuple[str, ...], state_path: str | None) -> str:
+    return state_path or read_config(configs, None).state_path
+
+
+def _state(path: str) -> State:
+    state = read_state(path)
+    if state is None:
+        raise RefusedError("nothing is recorded yet", where=path)
+    return state
+
+
+@command.command("list")
+@config_flag
+@state_flag
+def list_(configs: tuple[str, ...], state_path: str | None) -> None:
+    """List what is recorded: name, id, status, secret (masked)."""
+    state = _state(_path(configs, state_path))
+    for name, recorded in sorted(state.webhooks.items()):
+        secret = SENSITIVE if recorded.secret else "(missing)"
+        click.echo(f"{recorded.id}  {printable(name, 256)}  {recorded.status or '-'}  secret {secret}")
+    for name in state.unresolved():
+        click.echo(f"unresolved  {printable(name, 256)}")
+
+
+@command.command("show")
+@click.argument("name")
+@config_flag
+@state_flag
+def show(name: str, configs: tuple[str, ...], state_path: str | None) -> None:
+    """Show one record as JSON, its secret masked."""
+    from ..render.json import dump
+
+    recorded = _state(_path(configs, state_path)).webhooks.get(name)
+    if recorded is None:
+        raise RefusedError(f'"{printable(name)}" is not recorded')
+    click.echo(dump(_document(name, recorded)), nl=False)
+
+
+def _document(name: str, recorded: Recorded) -> dict[str, object]:
+    secret = SENSITIVE if recorded.secret else None
+    return {
+        "id": recorded.id,
+        "status": recorded.status,
+        "createdAt": recorded.created_at,
+        "applied": dict(view(name, recorded.applied, secret)),
+        "confirmed": dict(view(recorded.confirmed_name, recorded.confirmed, secret)),
+    }
+
+
+@command.command("resolve")
+@click.argument("name")
+@flag("--id", "webhook_id", metavar="ID", help="The webhook that the unresolved create made.")
+@flag("--not-created", is_flag=True, help="The unresolved create made nothing.")
+@lock_flag
+@config_flag
+@state_flag
+@click.pass_obj
+def resolve(
+    context: Context,
+    name: str,
+    webhook_id: str | None,
+    not_created: bool,
+    lock_timeout: float,
+    configs: tuple[str, ...],
+    state_path: str | None,
+) -> None:
+    """Settle an unresolved create by hand, with what you saw in SendKit."""
+    if (webhook_id is None) is not not_created:
+        raise UsageError("say either --id ID or --not-created")
+    path = _path(configs, state_path)
+    _state(path)
+    with open_ledger(
+        path, api=context.api_url, clock=SystemClock(), dice=SystemDice(), purpose="state resolve", lock_timeout_s=lock_timeout
+    ) as ledger:
+        intents = [intent for intent in ledger.state.pending.get(name, ()) if intent.action is ActionKind.CREATE]
+        if not intents:
+            raise RefusedError(f'"{printable(name)}" is not unresolved')
+        if webhook_id is None:
+            for intent in intents:
+                ledger.drop(intent)
+            click.echo(f'"{printable(name)}" was not created; the next apply creates it.')
+            return
+        if webhook_id in ledger.state.recorded_ids():
+            raise RefusedError(f"{printable(webhook_id)} is recorded already")
+        settings = intents[-1].settings
+        assert settings is not None
+        recorded = Recorded(webhook_id, settings, settings, name, intents[-1].secret)
+        ledger.record(name, recorded)
+        click.echo(f'"{printable(name)}" is recorded as {printable(webhook_id)}.')
+
+
+@command.command("forget")
+@click.argument("name")
+@lock_flag
+@config_flag
+@state_flag
+@click.pass_obj
+def forget(context: Context, name: str, lock_timeout: float, configs: tuple[str, ...], state_path: str | None) -> None:
+    """Drop a record, its secret too, and leave the webhook."""
+    path = _path(configs, state_path)
+    _state(path)
+    with open_ledger(
+        path, api=context.api_url, clock=SystemClock(), dice=SystemDice(), purpose="state forget", lock_timeout_s=lock_timeout
+    ) as ledger:
+        if name not in ledger.state.webhooks:
+            raise RefusedError(f'"{printable(name)}" is not recorded')
+        ledger.forget(name)
+    click.echo(f'"{printable(name)}" is forgotten; the webhook stays in SendKit.')
