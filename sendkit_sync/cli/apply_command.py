@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -42,6 +42,7 @@ from .wiring import Context, check_api, client, read_config, read_key, workspace
 @click.pass_obj
 def command(
     context: Context,
+    /,
     configs: tuple[str, ...],
     state_path: str | None,
     yes: bool,
@@ -115,7 +116,7 @@ def stopping() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-class progress:  # noqa: N801 - used like a function
+class progress:
     """A progress bar over the plan's actions on a terminal, and nothing elsewhere."""
 
     def __init__(self, plan: Plan, form: str) -> None:
@@ -123,7 +124,7 @@ class progress:  # noqa: N801 - used like a function
         if plan.actions and form == "text" and sys.stderr.isatty():
             self._bar = click.progressbar(length=len(plan.actions), label="Applying", file=sys.stderr)
 
-    def __enter__(self) -> object:
+    def __enter__(self) -> Callable[[Result], None]:
         if self._bar is not None:
             self._bar.__enter__()
         return self._step

@@ -69,7 +69,9 @@ def main() -> NoReturn:
     code = run(sys.argv[1:])
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
-    os._exit(code) if _stdout_is_broken() else sys.exit(code)
+    if _stdout_is_broken():
+        os._exit(code)
+    sys.exit(code)
 
 
 def _stdout_is_broken() -> bool:
@@ -108,7 +110,8 @@ def _usage_text(error: click.UsageError) -> str:
     """Return click's message, but for a bad environment value only the variable's name: the value may be a secret."""
     parameter = error.param if isinstance(error, click.BadParameter) else None
     if isinstance(parameter, click.Option) and error.ctx is not None and parameter.name is not None:
-        variables = parameter.envvar if isinstance(parameter.envvar, list) else [parameter.envvar]
+        named = parameter.envvar or []
+        variables: list[str] = [named] if isinstance(named, str) else list(named)
         given = [name for name in variables if name and os.environ.get(name)]
         if given and not any(word.split("=")[0] in parameter.opts for word in sys.argv):
             return f"the value of {given[0]} does not fit {parameter.opts[-1]}"

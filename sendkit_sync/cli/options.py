@@ -11,7 +11,7 @@ import click
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """A duration written `500ms`, `10s`, `2m` or `1h`; its value is in seconds."""
 
     name = "duration"

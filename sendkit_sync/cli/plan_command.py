@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ..config import Config
 from ..errors import ExitCode
 from ..model import State
 from ..planning.plan import Plan
@@ -11,7 +12,7 @@ from ..planning.planner import make_plan
 from ..state import read_state
 from .messages import say_warnings
 from .options import config_flag, flag, state_flag
-from .wiring import Config, Context, check_api, read_config, workspace_of
+from .wiring import Context, check_api, read_config, workspace_of
 
 
 @click.command("plan")
