@@ -16,7 +16,7 @@ from ..applying.executor import Executor, Limits
 from ..applying.results import Report, Result, Status
 from ..clock import SystemClock, SystemDice
 from ..config import Config
-from ..errors import ExitCode, RefusedError, UsageError
+from ..errors import ApiError, ExitCode, InvalidError, RefusedError, UsageError
 from ..model import ActionKind
 from ..planning.plan import Plan
 from ..secrets.vault import ClearVault
@@ -73,14 +73,19 @@ def command(
             ledger.set_workspace(workspace_id)
         creator = Creator(api, ledger, vault, clock, dice, config.generate_secret == "server")
         executor = Executor(api, ledger, vault, clock, creator, Limits(**limits), stop)  # type: ignore[arg-type]
-        executor.settle()
-        plan = plan_of(config, ledger.state, context, path)
-        if form == "text":
-            click.echo(shown(plan, "text", context.colour), nl=False)
-        if plan.actions and not yes and not click.confirm("Apply these changes?", err=True):
-            raise RefusedError("not applied", hint="Nothing was changed.")
-        with progress(plan, form) as executor.on_result:
-            report = executor.execute(plan)
+        try:
+            executor.settle()
+            plan = plan_of(config, ledger.state, context, path)
+            if form == "text":
+                click.echo(shown(plan, "text", context.colour), nl=False)
+            if plan.actions and not yes and not _ask():
+                raise RefusedError("not applied", hint="Nothing was changed.")
+            with Progress(plan, form) as executor.on_result:
+                report = executor.execute(plan)
+        except ApiError:
+            if stop.is_set():
+                return ExitCode.INTERRUPTED
+            raise
     _print(report, form)
     return exit_code(report)
 
@@ -90,13 +95,21 @@ def _refuse_unset_secrets(config: Config) -> None:
     if unset:
         first = unset[0]
         variable = first.secret_origin.removeprefix("env:")
-        raise UsageErrorInConfig(f"{variable} is not set", where=str(first.span) if first.span else None)
+        more = f" (and {len(unset) - 1} more)" if len(unset) > 1 else ""
+        raise InvalidError(
+            f"{variable} is not set{more}", where=str(first.span), hint="Set it, or leave `secret` out to have one drawn."
+        )
 
 
-class UsageErrorInConfig(UsageError):
-    """The config asks for a secret that the environment does not hold."""
-
-    exit_code = ExitCode.INVALID
+def _ask() -> bool:
+    """Ask on the terminal; here a signal ends the run at once, for nothing is under way yet."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    former = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    try:
+        return click.confirm("Apply these changes?", err=True)
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -116,7 +129,7 @@ def stopping() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-class progress:
+class Progress:
     """A progress bar over the plan's actions on a terminal, and nothing elsewhere."""
 
     def __init__(self, plan: Plan, form: str) -> None:
