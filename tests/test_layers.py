@@ -1,0 +1,101 @@
+"""The rules between the packages: who may import whom, who may print, and what a quick command must not load."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+PACKAGE = REPOSITORY / "sendkit_sync"
+SCENARIOS = Path(__file__).parent / "scenarios"
+TOP, MIDDLE, PLANNING, BASE = 3, 2, 1, 0
+LAYERS = {
+    "__main__": TOP + 1,
+    "cli": TOP,
+    **dict.fromkeys(("applying", "render", "config", "state", "api", "secrets", "simulator"), MIDDLE),
+    "planning": PLANNING,
+    **dict.fromkeys(("answers", "clock", "diagnostics", "errors", "failpoints", "model", "schemas", "version"), BASE),
+}
+FILES = sorted(PACKAGE.rglob("*.py"))
+IMPURE = {"os", "io", "time", "random", "requests", "secrets", "socket", "pathlib", "datetime", "subprocess"}
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the whole name of all that a file imports, those within functions too."""
+    home = ["sendkit_sync", *path.relative_to(PACKAGE).parent.parts]
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = home[: len(home) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def parts_imported(path: Path) -> set[str]:
+    names = (name.split(".") for name in imports(path))
+    return {name[1] for name in names if name[0] == "sendkit_sync" and len(name) > 1}
+
+
+def test_every_part_has_a_layer():
+    assert {part_of(path) for path in FILES} - {"__init__"} == set(LAYERS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(path: Path):
+    part = part_of(path)
+    if part == "__init__":
+        assert parts_imported(path) <= {"version"}
+        return
+    for other in parts_imported(path) - {part}:
+        allowed = LAYERS[other] < LAYERS[part] or LAYERS[other] == LAYERS[part] == BASE
+        assert allowed, f"{part} imports {other}"
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if part_of(path) != "cli"], ids=lambda path: str(path.relative_to(PACKAGE))
+)
+def test_only_the_command_line_prints(path: Path):
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Call):
+            assert ast.unparse(node.func) not in {"print", "echo", "secho", "click.echo", "click.secho"}, node.lineno
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "planning").glob("*.py")), ids=lambda path: path.name)
+def test_planning_is_pure(path: Path):
+    assert not {name.split(".")[0] for name in imports(path)} & IMPURE
+    calls = [ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.Call)]
+    assert not {"open", "input", "__import__"} & set(calls)
+
+
+@pytest.mark.parametrize("words", [["plan"], ["plan", "--format", "json"], ["validate"]], ids=" ".join)
+def test_a_quick_command_loads_no_slow_library(words: list[str], tmp_path: Path):
+    for file in ("webhooks.yaml", "sendkit.state.json"):
+        shutil.copy(SCENARIOS / "no-changes" / file, tmp_path / file)
+    script = (
+        "import sys\nfrom sendkit_sync.cli.main import run\ncode = run(sys.argv[1:])\n"
+        "slow = {'requests', 'urllib3', 'deepdiff'} & set(sys.modules)\n"
+        "sys.exit(code or ('loaded: ' + ' '.join(sorted(slow)) if slow else 0))"
+    )
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("SENDKIT")}
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words],
+        cwd=tmp_path,
+        env=clean | {"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
