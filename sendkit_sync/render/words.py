@@ -7,7 +7,7 @@ import re
 import shlex
 
 from ..diagnostics import printable
-from ..model import SENSITIVE, ActionKind
+from ..model import DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS, SENSITIVE, ActionKind
 from ..planning.plan import Action, Blocker, JsonValue, Plan, Reason
 
 SIGNS = {
@@ -73,8 +73,11 @@ def event_lines(before: JsonValue, after: JsonValue) -> list[str]:
     ]
 
 
+DEFAULTS = {"retryAttempts": DEFAULT_RETRY_ATTEMPTS, "timeoutMs": DEFAULT_TIMEOUT_MS}
+
+
 def rows(action: Action) -> list[tuple[str, list[str]]]:
-    """Return the fields of an action with the lines that tell about each."""
+    """Return the fields of an action with the lines that tell about each; a default tells nothing and is left out."""
     if action.changes:
         found = []
         for change in action.changes:
@@ -94,7 +97,7 @@ def rows(action: Action) -> list[tuple[str, list[str]]]:
         value = view.get(path)
         if path == "secret" and (value is not None or action.kind is ActionKind.CREATE):
             found.append((path, [secret_text(action)]))
-        elif value is not None:
+        elif value is not None and value != DEFAULTS.get(path):
             found.append((path, [value_text(path, value)]))
     return found
 
