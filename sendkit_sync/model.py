@@ -267,4 +267,5 @@ class State:
 
     def recorded_ids(self) -> set[str]:
         """Return the ids of all recorded webhooks."""
-        return {recorded.id for recorded in self.webhooks.values()}
+        # A copy first, in one step: another thread may be recording meanwhile.
+        return {recorded.id for recorded in list(self.webhooks.values())}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ..answers import Answered, NotDone
 from ..clock import Clock
+from ..diagnostics import printable
 from ..errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError
 from ..model import ActionKind, Live
 from ..planning.plan import Action, Plan
@@ -19,6 +20,7 @@ from .results import Failure, Report, Result, Status
 from .settle import expire_old, same_name_unproved, settle_creates
 
 NO_LIST = "the server has no list of webhooks: look-alikes cannot be seen, the recorded state alone decides"
+REFUSED_KEY = (401, 403)
 LEFT_UPDATE = Failure("not_supported", "this version creates webhooks only; the change was left")
 
 
@@ -49,15 +51,18 @@ class Executor:
     _warnings: list[str] = field(default_factory=list)
     _adopted: list[Result] = field(default_factory=list)
     _halt: NotDone | None = None
+    _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def settle(self) -> None:
         """Settle every create that an earlier run left without an outcome.
 
         Raises what `Api.list` raises, but for a server without a list: then they stay as they are.
         """
-        names = self.ledger.state.unresolved() or [
-            name for name in self.ledger.state.pending if name not in self.ledger.state.webhooks
-        ]
+        names = sorted(
+            name
+            for name, intents in self.ledger.state.pending.items()
+            if any(intent.action is ActionKind.CREATE for intent in intents)
+        )
         if not names:
             return
         try:
@@ -92,13 +97,13 @@ class Executor:
                     Status.UNRESOLVED,
                     Failure("unresolved", "an earlier create has no outcome yet"),
                 )
-        made = {result.id for result in results.values() if result.status is Status.DONE and result.id}
+        made = {result.id for result in results.values() if result.id and result.kind is ActionKind.CREATE}
         halt = self._halt
         return Report(
             results=tuple(self._adopted) + tuple(results.values()),
             warnings=tuple(self._warnings),
             twins=self._twins(made) if made else (),
-            key_refused=halt is not None and halt.status in (401, 403),
+            key_refused=halt is not None and halt.status in REFUSED_KEY,
             unreachable=halt is not None and halt.unreachable,
             interrupted=self.stop.is_set(),
         )
@@ -139,11 +144,11 @@ class Executor:
     def _guarded(self, creates: Sequence[Action]) -> list[tuple[Action, tuple[str, ...], Failure | None]]:
         if not creates:
             return []
-        if self._live is None:
-            try:
-                self._live = list(self.api.list())
-            except NoEndpointError:
-                self._warn(NO_LIST)
+        self._live = None
+        try:
+            self._live = list(self.api.list())
+        except NoEndpointError:
+            self._warn(NO_LIST)
         self._live_before = frozenset(live.id for live in self._live or [])
         looks = LookAlikes(self._live or [], self.ledger.state.recorded_ids())
         guarded = []
@@ -174,26 +179,38 @@ class Executor:
         answer, warnings = self.creator.create(action.desired, seen)
         self._warnings.extend(f'"{action.name}": {text}' for text in warnings)
         if isinstance(answer, Answered) and answer.live is not None:
-            self._check_workspace(answer.live)
-            return Result(ActionKind.CREATE, action.name, answer.live.id, Status.DONE)
+            wrong = self._check_workspace(answer.live)
+            status = Status.DONE if wrong is None else Status.FAILED
+            return Result(ActionKind.CREATE, action.name, answer.live.id, status, wrong)
         assert not isinstance(answer, Answered)
         failure = Failure(answer.code, answer.message)
         if isinstance(answer, NotDone):
             if answer.stops_run or answer.unreachable:
-                self._halt = answer
+                self._stop_for(answer)
             return Result(ActionKind.CREATE, action.name, None, Status.FAILED, failure)
         if answer.status == 409:
             failure = Failure("conflict", answer.message)
         return Result(ActionKind.CREATE, action.name, None, Status.UNRESOLVED, failure)
 
-    def _check_workspace(self, live: Live) -> None:
-        known = self.ledger.state.workspace_id
+    def _check_workspace(self, live: Live) -> Failure | None:
         if live.workspace_id is None:
-            return
-        if known is None:
-            self.ledger.set_workspace(live.workspace_id)
-        elif live.workspace_id != known:
-            self._halt = NotDone("workspace", f"{live.id} was made in workspace {live.workspace_id}, not in {known}")
+            return None
+        with self._turn:
+            known = self.ledger.state.workspace_id
+            if known is None:
+                self.ledger.set_workspace(live.workspace_id)
+                return None
+        if live.workspace_id == known:
+            return None
+        message = f"recorded, but made in workspace {printable(live.workspace_id)}, not in {printable(known)}"
+        self._stop_for(NotDone("workspace", message))
+        return Failure("workspace", message)
+
+    def _stop_for(self, reason: NotDone) -> None:
+        """Stop the run; of several reasons the first counts, but a refused key before all."""
+        with self._turn:
+            if self._halt is None or reason.status in REFUSED_KEY:
+                self._halt = reason
 
     def _settle_unknown(self, names: list[str], results: dict[str, Result]) -> None:
         if not names:
@@ -208,9 +225,14 @@ class Executor:
             failure = results[name].failure
             if name in state.webhooks:
                 results[name] = Result(ActionKind.CREATE, name, state.webhooks[name].id, Status.DONE)
-            elif failure is not None and failure.code == "conflict":
+            elif failure is not None and failure.code == "conflict" and not self.stop.is_set() and not self._may_be_ours(name):
                 self._drop_conflict(name)
                 results[name] = Result(ActionKind.CREATE, name, None, Status.FAILED, failure)
+
+    def _may_be_ours(self, name: str) -> bool:
+        """Tell whether a live webhook that was not there before bears `name`, unproved."""
+        fresh = [live for live in self._live or [] if live.id not in self._live_before]
+        return same_name_unproved(name, fresh, self.ledger.state.recorded_ids())
 
     def _drop_conflict(self, name: str) -> None:
         intents = self.ledger.state.pending.get(name, ())
