@@ -180,7 +180,7 @@ def test_a_lost_state_is_stopped_by_the_look_alike_guard(workspace: Workspace):
         path.unlink()
     refused = workspace.apply()
     assert refused.returncode == 1
-    assert "adopt it, or use --allow-duplicate" in refused.stderr
+    assert "looks the same and is not recorded" in refused.stderr
     assert len(workspace.simulator.webhooks()) == 2
 
 

@@ -165,12 +165,12 @@ class Executor:
             by = action.blocked_by
             return Failure(
                 "look_alike",
-                f'{by.kind} "{by.name}" has the same url and events: set `renamedFrom: {by.name}`, or use --allow-duplicate',
+                f'{by.kind} "{by.name}" has the same url and events: keep its name, or use --allow-duplicate',
             )
         if alike:
             return Failure(
                 "look_alike",
-                f"live webhook {alike[0].id} looks the same and is not recorded: adopt it, or use --allow-duplicate",
+                f"live webhook {alike[0].id} looks the same and is not recorded: delete it, or use --allow-duplicate",
             )
         return None
 

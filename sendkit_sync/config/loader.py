@@ -37,7 +37,6 @@ _SHOWN = [
     "events",
     "retryAttempts",
     "timeoutMs",
-    "renamedFrom",
     "https",
     "http",
 ]
@@ -171,7 +170,7 @@ class _Loader:
 
     def webhook(self, file: _File, entry: Map, defaults: Mapping[str, Any]) -> None:
         texts: dict[str, str] = {}
-        for key in ("name", "url", "renamedFrom"):
+        for key in ("name", "url"):
             # What is empty in the file itself was reported by the schema.
             if entry.get(key):
                 place = entry.values_at[key]
@@ -202,7 +201,7 @@ class _Loader:
         numbers = [entry.get(key, defaults.get(key)) for key in ("retryAttempts", "timeoutMs")]
         retry, timeout = (int(one) if isinstance(one, int | float) and abs(one) < 1e100 else None for one in numbers)
         settings = Settings(texts.get("url", ""), tuple(sorted(events)), retry, timeout)
-        self.webhooks[name] = Webhook(name, settings, secret, origin, texts.get("renamedFrom"), span)
+        self.webhooks[name] = Webhook(name, settings, secret, origin, span=span)
 
     def secret(self, file: _File, entry: Map) -> tuple[Secret | None, str]:
         raw = entry.get("secret")
