@@ -216,13 +216,17 @@ def test_a_platform_key_needs_a_workspace(workspace: Workspace):
     assert workspace.state["workspaceId"] == "ws_9"
 
 
-def test_an_update_is_shown_and_plainly_left(workspace: Workspace):
+def test_an_update_is_shown_and_sent(workspace: Workspace):
     workspace.apply()
     workspace.write(TWO.replace("/in", "/changed"))
     assert '~ update "Analytics"' in workspace.run("plan").stdout
-    left = workspace.apply()
-    assert left.returncode == 1
-    assert "the change was left" in left.stderr
+    done = workspace.apply()
+    assert done.returncode == 0, done.stderr
+    assert "1 updated" in done.stdout
+    patches = [request for request in workspace.simulator.requests if request["method"] == "PATCH"]
+    assert len(patches) == 1
+    assert workspace.run("plan", "--refresh", "--detailed-exitcode").returncode == 0
+    workspace.check_each_made_once("CRM Sync", "Analytics")
 
 
 def test_a_busy_lock_names_its_holder(workspace: Workspace):

@@ -83,9 +83,9 @@ def test_text_is_as_in_the_design() -> None:
 
 def test_text_tells_what_to_do() -> None:
     text = plan_text(ALL, colour=False)
-    for part in ("name: Old", "state resolve 'Un sure'", "from SENDKIT_SECRET_X", "1 to adopt, 1 to forget, 1 blocked"):
+    for part in ("renamedFrom: Old", "state resolve 'Un sure'", "from SENDKIT_SECRET_X", "1 to adopt, 1 to forget, 1 blocked"):
         assert part in text
-    assert "delete one of them in SendKit" in plan_text(make_plan((create(blocker=Blocker("live", "L", "9")),)), colour=False)
+    assert "import it if it is yours" in plan_text(make_plan((create(blocker=Blocker("live", "L", "9")),)), colour=False)
 
 
 @pytest.mark.parametrize(

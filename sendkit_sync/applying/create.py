@@ -38,6 +38,7 @@ class Creator:
             secret=stored,
             seen=seen,
         )
+        former = self.ledger.state.webhooks.get(webhook.name)
         self.ledger.begin(intent)
 
         def before_resend() -> None:
@@ -51,8 +52,8 @@ class Creator:
         doubt = self._doubt(answer.live, webhook, secret)
         if doubt is not None:
             return Unknown("unexpected_answer", doubt), []
-        self.ledger.record(webhook.name, record_of(intent, answer.live, self.vault))
-        return answer, _differences(webhook, answer.live)
+        self.ledger.record(webhook.name, record_of(intent, answer.live, self.vault, former))
+        return answer, differences(webhook, answer.live)
 
     def _secret(self, webhook: Webhook) -> tuple[Secret | None, StoredSecret | None]:
         if webhook.secret is not None:
@@ -66,12 +67,25 @@ class Creator:
         return drawn, self.vault.keep(webhook.name, drawn, SecretOrigin.GENERATED)
 
     def _earlier_secret(self, name: str) -> tuple[Secret, StoredSecret] | None:
-        """Return the drawn secret of an expired attempt, where it can be read: then one proof fits all attempts."""
-        for intent in reversed(self.ledger.state.pending.get(name, ())):
-            if intent.secret is not None and intent.secret.origin is SecretOrigin.GENERATED:
-                secret = self.vault.open((name,), intent.secret)
-                if secret is not None:
-                    return secret, intent.secret
+        """Return the secret to go on with, where it can be read.
+
+        That of an expired attempt, so that one proof fits all attempts; else that of a webhook which is gone.
+        """
+        state = self.ledger.state
+        kept = [
+            intent.secret
+            for intent in reversed(state.pending.get(name, ()))
+            if intent.secret is not None and intent.secret.origin is SecretOrigin.GENERATED
+        ]
+        names: tuple[str, ...] = (name,)
+        if name in state.webhooks:
+            former = state.webhooks[name]
+            names = (name, *former.former_names)
+            kept += [former.secret] if former.secret is not None and former.secret.origin is not SecretOrigin.CONFIG else []
+        for stored in kept:
+            secret = self.vault.open(names, stored)
+            if secret is not None:
+                return secret, stored
         return None
 
     def _doubt(self, live: Live, webhook: Webhook, secret: Secret | None) -> str | None:
@@ -82,7 +96,8 @@ class Creator:
         return None
 
 
-def _differences(webhook: Webhook, live: Live) -> list[str]:
+def differences(webhook: Webhook, live: Live) -> list[str]:
+    """Return what the API recorded otherwise than it was sent, as lines for people."""
     sent, answered = webhook.settings.effective(), live.settings.effective()
     pairs = (
         ("name", webhook.name, live.name),

@@ -1,27 +1,29 @@
-"""Carries out a plan: settles what is left of earlier runs, guards, creates in parallel, settles again."""
+"""Carries out a plan: settles what is left of earlier runs, guards the creates, runs the actions, settles again."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
-from ..answers import Answered, NotDone
+from ..answers import Answer, Answered, NotDone, Unknown
 from ..clock import Clock
 from ..diagnostics import printable
 from ..errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError
 from ..model import ActionKind, Live
 from ..planning.plan import Action, Plan
 from .create import Creator
+from .delete import Deleter
 from .guard import LookAlikes
+from .pool import run_all
 from .ports import Api, Ledger, Vault
 from .results import Failure, Report, Result, Status
 from .settle import expire_old, same_name_unproved, settle_creates
+from .update import Updater
 
 NO_LIST = "the server has no list of webhooks: look-alikes cannot be seen, the recorded state alone decides"
 REFUSED_KEY = (401, 403)
-LEFT_UPDATE = Failure("not_supported", "this version creates webhooks only; the change was left")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Executor:
     vault: Vault
     clock: Clock
     creator: Creator
+    updater: Updater
+    deleter: Deleter
     limits: Limits
     stop: threading.Event
     on_result: Callable[[Result], None] = lambda _: None
@@ -54,15 +58,16 @@ class Executor:
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def settle(self) -> None:
-        """Settle every create that an earlier run left without an outcome.
+        """Settle every create and delete that an earlier run left without an outcome.
 
-        Raises what `Api.list` raises, but for a server without a list: then they stay as they are.
+        An update is not settled: it is planned again. Raises what `Api.list` raises, but for a server without a
+        list: then creates stay as they are.
         """
-        names = sorted(
-            name
-            for name, intents in self.ledger.state.pending.items()
-            if any(intent.action is ActionKind.CREATE for intent in intents)
-        )
+        pending = [intent for intents in self.ledger.state.pending.values() for intent in intents]
+        for intent in pending:
+            if intent.action is ActionKind.DELETE:
+                self.deleter.look(intent, Unknown("unresolved", "an earlier delete has no outcome yet"))
+        names = sorted({intent.name for intent in pending if intent.action is ActionKind.CREATE})
         if not names:
             return
         try:
@@ -81,22 +86,17 @@ class Executor:
         Raises `StateIOError` where an outcome cannot be kept, and what `Api.list` raises before the first create.
         """
         results: dict[str, Result] = {}
-        creates = [action for action in plan.actions if action.kind is ActionKind.CREATE]
-        for action in plan.actions:
-            if action.kind is not ActionKind.CREATE:
-                results[action.name] = Result(action.kind, action.name, action.id, Status.NOT_ATTEMPTED, LEFT_UPDATE)
-        self._create_all(creates, results)
-        unknown = [name for name, result in results.items() if result.status is Status.UNRESOLVED]
+        guarded = self._guarded([action for action in plan.actions if action.kind is ActionKind.CREATE], results)
+        changes = {ActionKind.CREATE, ActionKind.UPDATE}
+        self._run(
+            [action for action in plan.actions if action.kind in changes and action.name not in results], guarded, results
+        )
+        unknown = [name for name, one in results.items() if one.kind is ActionKind.CREATE and one.status is Status.UNRESOLVED]
         self._settle_unknown(unknown, results)
+        self._run([action for action in plan.actions if action.kind not in changes], guarded, results)
         for name in self.ledger.state.unresolved():
-            if name not in results:
-                results[name] = Result(
-                    ActionKind.CREATE,
-                    name,
-                    None,
-                    Status.UNRESOLVED,
-                    Failure("unresolved", "an earlier create has no outcome yet"),
-                )
+            failure = Failure("unresolved", "an earlier create has no outcome yet")
+            results.setdefault(name, Result(ActionKind.CREATE, name, None, Status.UNRESOLVED, failure))
         made = {result.id for result in results.values() if result.id and result.kind is ActionKind.CREATE}
         halt = self._halt
         return Report(
@@ -108,29 +108,43 @@ class Executor:
             interrupted=self.stop.is_set(),
         )
 
-    def _create_all(self, creates: Sequence[Action], results: dict[str, Result]) -> None:
-        allowed = []
-        for action, seen, blocker in self._guarded(creates):
-            if blocker is None:
-                allowed.append((action, seen))
-            else:
-                self._note(results, Result(ActionKind.CREATE, action.name, None, Status.FAILED, blocker))
-        queue = iter(allowed)
-        with ThreadPoolExecutor(max_workers=self.limits.parallelism) as pool:
-            running: dict[Future[Result], None] = {}
-            while True:
-                while len(running) < self.limits.parallelism and not self._halted:
-                    following = next(queue, None)
-                    if following is None:
-                        break
-                    running[pool.submit(self._create, *following)] = None
-                if not running:
-                    break
-                for done in wait(running, return_when=FIRST_COMPLETED).done:
-                    del running[done]
-                    self._note(results, done.result())
-        for action, _ in queue:
-            self._note(results, Result(ActionKind.CREATE, action.name, None, Status.NOT_ATTEMPTED, self._why_halted()))
+    def _run(self, actions: Sequence[Action], seen: Mapping[str, tuple[str, ...]], results: dict[str, Result]) -> None:
+        """Carry out `actions`, several at once, and put what became of each into `results`."""
+        steps = [partial(self._step, action, seen.get(action.name, ())) for action in actions]
+        for result in run_all(steps, parallelism=self.limits.parallelism, halted=lambda: self._halted):
+            self._note(results, result)
+        for action in actions:
+            if action.name not in results:
+                status, why = Status.NOT_ATTEMPTED, self._why_halted()
+                self._note(results, Result(action.kind, action.name, action.id, status, why))
+
+    def _step(self, action: Action, seen: tuple[str, ...]) -> Result:
+        match action.kind:
+            case ActionKind.CREATE:
+                return self._create(action, seen)
+            case ActionKind.UPDATE:
+                answer, warnings = self.updater.update(action)
+                self._warnings.extend(f'"{action.name}": {text}' for text in warnings)
+                return self._result(action, answer)
+            case ActionKind.DELETE:
+                assert action.id is not None
+                return self._result(action, self.deleter.delete(action.name, action.id))
+            case ActionKind.FORGET:
+                self.ledger.forget(action.name)
+                return Result(action.kind, action.name, action.id, Status.DONE)
+            case ActionKind.ADOPT:
+                raise AssertionError("a plan adopts nothing by itself")
+
+    def _result(self, action: Action, answer: Answer) -> Result:
+        """Return what an update or a delete came to."""
+        if isinstance(answer, Answered):
+            return Result(action.kind, action.name, action.id, Status.DONE)
+        if isinstance(answer, NotDone):
+            if answer.stops_run or answer.unreachable:
+                self._stop_for(answer)
+            return Result(action.kind, action.name, action.id, Status.FAILED, Failure(answer.code, answer.message))
+        message = f"{answer.message}; it may be sent again: run apply once more"
+        return Result(action.kind, action.name, action.id, Status.UNRESOLVED, Failure(answer.code, message))
 
     @property
     def _halted(self) -> bool:
@@ -141,9 +155,11 @@ class Executor:
             return Failure("stopped", f"the run was stopped: {self._halt.message}")
         return Failure("interrupted", "the run was interrupted")
 
-    def _guarded(self, creates: Sequence[Action]) -> list[tuple[Action, tuple[str, ...], Failure | None]]:
+    def _guarded(self, creates: Sequence[Action], results: dict[str, Result]) -> dict[str, tuple[str, ...]]:
+        """Read the live list once and fail the creates that a look-alike blocks; map the others to the ids they resemble."""
+        seen: dict[str, tuple[str, ...]] = {}
         if not creates:
-            return []
+            return seen
         self._live = None
         try:
             self._live = list(self.api.list())
@@ -151,12 +167,14 @@ class Executor:
             self._warn(NO_LIST)
         self._live_before = frozenset(live.id for live in self._live or [])
         looks = LookAlikes(self._live or [], self.ledger.state.recorded_ids())
-        guarded = []
         for action in creates:
             assert action.desired is not None
             alike = looks.of(action.desired)
-            guarded.append((action, tuple(live.id for live in alike), self._blocker(action, alike)))
-        return guarded
+            blocker = self._blocker(action, alike)
+            if blocker is not None:
+                self._note(results, Result(ActionKind.CREATE, action.name, None, Status.FAILED, blocker))
+            seen[action.name] = tuple(live.id for live in alike)
+        return seen
 
     def _blocker(self, action: Action, alike: Sequence[Live]) -> Failure | None:
         if self.limits.allow_duplicate:
@@ -165,12 +183,12 @@ class Executor:
             by = action.blocked_by
             return Failure(
                 "look_alike",
-                f'{by.kind} "{by.name}" has the same url and events: keep its name, or use --allow-duplicate',
+                f'{by.kind} "{by.name}" has the same url and events: add `renamedFrom: {by.name}`, or use --allow-duplicate',
             )
         if alike:
             return Failure(
                 "look_alike",
-                f"live webhook {alike[0].id} looks the same and is not recorded: delete it, or use --allow-duplicate",
+                f"live webhook {alike[0].id} looks the same and is not recorded: import it, or use --allow-duplicate",
             )
         return None
 
@@ -223,7 +241,7 @@ class Executor:
         state = self.ledger.state
         for name in names:
             failure = results[name].failure
-            if name in state.webhooks:
+            if name not in state.unresolved():
                 results[name] = Result(ActionKind.CREATE, name, state.webhooks[name].id, Status.DONE)
             elif failure is not None and failure.code == "conflict" and not self.stop.is_set() and not self._may_be_ours(name):
                 self._drop_conflict(name)
@@ -240,13 +258,12 @@ class Executor:
             self.ledger.drop(intents[-1])
 
     def _settle(self, names: Sequence[str], *, settle_s: float) -> None:
-        before = set(self.ledger.state.webhooks)
         self._live = settle_creates(self.api, self.ledger, self.vault, self.clock, self.stop, names=names, settle_s=settle_s)
         if settle_s == 0.0:
+            state = self.ledger.state
             for name in names:
-                if name not in before and name in self.ledger.state.webhooks:
-                    webhook_id = self.ledger.state.webhooks[name].id
-                    self._adopted.append(Result(ActionKind.ADOPT, name, webhook_id, Status.DONE))
+                if name not in state.pending and name in state.webhooks:
+                    self._adopted.append(Result(ActionKind.ADOPT, name, state.webhooks[name].id, Status.DONE))
 
     def _twins(self, made: set[str]) -> tuple[str, ...]:
         """Return the ids of live, unrecorded webhooks that double one made in this run and were not there before."""

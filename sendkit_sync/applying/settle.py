@@ -81,7 +81,7 @@ def _settle_one(name: str, live: Sequence[Live], ledger: Ledger, vault: Vault) -
     match = find_match(intents, live, state.recorded_ids())
     if match is None:
         return not intents
-    ledger.record(name, record_of(match.intent, match.live, vault))
+    ledger.record(name, record_of(match.intent, match.live, vault, state.webhooks.get(name)))
     return True
 
 
@@ -91,7 +91,7 @@ def expire_old(ledger: Ledger, clock: Clock, names: Sequence[str], resend_after_
     To be called only after the live list was read and held no match. A clock that went back counts as no time.
     """
     for name in names:
-        intents = ledger.state.pending.get(name, ())
+        intents = [one for one in ledger.state.pending.get(name, ()) if one.action is ActionKind.CREATE]
         if intents and max(0.0, clock.now() - max(intent.sent_at for intent in intents)) > resend_after_s:
             ledger.expire(name)
 
@@ -101,15 +101,19 @@ def same_name_unproved(name: str, live: Sequence[Live], recorded_ids: set[str]) 
     return any(candidate.name == name and candidate.id not in recorded_ids for candidate in live)
 
 
-def record_of(intent: Intent, live: Live, vault: Vault) -> Recorded:
-    """Return the record of what `intent` made and the API answered as `live`.
+def record_of(intent: Intent, live: Live, vault: Vault, former: Recorded | None) -> Recorded:
+    """Return the record of the webhook that `intent` made and the API answered as `live`.
 
     The secret that was sent stays, whatever the answer shows; only where none was sent the answer's is kept.
+    `former` is the record of a webhook of that name that is gone: its secret is kept as the previous one.
     """
     assert intent.settings is not None
     secret: StoredSecret | None = intent.secret
     if secret is None and live.secret is not None:
         secret = vault.keep(intent.name, live.secret, SecretOrigin.SERVER)
+    previous = former.previous_secret if former is not None else None
+    if former is not None and former.secret is not None and former.secret != secret:
+        previous = former.secret
     return Recorded(
         id=live.id,
         applied=intent.settings,
@@ -118,4 +122,5 @@ def record_of(intent: Intent, live: Live, vault: Vault) -> Recorded:
         secret=secret,
         status=live.status,
         created_at=live.created_at,
+        previous_secret=previous,
     )

@@ -1,4 +1,4 @@
-"""`apply`: plans, shows, asks, and creates what is new."""
+"""`apply`: plans, shows, asks, and carries out the plan."""
 
 from __future__ import annotations
 
@@ -8,34 +8,54 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
-from ..applying.create import Creator
-from ..applying.executor import Executor, Limits
+from ..applying.executor import Limits
 from ..applying.results import Report, Result, Status
-from ..clock import SystemClock, SystemDice
 from ..config import Config
 from ..errors import ApiError, ExitCode, InvalidError, RefusedError, UsageError
 from ..model import ActionKind
 from ..planning.plan import Plan
-from ..secrets.vault import ClearVault
-from ..state import open_ledger, read_state
+from ..planning.planner import Options
 from .messages import say, say_warnings
-from .options import Duration, config_flag, flag, retry_flag, state_flag, timeout_flag
-from .plan_command import plan_of, shown
-from .wiring import Context, check_api, client, read_config, read_key, workspace_of
+from .options import (
+    config_flag,
+    flag,
+    lock_flag,
+    parallelism_flag,
+    prune_flag,
+    refresh_flag,
+    resend_flag,
+    retry_flag,
+    settle_flag,
+    state_flag,
+    target_flag,
+    timeout_flag,
+)
+from .plan_command import shown
+from .session import Wanted, session
+from .wiring import Calls, Context, read_config, read_key
+
+if TYPE_CHECKING:
+    from .saved_plan import SavedPlan
 
 
 @click.command("apply")
 @config_flag
 @state_flag
+@flag("--plan", "plan_file", metavar="FILE", help="Apply this saved plan, or nothing.")
 @flag("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
+@refresh_flag
+@prune_flag
+@target_flag
+@flag("--force", is_flag=True, help="Go beyond the limits on what is deleted or gone at once.")
 @flag("--allow-duplicate", is_flag=True, help="Create in spite of a look-alike.")
-@flag("--parallelism", type=click.IntRange(1, 64), default=4, help="Calls at once.")
-@flag("--lock-timeout", type=Duration(), default="0s", help="How long to wait for a busy lock.")
-@flag("--settle", "settle_s", type=Duration(), default="10s", help="How long to look for the outcome of an unclear call.")
-@flag("--resend-after", "resend_after_s", type=Duration(), default="5m", help="When an attempt without a trace has expired.")
+@parallelism_flag
+@lock_flag
+@settle_flag
+@resend_flag
 @flag("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Form of the output.")
 @timeout_flag
 @retry_flag
@@ -45,43 +65,39 @@ def command(
     /,
     configs: tuple[str, ...],
     state_path: str | None,
+    plan_file: str | None,
     yes: bool,
+    refresh: bool,
+    prune: bool,
+    targets: tuple[str, ...],
+    force: bool,
     form: str,
     lock_timeout: float,
     timeout: float,
     retry_for: float,
     **limits: float,
 ) -> int:
-    """Bring SendKit to what the config says: create what is new, and record its secret."""
+    """Bring SendKit to what the config says, and record what comes of it."""
+    saved = _saved(plan_file, refresh=refresh, prune=prune, targets=targets)
     config = read_config(configs, state_path)
-    path = state_path or config.state_path
     if not yes and not sys.stdin.isatty():
         raise UsageError("there is no terminal to ask on", hint="Use --yes to apply without asking.")
     read_key(context)
     say_warnings(config)
-    _refuse_unset_secrets(config)
-    before = read_state(path)
-    check_api(before, context, path)
-    workspace_id = workspace_of(config, before)
-    clock, dice, vault = SystemClock(), SystemDice(), ClearVault()
-    with (
-        stopping() as stop,
-        client(context, workspace_id, timeout_s=timeout, retry_for_s=retry_for, stop=stop, on_wait=say) as api,
-        open_ledger(path, api=context.api_url, clock=clock, dice=dice, purpose="apply", lock_timeout_s=lock_timeout) as ledger,
-    ):
-        if workspace_id is not None and ledger.state.workspace_id is None:
-            ledger.set_workspace(workspace_id)
-        creator = Creator(api, ledger, vault, clock, dice, config.generate_secret == "server")
-        executor = Executor(api, ledger, vault, clock, creator, Limits(**limits), stop)  # type: ignore[arg-type]
+    refuse_unset_secrets(config)
+    wanted = Wanted(
+        config,
+        state_path or config.state_path,
+        "apply",
+        Calls(timeout, retry_for),
+        options=saved.options if saved else Options(prune, targets),
+        limits=Limits(**limits),  # type: ignore[arg-type]
+        refresh=saved.refresh if saved else refresh,
+        lock_timeout_s=lock_timeout,
+    )
+    with stopping() as stop:
         try:
-            executor.settle()
-            plan = plan_of(config, ledger.state, context, path)
-            if form == "text":
-                click.echo(shown(plan, "text", context.colour), nl=False)
-            if plan.actions and not yes and not _ask():
-                raise RefusedError("not applied", hint="Nothing was changed.")
-            with Progress(plan, form) as executor.on_result:
-                report = executor.execute(plan)
+            report = _run(context, wanted, saved, stop, yes=yes, force=force, form=form)
         except ApiError:
             if stop.is_set():
                 return ExitCode.INTERRUPTED
@@ -90,7 +106,33 @@ def command(
     return exit_code(report)
 
 
-def _refuse_unset_secrets(config: Config) -> None:
+def _saved(plan_file: str | None, **flags: object) -> SavedPlan | None:
+    if plan_file is None:
+        return None
+    if any(flags.values()):
+        raise UsageError("--refresh, --prune and --target are part of a saved plan", hint="Leave them out beside --plan.")
+    from .saved_plan import load
+
+    return load(plan_file)
+
+
+def _run(
+    context: Context, wanted: Wanted, saved: SavedPlan | None, stop: threading.Event, *, yes: bool, force: bool, form: str
+) -> Report:
+    with session(context, wanted, stop) as run:
+        if saved is not None:
+            saved.check_base(run.state_before)
+            saved.check(run.plan)
+        if form == "text":
+            click.echo(shown(run.plan, "text", context.colour), nl=False)
+        run.check_limits(force=force)
+        if run.plan.actions and not yes and not _ask():
+            raise RefusedError("not applied", hint="Nothing was changed.")
+        with Progress(run.plan, form) as run.executor.on_result:
+            return run.executor.execute(run.plan)
+
+
+def refuse_unset_secrets(config: Config) -> None:
     unset = [webhook for webhook in config.webhooks if webhook.secret is None and webhook.secret_origin.startswith("env:")]
     if unset:
         first = unset[0]
@@ -164,13 +206,14 @@ def _print(report: Report, form: str) -> None:
     for result in report.results:
         if result.failure is not None:
             say(f'{result.status.replace("_", " ")}: {result.kind} "{result.name}": {result.failure.message}')
-        if result.status is Status.UNRESOLVED:
+        if result.status is Status.UNRESOLVED and result.kind is ActionKind.CREATE:
             say(f'  Run apply again; if it stays: sendkit-sync state resolve "{result.name}" --id ID | --not-created')
-    created, failed = report.count(Status.DONE, ActionKind.CREATE), report.count(Status.FAILED)
-    adopted, left = report.count(Status.DONE, ActionKind.ADOPT), report.count(Status.NOT_ATTEMPTED)
     if report.results:
-        open_ = report.count(Status.UNRESOLVED)
-        click.echo(f"Applied: {created} created, {adopted} adopted, {failed} failed, {open_} unresolved, {left} not attempted.")
+        done = {kind: report.count(Status.DONE, kind) for kind in ActionKind}
+        counts = f"{done[ActionKind.CREATE]} created, {done[ActionKind.UPDATE]} updated, {done[ActionKind.DELETE]} deleted"
+        rare = {"adopted": done[ActionKind.ADOPT], "forgotten": done[ActionKind.FORGET]}
+        rare |= {str(status).replace("_", " "): report.count(status) for status in Status if status is not Status.DONE}
+        click.echo(f"Applied: {counts}" + "".join(f", {count} {word}" for word, count in rare.items() if count) + ".")
 
 
 def document(report: Report) -> dict[str, object]:

@@ -20,6 +20,8 @@ COMMANDS = {
     "plan": "Show what apply would do, and change nothing.",
     "apply": "Bring SendKit to what the config says.",
     "state": "Look at the record and mend it; secrets stay masked.",
+    "import": "Start recording live webhooks, unchanged.",
+    "export": "Write the live webhooks as a config file, without secrets.",
     "simulator": "Serve the SendKit API on loopback, for trying out.",
     "demo": "Run the main job on the simulator, end to end.",
 }

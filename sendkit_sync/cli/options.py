@@ -46,3 +46,14 @@ state_flag = flag(
 )
 timeout_flag = flag("--timeout", type=Duration(), default="30s", help="The whole of one call.")
 retry_flag = flag("--retry-for", type=Duration(), default="2m", help="How long to try again what surely did not happen.")
+refresh_flag = flag("--refresh", is_flag=True, help="Look at the live webhooks too; sends GET only.")
+prune_flag = flag("--prune", is_flag=True, help="Delete recorded webhooks that are no longer in the config.")
+target_flag = flag("--target", "targets", multiple=True, metavar="NAME", help="Plan only this webhook; repeatable, with *.")
+parallelism_flag = flag("--parallelism", type=click.IntRange(1, 64), default=4, help="Calls at once.")
+lock_flag = flag("--lock-timeout", type=Duration(), default="0s", help="How long to wait for a busy lock.")
+settle_flag = flag(
+    "--settle", "settle_s", type=Duration(), default="10s", help="How long to look for the outcome of an unclear call."
+)
+resend_flag = flag(
+    "--resend-after", "resend_after_s", type=Duration(), default="5m", help="When an attempt without a trace has expired."
+)

@@ -2,45 +2,63 @@
 
 from __future__ import annotations
 
+import threading
+
 import click
 
-from ..config import Config
 from ..errors import ExitCode
-from ..model import State
 from ..planning.plan import Plan
-from ..planning.planner import make_plan
+from ..planning.planner import Options
 from ..state import read_state
 from .messages import say_warnings
-from .options import config_flag, flag, state_flag
-from .wiring import Context, check_api, read_config, workspace_of
+from .options import config_flag, flag, prune_flag, refresh_flag, retry_flag, state_flag, target_flag, timeout_flag
+from .wiring import Calls, Context, plan_of, read_config
 
 
 @click.command("plan")
 @config_flag
 @state_flag
+@refresh_flag
+@prune_flag
+@target_flag
+@flag("--out", metavar="FILE", help="Save the plan for `apply --plan FILE`; it holds no secret.")
 @flag("--detailed-exitcode", is_flag=True, help="Exit with 2 when changes are pending.")
 @flag("--format", "form", type=click.Choice(["text", "json", "markdown", "html"]), default="text", help="Form of the output.")
+@timeout_flag
+@retry_flag
 @click.pass_obj
-def command(context: Context, configs: tuple[str, ...], state_path: str | None, detailed_exitcode: bool, form: str) -> int:
-    """Show what apply would do, and change nothing."""
+def command(
+    context: Context,
+    /,
+    configs: tuple[str, ...],
+    state_path: str | None,
+    refresh: bool,
+    prune: bool,
+    targets: tuple[str, ...],
+    out: str | None,
+    detailed_exitcode: bool,
+    form: str,
+    timeout: float,
+    retry_for: float,
+) -> int:
+    """Show what apply would do, and change nothing: it never writes the state, and sends GET at most."""
     config = read_config(configs, state_path)
     path = state_path or config.state_path
     say_warnings(config)
-    plan = plan_of(config, read_state(path), context, path)
+    options = Options(prune, targets)
+    state = read_state(path)
+    plan = plan_of(config, state, context, path, options)
+    if refresh:
+        from .session import look
+
+        live = look(context, config, state, Calls(timeout, retry_for), threading.Event())
+        plan = plan_of(config, state, context, path, options, live)
+    if out is not None:
+        from .saved_plan import save
+
+        save(out, plan, refresh=refresh, prune=prune)
     click.echo(shown(plan, form, context.colour), nl=False)
     return ExitCode.CHANGES_PENDING if detailed_exitcode and plan.pending else ExitCode.DONE
-
-
-def plan_of(config: Config, state: State | None, context: Context, path: str) -> Plan:
-    """Return the offline plan; raises `InvalidError` where config and state do not fit together."""
-    check_api(state, context, path)
-    return make_plan(
-        config.webhooks,
-        state,
-        api=context.api_url,
-        config_digest=config.digest(),
-        workspace_id=workspace_of(config, state),
-    )
 
 
 def shown(plan: Plan, form: str, colour: bool) -> str:

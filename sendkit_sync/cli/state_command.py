@@ -10,10 +10,8 @@ from ..errors import RefusedError, UsageError
 from ..model import SENSITIVE, ActionKind, Recorded, State
 from ..planning.diff import view
 from ..state import open_ledger, read_state
-from .options import Duration, config_flag, flag, state_flag
+from .options import config_flag, flag, lock_flag, state_flag
 from .wiring import Context, read_config
-
-lock_flag = flag("--lock-timeout", type=Duration(), default="0s", help="How long to wait for a busy lock.")
 
 
 @click.group("state")

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..applying.ports import Vault
 from ..clock import SystemClock, SystemDice
 from ..config import Config, load_config
 from ..errors import InvalidError, KeyRefusedError
 from ..model import PLATFORM_KEY_PREFIX, Secret, State
+from ..planning.plan import LiveSide, Plan
+from ..planning.planner import Options, make_plan
 
 if TYPE_CHECKING:
     from ..api.client import Client
@@ -75,13 +78,27 @@ def check_api(state: State | None, context: Context, path: str) -> None:
         )
 
 
+def vault_for(config: Config, context: Context) -> Vault:
+    """Return the vault that the config asks for."""
+    from ..secrets.vault import ClearVault
+
+    return ClearVault()
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """How calls are made: the whole of one, and how long to try again what surely did not happen; in seconds."""
+
+    timeout_s: float = 30.0
+    retry_for_s: float = 120.0
+
+
 @contextmanager
 def client(
     context: Context,
     workspace_id: str | None,
+    calls: Calls,
     *,
-    timeout_s: float,
-    retry_for_s: float,
     stop: threading.Event,
     on_wait: Callable[[str], None],
 ) -> Iterator[Client]:
@@ -94,8 +111,8 @@ def client(
         context.api_url,
         key,
         scoped,
-        timeout_s=timeout_s,
-        retry_for_s=retry_for_s,
+        timeout_s=calls.timeout_s,
+        retry_for_s=calls.retry_for_s,
         clock=SystemClock(),
         dice=SystemDice(),
         stop=stop,
@@ -105,3 +122,19 @@ def client(
         yield made
     finally:
         made.close()
+
+
+def plan_of(
+    config: Config, state: State | None, context: Context, path: str, options: Options, live: LiveSide | None = None
+) -> Plan:
+    """Return the plan; raises `InvalidError` where config and state do not fit together."""
+    check_api(state, context, path)
+    return make_plan(
+        config.webhooks,
+        state,
+        api=context.api_url,
+        config_digest=config.digest(),
+        workspace_id=workspace_of(config, state),
+        options=options,
+        live=live,
+    )

@@ -34,6 +34,7 @@ _SHOWN = [
     "webhooks",
     "name",
     "url",
+    "renamedFrom",
     "events",
     "retryAttempts",
     "timeoutMs",
@@ -87,6 +88,7 @@ class _Loader:
         self.files: list[_File] = []
         self.secrets: set[str] = set()
         self.webhooks: dict[str, Webhook] = {}
+        self.former: dict[str, str] = {}
         self.shared: dict[str, tuple[str, Span]] = {}
 
     def find(self, paths: Sequence[str]) -> None:
@@ -170,7 +172,7 @@ class _Loader:
 
     def webhook(self, file: _File, entry: Map, defaults: Mapping[str, Any]) -> None:
         texts: dict[str, str] = {}
-        for key in ("name", "url"):
+        for key in ("name", "url", "renamedFrom"):
             # What is empty in the file itself was reported by the schema.
             if entry.get(key):
                 place = entry.values_at[key]
@@ -200,8 +202,14 @@ class _Loader:
             return
         numbers = [entry.get(key, defaults.get(key)) for key in ("retryAttempts", "timeoutMs")]
         retry, timeout = (int(one) if isinstance(one, int | float) and abs(one) < 1e100 else None for one in numbers)
+        former = texts.get("renamedFrom")
+        if former is not None:
+            other = self.former.setdefault(former, name)
+            if other != name:
+                place = entry.values_at["renamedFrom"]
+                file.add(place, f"`{printable(other, 60)}` is renamed from `{printable(former, 60)}` already")
         settings = Settings(texts.get("url", ""), tuple(sorted(events)), retry, timeout)
-        self.webhooks[name] = Webhook(name, settings, secret, origin, span=span)
+        self.webhooks[name] = Webhook(name, settings, secret, origin, former, span)
 
     def secret(self, file: _File, entry: Map) -> tuple[Secret | None, str]:
         raw = entry.get("secret")

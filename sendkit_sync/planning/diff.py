@@ -5,7 +5,7 @@ deepdiff finds it; it is imported and asked only for entries that are not equal,
 
 from __future__ import annotations
 
-from ..model import SENSITIVE, Recorded, Settings, Webhook
+from ..model import SENSITIVE, Live, Recorded, Settings, Webhook
 from .plan import Change, JsonValue, View
 
 FIELDS = ("name", "url", "events", "retryAttempts", "timeoutMs", "secret")
@@ -35,7 +35,25 @@ def changes(before: View, after: View, *, secret_changed: bool) -> tuple[Change,
         fields = {str(item.path(output_format="list")[0]) for items in found.values() for item in items}
     if secret_changed:
         fields.add("secret")
-    return tuple(Change(field, _value(before, field), _value(after, field)) for field in FIELDS if field in fields)
+    return tuple(Change(field, before[field], after[field]) for field in FIELDS if field in fields)
+
+
+def drifted_fields(recorded: Recorded, live: Live) -> tuple[str, ...]:
+    """Return the fields, in the order of `FIELDS`, in which live differs from what the API confirmed last."""
+    confirmed, seen = recorded.confirmed.effective(), live.settings.effective()
+    if (recorded.confirmed_name, confirmed) == (live.name, seen):
+        return ()
+    before, after = view(recorded.confirmed_name, confirmed), view(live.name, seen)
+    return tuple(field for field in FIELDS[:-1] if before[field] != after[field])
+
+
+def view_before(name: str, recorded: Recorded, live: Live | None, drifted: tuple[str, ...]) -> View:
+    """Return what an update starts from: as it was applied, but for the fields that were changed outside."""
+    applied = dict(view(name, recorded.applied, SENSITIVE if recorded.secret else None))
+    if live is not None and drifted:
+        seen = view(live.name, live.settings)
+        applied.update({field: seen[field] for field in drifted})
+    return applied
 
 
 def differs(desired: Webhook, recorded: Recorded) -> bool:
@@ -52,7 +70,3 @@ def secret_differs(desired: Webhook, recorded: Recorded) -> bool:
 
 def _open(view: View) -> dict[str, JsonValue]:
     return {field: view[field] for field in FIELDS[:-1]}
-
-
-def _value(view: View, field: str) -> JsonValue:
-    return SENSITIVE if field == "secret" else view[field]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ..model import ActionKind, Recorded, Webhook
+from ..model import ActionKind, Live, Recorded, Webhook
 
 JsonValue = str | int | bool | None | list[str]
 View = Mapping[str, JsonValue]
@@ -60,10 +60,11 @@ class Blocker:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One step. `desired` is None for a delete, `recorded` for a create.
+    """One step. `desired` is None for a delete, `recorded` for a create of what was never there.
 
-    `changes` are the fields that differ, in the order of the config's fields; a create has none. `drifted` tells
-    that some of them were changed outside. `before` and `after` are None where there is no such side.
+    `changes` are the fields that differ, in the order of the config's fields; a create has none. `drifted` are
+    those of them that were changed outside. `before` and `after` are None where there is no such side.
+    `unanswered` tells that an earlier update has no known outcome, so that all fields are sent again.
     """
 
     kind: ActionKind
@@ -73,9 +74,23 @@ class Action:
     before: View | None = None
     after: View | None = None
     changes: tuple[Change, ...] = ()
+    drifted: tuple[str, ...] = ()
     blocked_by: Blocker | None = None
+    unanswered: bool = False
     desired: Webhook | None = field(default=None, compare=False)
     recorded: Recorded | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSide:
+    """What a refresh found; made by `applying.refresh`.
+
+    `by_id` maps the id of every webhook that was found to it; `gone` are the ids of recorded webhooks that are
+    neither in the list nor answered by GET.
+    """
+
+    by_id: Mapping[str, Live]
+    gone: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,32 @@
-"""Makes the plan: compares every desired webhook with the record of its name."""
+"""Makes the plan: compares every desired webhook with the record of its name, and with the live one after a refresh."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from ..model import ActionKind, Intent, Recorded, Settings, State, Webhook
-from .diff import changes, differs, secret_differs, view
-from .plan import Action, Blocker, Plan, Reason
+from ..model import ActionKind, Recorded, Settings, State, Webhook
+from .diff import changes, differs, drifted_fields, secret_differs, view, view_before
+from .plan import Action, Blocker, LiveFacts, LiveSide, Plan, Reason
+
+_Delivery = tuple[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a plan is to cover.
+
+    `targets` are patterns with `*`: only entries whose name matches one are planned, the rest counts nowhere.
+    With `prune`, orphans are deleted.
+    """
+
+    prune: bool = False
+    targets: tuple[str, ...] = ()
+
+    def cover(self, name: str) -> bool:
+        """Tell whether the entry `name` is to be planned."""
+        return not self.targets or any(fnmatchcase(name, pattern.replace("[", "[[]")) for pattern in self.targets)
 
 
 def make_plan(
@@ -17,89 +36,190 @@ def make_plan(
     api: str,
     config_digest: str,
     workspace_id: str | None = None,
-    targets: Sequence[str] = (),
+    options: Options | None = None,
+    live: LiveSide | None = None,
 ) -> Plan:
     """Return the plan that brings `state` (None: nothing recorded yet) to `desired`.
 
-    Actions are sorted by name, so the order of `desired` means nothing. `targets` are patterns with `*`: only
-    entries whose name matches one are planned; the rest counts nowhere.
+    Actions are sorted by name, deletes last, so the order of `desired` means nothing. Without `live` the plan is
+    made offline.
     """
-    recorded = state.webhooks if state else {}
-    pending = state.pending if state else {}
-    wanted = {webhook.name: webhook for webhook in desired if _targeted(webhook.name, targets)}
-    all_wanted = {webhook.name for webhook in desired}
-    lost = sorted(name for name in recorded if name not in all_wanted and _targeted(name, targets))
-    unresolved = state.unresolved() if state else []
-    twins = _TwinIndex(
-        [(name, recorded[name].id, recorded[name].applied) for name in recorded if name not in all_wanted],
-        [intent for name in unresolved if name not in all_wanted for intent in pending[name]],
-    )
-    actions: list[Action] = []
-    unchanged = 0
-    for name in sorted(wanted):
-        if name in unresolved:
-            continue
-        webhook = wanted[name]
-        record = recorded.get(name)
-        if record is None:
-            reason = Reason.RETRY if name in pending else Reason.NEW
-            actions.append(_create(webhook, reason, twins.find(webhook.settings)))
-            continue
-        unanswered = any(intent.action is ActionKind.UPDATE for intent in pending.get(name, ()))
-        if unanswered or differs(webhook, record):
-            actions.append(_update(webhook, record, unanswered))
-        else:
-            unchanged += 1
+    options = options or Options()
+    known = state if state is not None else State("", 0, api)
+    planner = _Planner(known, {webhook.name: webhook for webhook in desired}, options, live)
+    planner.run()
     return Plan(
-        actions=tuple(actions),
-        orphans=tuple(lost),
-        unresolved=tuple(unresolved),
-        unchanged=unchanged,
+        actions=(*planner.actions, *planner.deletes),
+        orphans=tuple(planner.orphans),
+        unresolved=tuple(planner.unresolved),
+        unchanged=planner.unchanged,
         config_digest=config_digest,
         lineage=state.lineage if state else None,
-        serial=state.serial if state else 0,
+        serial=known.serial,
         api=api,
         workspace_id=workspace_id,
-        missing_secrets=tuple(sorted(name for name, record in recorded.items() if record.secret is None)),
-        expired=tuple(
-            sorted(name for name in pending if name not in recorded and name not in unresolved and name not in all_wanted)
-        ),
-        targets=tuple(targets),
+        missing_secrets=tuple(sorted(name for name, record in known.webhooks.items() if record.secret is None)),
+        expired=tuple(sorted(planner.expired())),
+        refreshed=None if live is None else _facts(known, live),
+        targets=options.targets,
     )
 
 
-def _targeted(name: str, targets: Iterable[str]) -> bool:
-    patterns = tuple(targets)
-    return not patterns or any(fnmatchcase(name, pattern.replace("[", "[[]")) for pattern in patterns)
+def _facts(state: State, live: LiveSide) -> LiveFacts:
+    recorded = state.recorded_ids()
+    return LiveFacts(
+        unrecorded=sum(webhook_id not in recorded for webhook_id in live.by_id),
+        inactive=tuple(
+            sorted(
+                name
+                for name, record in state.webhooks.items()
+                if record.id in live.by_id and live.by_id[record.id].status == "inactive"
+            )
+        ),
+    )
 
 
-def _create(webhook: Webhook, reason: Reason, blocker: Blocker | None) -> Action:
-    after = view(webhook.name, webhook.settings)
-    return Action(ActionKind.CREATE, webhook.name, None, reason, after=after, blocked_by=blocker, desired=webhook)
+@dataclass(slots=True)
+class _Planner:
+    state: State
+    wanted: Mapping[str, Webhook]
+    options: Options
+    live: LiveSide | None
+    actions: list[Action] = field(default_factory=list)
+    deletes: list[Action] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
+    unresolved: list[str] = field(default_factory=list)
+    unchanged: int = 0
+
+    def run(self) -> None:
+        self.unresolved = self.state.unresolved()
+        open_names = frozenset(self.unresolved)
+        renames = self._renames(open_names)
+        lost = sorted(name for name in self.state.webhooks if name not in self.wanted and name not in renames.values())
+        twins = self._twins(lost, open_names)
+        for name in sorted(self.wanted):
+            if name in open_names or not self.options.cover(name):
+                continue
+            webhook = self.wanted[name]
+            old = renames.get(name, name)
+            record = self.state.webhooks.get(old)
+            if record is None:
+                self._create(webhook, None, self._blocker(webhook, open_names) or twins.get(_delivery(webhook.settings)))
+            elif self.live is not None and record.id in self.live.gone:
+                self._create(webhook, record, None)
+            else:
+                self._compare(webhook, record, old)
+        self._lose([name for name in lost if self.options.cover(name)], open_names)
+
+    def expired(self) -> Iterable[str]:
+        """Return the names of creates that left no trace and that nobody wants any more."""
+        for name, intents in self.state.pending.items():
+            if name not in self.wanted and all(intent.expired for intent in intents):
+                yield name
+
+    def _renames(self, open_names: frozenset[str]) -> dict[str, str]:
+        """Map the new name to the recorded one, for each rename that is still to be done; a name is taken once."""
+        renames: dict[str, str] = {}
+        taken: set[str] = set()
+        for name in sorted(self.wanted):
+            old = self.wanted[name].renamed_from
+            if old is None or old in self.wanted or old in taken or old not in self.state.webhooks:
+                continue
+            if name not in self.state.webhooks and name not in open_names:
+                renames[name] = old
+                taken.add(old)
+        return renames
+
+    def _twins(self, lost: Iterable[str], open_names: frozenset[str]) -> dict[_Delivery, Blocker]:
+        """Map a URL with its events to what delivers there, is recorded or may be live, and is no longer desired."""
+        found: dict[_Delivery, Blocker] = {}
+        for name in open_names - self.wanted.keys():
+            for intent in self.state.pending[name]:
+                if intent.settings is not None:
+                    found[_delivery(intent.settings)] = Blocker("unresolved", name, None)
+        for name in sorted(lost, reverse=True):
+            record = self.state.webhooks[name]
+            found[_delivery(record.applied)] = Blocker("orphan", name, record.id)
+        return found
+
+    def _blocker(self, webhook: Webhook, open_names: frozenset[str]) -> Blocker | None:
+        old = webhook.renamed_from
+        return Blocker("unresolved", old, None) if old in open_names and old not in self.wanted else None
+
+    def _create(self, webhook: Webhook, gone: Recorded | None, blocker: Blocker | None) -> None:
+        reason = Reason.NEW
+        if gone is not None:
+            reason = Reason.MISSING
+        elif webhook.name in self.state.pending:
+            reason = Reason.RETRY
+        self.actions.append(
+            Action(
+                ActionKind.CREATE,
+                webhook.name,
+                None,
+                reason,
+                after=view(webhook.name, webhook.settings),
+                blocked_by=blocker,
+                desired=webhook,
+                recorded=gone,
+            )
+        )
+
+    def _compare(self, webhook: Webhook, record: Recorded, old: str) -> None:
+        live = self.live.by_id.get(record.id) if self.live is not None else None
+        drifted = drifted_fields(record, live) if live is not None else ()
+        unanswered = self._unanswered(webhook.name) or self._unanswered(old)
+        renamed = webhook.name != old
+        if not (drifted or unanswered or renamed or differs(webhook, record)):
+            self.unchanged += 1
+            return
+        reason = Reason.CHANGED
+        if renamed:
+            reason = Reason.RENAMED
+        elif unanswered:
+            reason = Reason.RETRY
+        elif drifted:
+            reason = Reason.DRIFT
+        before = view_before(old, record, live, drifted)
+        after = view(webhook.name, webhook.settings)
+        found = changes(before, after, secret_changed=secret_differs(webhook, record))
+        self.actions.append(
+            Action(
+                ActionKind.UPDATE,
+                webhook.name,
+                record.id,
+                reason,
+                before,
+                after,
+                found,
+                drifted=drifted,
+                unanswered=unanswered,
+                desired=webhook,
+                recorded=record,
+            )
+        )
+
+    def _unanswered(self, name: str) -> bool:
+        return any(intent.action is ActionKind.UPDATE for intent in self.state.pending.get(name, ()))
+
+    def _lose(self, lost: Iterable[str], open_names: frozenset[str]) -> None:
+        for name in lost:
+            record = self.state.webhooks[name]
+            gone = self.live is not None and record.id in self.live.gone
+            if not self.options.prune or name in open_names:
+                self.orphans.append(name)
+                continue
+            self.deletes.append(
+                Action(
+                    ActionKind.FORGET if gone else ActionKind.DELETE,
+                    name,
+                    record.id,
+                    Reason.MISSING if gone else Reason.ORPHAN,
+                    before=view(name, record.applied),
+                    recorded=record,
+                )
+            )
 
 
-def _update(webhook: Webhook, record: Recorded, unanswered: bool) -> Action:
-    before = view(webhook.name, record.applied)
-    after = view(webhook.name, webhook.settings)
-    found = changes(before, after, secret_changed=secret_differs(webhook, record))
-    reason = Reason.RETRY if unanswered else Reason.CHANGED
-    return Action(ActionKind.UPDATE, webhook.name, record.id, reason, before, after, found, desired=webhook, recorded=record)
-
-
-class _TwinIndex:
-    """Finds what is no longer desired and still delivers the same events to the same URL."""
-
-    def __init__(self, orphans: Iterable[tuple[str, str, Settings]], intents: Iterable[Intent]) -> None:
-        self._blockers: dict[tuple[str, tuple[str, ...]], Blocker] = {}
-        for intent in intents:
-            if intent.settings is not None:
-                self._blockers[_delivery(intent.settings)] = Blocker("unresolved", intent.name, None)
-        for name, webhook_id, settings in sorted(orphans, key=lambda orphan: orphan[:2], reverse=True):
-            self._blockers[_delivery(settings)] = Blocker("orphan", name, webhook_id)
-
-    def find(self, settings: Settings) -> Blocker | None:
-        return self._blockers.get(_delivery(settings))
-
-
-def _delivery(settings: Settings) -> tuple[str, tuple[str, ...]]:
+def _delivery(settings: Settings) -> _Delivery:
     return settings.url, settings.events

@@ -114,7 +114,7 @@ def blocker_text(blocker: Blocker) -> list[str]:
     if blocker.kind == "orphan":
         return [
             f"blocked: it looks like {which}, which is recorded and no longer in the config",
-            f"if it is the same webhook, write `name: {_yaml(blocker.name)}` again; if not, pass --allow-duplicate",
+            f"if it is the same webhook, add `renamedFrom: {_yaml(blocker.name)}`; if not, pass --allow-duplicate",
         ]
     if blocker.kind == "unresolved":
         return [
@@ -123,7 +123,7 @@ def blocker_text(blocker: Blocker) -> list[str]:
         ]
     return [
         f"blocked: it looks like the live webhook {which}, which is not recorded",
-        "delete one of them in SendKit, or pass --allow-duplicate",
+        "import it if it is yours; if not, pass --allow-duplicate",
     ]
 
 

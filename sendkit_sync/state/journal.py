@@ -115,10 +115,16 @@ def resend(name: str, op: str, sent_at: float) -> Entry:
 
 def record(name: str, recorded: Recorded, replaces: str | None) -> Entry:
     def change(book: Book) -> None:
-        if replaces is not None:
-            book.webhooks.pop(replaces, None)
+        former = book.webhooks.pop(replaces if replaces is not None else name, None)
         book.webhooks[name] = recorded
-        book.pending.pop(name, None)
+        if former is None or former.id != recorded.id:
+            book.pending.pop(name, None)
+            return
+        # The same webhook was changed: attempts to create another one are not settled by that.
+        for changed in {name} if replaces is None else {name, replaces}:
+            left = tuple(one for one in book.pending.pop(changed, ()) if one.action is ActionKind.CREATE)
+            if left:
+                book.pending[changed] = left
 
     body: dict[str, object] = {"do": "record", "name": name, "recorded": encode_recorded(recorded)}
     return Entry(body if replaces is None else {**body, "replaces": replaces}, change)

@@ -1,0 +1,68 @@
+"""Adopting: recording a live webhook that this tool did not make; nothing is sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from ..errors import RefusedError
+from ..model import Live, Recorded, SecretOrigin, State, Webhook
+from .ports import Ledger, Vault
+
+
+def adopt(ledger: Ledger, vault: Vault, name: str, live: Live) -> Recorded:
+    """Record `live` under `name` as it is; its secret only where the API shows it whole.
+
+    Adopting what is recorded under that name already brings its record up to what is live, and keeps its secret.
+    Raises `RefusedError` where the id or the name is taken, or the name has a create without an outcome.
+    """
+    state = ledger.state
+    held = state.webhooks.get(name)
+    if held is not None and held.id != live.id:
+        raise RefusedError(f'"{name}" is recorded already, as {held.id}', hint=f'First: sendkit-sync state forget "{name}"')
+    if held is None and live.id in state.recorded_ids():
+        owner = next(other for other, recorded in state.webhooks.items() if recorded.id == live.id)
+        raise RefusedError(f'{live.id} is recorded already, as "{owner}"', hint="Use `renamedFrom` to rename it.")
+    if held is None and state.pending.get(name):
+        raise RefusedError(
+            f'"{name}" has a create without an outcome', hint=f'Settle it: sendkit-sync state resolve "{name}" --id {live.id}'
+        )
+    secret = vault.keep(name, live.secret, SecretOrigin.SERVER) if live.secret is not None else None
+    if held is not None and held.secret is not None:
+        secret = held.secret
+    recorded = Recorded(
+        id=live.id,
+        applied=live.settings,
+        confirmed=live.settings,
+        confirmed_name=live.name,
+        secret=secret,
+        status=live.status,
+        created_at=live.created_at,
+        previous_secret=held.previous_secret if held is not None else None,
+        former_names=held.former_names if held is not None else (),
+    )
+    ledger.record(name, recorded)
+    return recorded
+
+
+def matching(desired: Sequence[Webhook], state: State, live: Sequence[Live]) -> list[tuple[str, Live]]:
+    """Return, sorted by name, the live webhooks to adopt, each with its name.
+
+    One is adopted when exactly one desired entry has its name and URL, no other live one has them too, neither
+    its id nor the name is recorded, and no create of that name is without an outcome.
+    """
+    alike = Counter((candidate.name, candidate.settings.url) for candidate in live)
+    recorded = state.recorded_ids()
+    wanted = {
+        (webhook.name, webhook.settings.url)
+        for webhook in desired
+        if webhook.name not in state.webhooks and webhook.name not in state.pending
+    }
+    found = [
+        (candidate.name, candidate)
+        for candidate in live
+        if candidate.id not in recorded
+        and (candidate.name, candidate.settings.url) in wanted
+        and alike[candidate.name, candidate.settings.url] == 1
+    ]
+    return sorted(found, key=lambda pair: pair[0])

@@ -1,0 +1,59 @@
+"""One delete: the record goes only when the API says that the webhook is not there any more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..answers import Answer, Answered, NotDone, Unknown
+from ..clock import Clock, Dice
+from ..errors import SyncError
+from ..model import ActionKind, Intent
+from .ports import Api, Ledger
+
+NO_DELETE = (404, 405, 501)
+
+
+@dataclass(frozen=True, slots=True)
+class Deleter:
+    """Deletes recorded webhooks (SendKit API: DELETE is a guess, so its answer is looked at closely)."""
+
+    api: Api
+    ledger: Ledger
+    clock: Clock
+    dice: Dice
+
+    def delete(self, name: str, webhook_id: str) -> Answer:
+        """Delete the webhook and forget its record; return what came of it.
+
+        An answer of 404, or none, is looked at with GET: only its 404 forgets the record. Raises `StateIOError`.
+        """
+        intent = Intent(self.dice.token(), ActionKind.DELETE, name, self.clock.now(), id=webhook_id)
+        self.ledger.begin(intent)
+        answer = self.api.delete(webhook_id, lambda: self.ledger.resend(intent, self.clock.now()))
+        if isinstance(answer, NotDone) and answer.status != 404:
+            self.ledger.drop(intent)
+            return _by_hand(name, answer) if answer.status in NO_DELETE else answer
+        if isinstance(answer, Answered):
+            self.ledger.forget(name)
+            return answer
+        return self.look(intent, answer)
+
+    def look(self, intent: Intent, answer: NotDone | Unknown) -> Answer:
+        """Find out by GET whether the webhook of `intent` is still there, and record that."""
+        assert intent.id is not None
+        try:
+            live = self.api.get(intent.id)
+        except SyncError as error:
+            return Unknown(answer.code, f"{answer.message}; a look at it failed too: {error.what}", answer.status)
+        if live is None:
+            self.ledger.forget(intent.name)
+            return Answered(None)
+        self.ledger.drop(intent)
+        if answer.status in NO_DELETE:
+            return _by_hand(intent.name, answer)
+        return NotDone(answer.code, f"it is still there: {answer.message}", answer.status)
+
+
+def _by_hand(name: str, answer: NotDone | Unknown) -> NotDone:
+    by_hand = f'delete it in SendKit by hand, then run `sendkit-sync state forget "{name}"`'
+    return NotDone("no_delete", f"the server cannot delete webhooks ({answer.status}): {by_hand}", answer.status)

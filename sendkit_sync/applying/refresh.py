@@ -1,0 +1,22 @@
+"""Reads the live side for a plan; sends GET and nothing else."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from ..model import State
+from ..planning.plan import LiveSide
+from .ports import Api
+
+
+def read_live(api: Api, state: State | None, parallelism: int) -> LiveSide:
+    """Return the live webhooks, and which recorded ones are gone: not in the list, and 404 on a look of their own.
+
+    Raises what `Api.list` and `Api.get` raise.
+    """
+    by_id = {live.id: live for live in api.list()}
+    unlisted = sorted(state.recorded_ids() - by_id.keys()) if state is not None else []
+    with ThreadPoolExecutor(max_workers=parallelism) as pool:
+        looked = dict(zip(unlisted, pool.map(api.get, unlisted), strict=True))
+    by_id.update({webhook_id: live for webhook_id, live in looked.items() if live is not None})
+    return LiveSide(by_id, frozenset(webhook_id for webhook_id, live in looked.items() if live is None))

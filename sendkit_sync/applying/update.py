@@ -1,0 +1,172 @@
+"""One update: the intent on disk, the PATCH, the outcome on disk. A PATCH may be sent again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ..answers import Answer, Answered, NotDone, Unknown
+from ..clock import Clock, Dice
+from ..errors import SyncError
+from ..model import ActionKind, Intent, Live, Recorded, Secret, SecretOrigin, Settings, StoredSecret, Webhook
+from ..planning.plan import Action
+from .create import differences
+from .ports import Api, Ledger, Vault
+
+TRIES = 3
+PAUSE_S = 0.5
+NO_PATCH = (404, 405, 501)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What an update sends: `fields` under the API's names, and the new secret as it is kept, if there is one."""
+
+    fields: Mapping[str, object]
+    settings: Settings
+    secret: StoredSecret | None = None
+    replaces: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Updater:
+    """Changes recorded webhooks. Until an answer is recorded, the old and the new secret are both kept."""
+
+    api: Api
+    ledger: Ledger
+    vault: Vault
+    clock: Clock
+    dice: Dice
+    stop: threading.Event
+
+    def update(self, action: Action) -> tuple[Answer, list[str]]:
+        """Carry out an update of the plan; return what came of it and warnings about the answer."""
+        webhook, record = action.desired, action.recorded
+        assert webhook is not None
+        assert record is not None
+        old = self._recorded_name(webhook, record)
+        secret, stored = self._secret(action, webhook, record, old)
+        fields: dict[str, object] = self._fields(action, webhook, record)
+        if secret is not None:
+            fields["secret"] = secret
+        edit = Edit(fields, webhook.settings, stored, old if old != webhook.name else None)
+        answer = self.send(webhook.name, record, edit)
+        warnings = differences(webhook, answer.live) if isinstance(answer, Answered) and answer.live is not None else []
+        return answer, warnings
+
+    def send(self, name: str, record: Recorded, edit: Edit) -> Answer:
+        """PATCH `edit` onto the webhook of `record` and record the answer under `name`.
+
+        Raises `StateIOError` where the intent or the outcome cannot be written.
+        """
+        intent = Intent(
+            op=self.dice.token(),
+            action=ActionKind.UPDATE,
+            name=name,
+            sent_at=self.clock.now(),
+            settings=edit.settings,
+            secret=edit.secret,
+            id=record.id,
+            replaces=edit.replaces,
+        )
+        self.ledger.begin(intent)
+        answer = self._patch(record.id, edit.fields, intent)
+        if isinstance(answer, NotDone):
+            self.ledger.drop(intent)
+        elif isinstance(answer, Answered) and answer.live is not None:
+            self.ledger.record(name, _changed(record, answer.live, edit), replaces=edit.replaces)
+        return answer
+
+    def _patch(self, webhook_id: str, fields: Mapping[str, object], intent: Intent) -> Answer:
+        def before_resend() -> None:
+            self.ledger.resend(intent, self.clock.now())
+
+        tries = 1
+        while True:
+            answer = self.api.update(webhook_id, fields, before_resend)
+            if isinstance(answer, Answered) and (answer.live is None or answer.live.id != webhook_id):
+                answer = Unknown("unexpected_answer", "the API answered with another webhook")
+            if isinstance(answer, NotDone | Unknown) and answer.status in NO_PATCH:
+                return self._without_patch(webhook_id, answer)
+            if not isinstance(answer, Unknown) or tries == TRIES or self.clock.sleep(PAUSE_S * tries, self.stop):
+                return answer
+            tries += 1
+            before_resend()
+
+    def _without_patch(self, webhook_id: str, answer: NotDone | Unknown) -> NotDone:
+        by_hand = "change it in SendKit by hand, then run `sendkit-sync import` for it"
+        if answer.status == 404:
+            try:
+                if self.api.get(webhook_id) is None:
+                    return NotDone("gone", "it is gone in SendKit: run apply --refresh to create it anew", 404)
+            except SyncError as error:
+                return NotDone("not_found", f"{answer.message}; a look at it failed too: {error.what}", 404)
+        return NotDone("no_update", f"the server cannot change webhooks ({answer.status}): {by_hand}", answer.status)
+
+    def _recorded_name(self, webhook: Webhook, record: Recorded) -> str:
+        """Return the name that the record stands under: another one than the webhook's for a rename."""
+        held = self.ledger.state.webhooks.get(webhook.name)
+        if held is not None and held.id == record.id:
+            return webhook.name
+        assert webhook.renamed_from is not None
+        return webhook.renamed_from
+
+    def _fields(self, action: Action, webhook: Webhook, record: Recorded) -> dict[str, object]:
+        """Return the fields to send, the secret apart: those that differ, or all after an unanswered update."""
+        whole = webhook.settings.effective()
+        every: dict[str, object] = {
+            "name": webhook.name,
+            "url": whole.url,
+            "events": list(whole.events),
+            "retryAttempts": whole.retry_attempts,
+            "timeoutMs": whole.timeout_ms,
+        }
+        if action.unanswered:
+            return every
+        paths = {change.path for change in action.changes}
+        return {path: value for path, value in every.items() if path in paths}
+
+    def _secret(
+        self, action: Action, webhook: Webhook, record: Recorded, old: str
+    ) -> tuple[Secret | None, StoredSecret | None]:
+        """Return the secret to send and how it is kept; nothing where it stays.
+
+        After an unanswered update that sent a secret, nobody knows which of the two is in force: the new one is
+        sent again, or where it is sealed, one more is drawn.
+        """
+        if webhook.secret is not None:
+            if not action.unanswered and (record.secret is not None and record.secret.matches(webhook.secret)):
+                return None, None
+            return webhook.secret, self.vault.keep(webhook.name, webhook.secret, SecretOrigin.CONFIG)
+        pending = self.ledger.state.pending
+        sent = [
+            intent.secret
+            for name in (old, webhook.name)
+            for intent in pending.get(name, ())
+            if intent.action is ActionKind.UPDATE and intent.secret is not None
+        ]
+        if not sent:
+            return None, None
+        secret = self.vault.open((webhook.name, old, *record.former_names), sent[-1])
+        if secret is not None:
+            return secret, self.vault.keep(webhook.name, secret, sent[-1].origin)
+        drawn = Secret(self.dice.secret())
+        return drawn, self.vault.keep(webhook.name, drawn, SecretOrigin.GENERATED)
+
+
+def _changed(record: Recorded, live: Live, edit: Edit) -> Recorded:
+    former_names = record.former_names
+    if edit.replaces is not None and edit.replaces not in former_names:
+        former_names = (*former_names, edit.replaces)
+    changed = replace(
+        record,
+        applied=edit.settings,
+        confirmed=live.settings,
+        confirmed_name=live.name,
+        status=live.status or record.status,
+        former_names=former_names,
+    )
+    if edit.secret is None or edit.secret == record.secret:
+        return changed
+    return replace(changed, secret=edit.secret, previous_secret=record.secret or record.previous_secret)

@@ -1,0 +1,28 @@
+"""`export`: the live webhooks as a config file."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import click
+
+from ..render.config import config_text
+from .messages import say
+from .options import flag, retry_flag, timeout_flag
+from .wiring import Calls, Context, client
+
+
+@click.command("export")
+@timeout_flag
+@retry_flag
+@flag("--workspace", metavar="ID", help="Workspace of a platform key; default: SENDKIT_WORKSPACE_ID.")
+@click.pass_obj
+def command(context: Context, /, timeout: float, retry_for: float, workspace: str | None) -> None:
+    """Write the live webhooks to stdout as a config file that `validate` accepts, without secrets."""
+    scope = workspace or os.environ.get("SENDKIT_WORKSPACE_ID") or None
+    with client(context, scope, Calls(timeout, retry_for), stop=threading.Event(), on_wait=say) as api:
+        text, warnings = config_text(api.list())
+    for warning in warnings:
+        say(f"warning: {warning}")
+    click.echo(text, nl=False)

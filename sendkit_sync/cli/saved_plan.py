@@ -1,0 +1,103 @@
+"""A plan in a file, bound to what it was made from, so that what was reviewed is what is applied, or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..diagnostics import printable
+from ..errors import PlanFileError, RefusedError, StateIOError
+from ..model import State
+from ..planning.plan import Plan
+from ..planning.planner import Options
+from ..render.json import dump, plan_document
+from ..schemas import schema
+
+VERSION = "1.0"
+MAX_BYTES = 256 * 1024 * 1024
+_UNBOUND = frozenset({"tool_version", "state"})
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """What a file holds: how the plan was made, and the plan as `plan --format json` shows it."""
+
+    refresh: bool
+    options: Options
+    api: str
+    workspace_id: str | None
+    plan: Mapping[str, Any]
+
+    def check_base(self, state: State) -> None:
+        """Raise `RefusedError` where `state`, as it was before the run, is not the one the plan was made from."""
+        base = self.plan["state"]
+        if base["lineage"] is None:
+            if not state.webhooks and not state.pending:
+                return
+        elif (base["lineage"], base["serial"]) == (state.lineage, state.serial):
+            return
+        raise _stale("the recorded state has changed since")
+
+    def check(self, plan: Plan) -> None:
+        """Raise `RefusedError` where `plan`, made now, is not equal to the one that was saved."""
+        if (plan.api, plan.workspace_id) != (self.api, self.workspace_id):
+            raise _stale("it was made for another API address or workspace")
+        now = plan_document(plan)
+        if now["config_digest"] != self.plan["config_digest"]:
+            raise _stale("the configuration has changed since")
+        if {key: now[key] for key in now.keys() - _UNBOUND} != {key: self.plan[key] for key in self.plan.keys() - _UNBOUND}:
+            raise _stale("the same plan cannot be made any more")
+
+
+def save(path: str, plan: Plan, *, refresh: bool, prune: bool) -> None:
+    """Write `plan` to `path`, mode 0600; it holds no secret. Raises `StateIOError` where it cannot be written."""
+    document = {
+        "format_version": VERSION,
+        "options": {"refresh": refresh, "prune": prune, "targets": list(plan.targets)},
+        "api": plan.api,
+        "workspace_id": plan.workspace_id,
+        "plan": plan_document(plan),
+    }
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(dump(document))
+    except OSError as error:
+        raise StateIOError(f"the plan cannot be written: {error.strerror}", where=path) from error
+
+
+def load(path: str) -> SavedPlan:
+    """Read a saved plan. Raises `PlanFileError` where it is damaged or of a newer version."""
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise PlanFileError(f"the plan cannot be read: {error.strerror}", where=path) from error
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise PlanFileError("the file is not a saved plan: it is no JSON", where=path, hint=_AGAIN) from error
+    version = document.get("format_version") if isinstance(document, dict) else None
+    if isinstance(version, str) and version != VERSION:
+        raise PlanFileError("the plan was saved by another version of sendkit-sync", where=path, hint=_AGAIN)
+    from jsonschema import Draft7Validator
+
+    for name, part in (("saved-plan", document), ("plan", document.get("plan") if isinstance(document, dict) else None)):
+        for problem in Draft7Validator(schema(name)).iter_errors(part):
+            place = "/".join(str(step) for step in problem.absolute_path) or "its top level"
+            what = f"the file is not a saved plan: {printable(place)} does not fit the schema"
+            raise PlanFileError(what, where=path, hint=_AGAIN)
+    made = document["options"]
+    options = Options(made["prune"], tuple(made["targets"]))
+    return SavedPlan(made["refresh"], options, document["api"], document["workspace_id"], document["plan"])
+
+
+_AGAIN = "Make it anew: sendkit-sync plan --out FILE"
+
+
+def _stale(why: str) -> RefusedError:
+    return RefusedError(f"the saved plan is stale: {why}", hint=f"Nothing was changed. {_AGAIN}")

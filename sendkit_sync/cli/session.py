@@ -1,0 +1,109 @@
+"""What `apply` and its kin do before the first call: lock, settle, look at the live side, plan."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from ..applying.create import Creator
+from ..applying.delete import Deleter
+from ..applying.executor import Executor, Limits
+from ..applying.ports import Api
+from ..applying.refresh import read_live
+from ..applying.update import Updater
+from ..clock import SystemClock, SystemDice
+from ..config import Config
+from ..errors import NoEndpointError, RefusedError
+from ..model import State
+from ..planning.limits import beyond
+from ..planning.plan import LiveSide, Plan
+from ..planning.planner import Options
+from ..state import open_ledger, read_state
+from .messages import say
+from .wiring import Calls, Context, check_api, client, plan_of, vault_for, workspace_of
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a run is asked for. `purpose` is what the lock tells others."""
+
+    config: Config
+    path: str
+    purpose: str
+    calls: Calls
+    options: Options = field(default_factory=Options)
+    limits: Limits = field(default_factory=Limits)
+    refresh: bool = False
+    lock_timeout_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Session:
+    """A run under the lock, its earlier calls settled. `state_before` is what was recorded before that."""
+
+    executor: Executor
+    plan: Plan
+    state_before: State
+
+    def check_limits(self, *, force: bool) -> None:
+        """Raise `RefusedError` where the plan takes away more at once than goes without --force."""
+        state = self.executor.ledger.state
+        wanted = self.plan.unchanged + len(self.plan.actions) + len(self.plan.unresolved)
+        wanted -= sum(action.desired is None for action in self.plan.actions)
+        found = beyond(self.plan, wanted=wanted, recorded=len(state.webhooks))
+        if found and not force:
+            raise RefusedError("; ".join(found), hint="If that is meant, use --force.")
+
+
+@contextmanager
+def session(context: Context, wanted: Wanted, stop: threading.Event) -> Iterator[Session]:
+    """Open a run: raises what the state, the lock, the API and the config may raise, before anything is changed."""
+    state = read_state(wanted.path)
+    check_api(state, context, wanted.path)
+    workspace_id = workspace_of(wanted.config, state)
+    clock, dice, vault = SystemClock(), SystemDice(), vault_for(wanted.config, context)
+    with (
+        client(context, workspace_id, wanted.calls, stop=stop, on_wait=say) as api,
+        open_ledger(
+            wanted.path,
+            api=context.api_url,
+            clock=clock,
+            dice=dice,
+            purpose=wanted.purpose,
+            lock_timeout_s=wanted.lock_timeout_s,
+        ) as ledger,
+    ):
+        before = state if state is not None else replace(ledger.state, webhooks={}, pending={})
+        if workspace_id is not None and ledger.state.workspace_id is None:
+            ledger.set_workspace(workspace_id)
+        executor = Executor(
+            api,
+            ledger,
+            vault,
+            clock,
+            Creator(api, ledger, vault, clock, dice, wanted.config.generate_secret == "server"),
+            Updater(api, ledger, vault, clock, dice, stop),
+            Deleter(api, ledger, clock, dice),
+            wanted.limits,
+            stop,
+        )
+        executor.settle()
+        live = live_side(api, ledger.state, wanted.limits.parallelism) if wanted.refresh else None
+        yield Session(executor, plan_of(wanted.config, ledger.state, context, wanted.path, wanted.options, live), before)
+
+
+def live_side(api: Api, state: State | None, parallelism: int) -> LiveSide | None:
+    """Read the live side; None, and a line that says so, where the server has no list."""
+    try:
+        return read_live(api, state, parallelism)
+    except NoEndpointError:
+        say("warning: the server has no list of webhooks: the plan is made from recorded state alone")
+        return None
+
+
+def look(context: Context, config: Config, state: State | None, calls: Calls, stop: threading.Event) -> LiveSide | None:
+    """Read the live side for a dry run: no lock, and GET only."""
+    with client(context, workspace_of(config, state), calls, stop=stop, on_wait=say) as api:
+        return live_side(api, state, Limits().parallelism)
