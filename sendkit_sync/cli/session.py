@@ -41,18 +41,20 @@ class Wanted:
 
 @dataclass(slots=True)
 class Session:
-    """A run under the lock, its earlier calls settled. `state_before` is what was recorded before that."""
+    """A run under the lock, its earlier calls settled.
+
+    `state_before` is what was recorded before that; `wanted` counts the webhooks of the config.
+    """
 
     executor: Executor
     plan: Plan
     state_before: State
+    wanted: int
 
     def check_limits(self, *, force: bool) -> None:
         """Raise `RefusedError` where the plan takes away more at once than goes without --force."""
         state = self.executor.ledger.state
-        wanted = self.plan.unchanged + len(self.plan.actions) + len(self.plan.unresolved)
-        wanted -= sum(action.desired is None for action in self.plan.actions)
-        found = beyond(self.plan, wanted=wanted, recorded=len(state.webhooks))
+        found = beyond(self.plan, wanted=self.wanted, recorded=len(state.webhooks))
         if found and not force:
             raise RefusedError("; ".join(found), hint="If that is meant, use --force.")
 
@@ -91,7 +93,8 @@ def session(context: Context, wanted: Wanted, stop: threading.Event) -> Iterator
         )
         executor.settle()
         live = live_side(api, ledger.state, wanted.limits.parallelism) if wanted.refresh else None
-        yield Session(executor, plan_of(wanted.config, ledger.state, context, wanted.path, wanted.options, live), before)
+        plan = plan_of(wanted.config, ledger.state, context, wanted.path, wanted.options, live)
+        yield Session(executor, plan, before, len(wanted.config.webhooks))
 
 
 def live_side(api: Api, state: State | None, parallelism: int) -> LiveSide | None:

@@ -30,6 +30,7 @@ def _action(action: Action) -> dict[str, Any]:
             {"path": change.path, "before": masked(change.path, change.before), "after": masked(change.path, change.after)}
             for change in action.changes
         ],
+        "drifted": list(action.drifted),
         "blocked_by": None if blocker is None else {"kind": blocker.kind, "name": blocker.name, "id": blocker.id},
     }
 

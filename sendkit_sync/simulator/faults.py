@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 
 METHODS = ("*", "GET", "POST", "PATCH", "DELETE")
-KINDS = ("status", "drop", "cut", "delay", "garbage", "drip", "redirect", "gzip-bomb", "no-id")
+KINDS = ("status", "drop", "cut", "delay", "garbage", "drip", "redirect", "gzip-bomb", "no-id", "empty")
 BOMB_BYTES = 256 * 1024 * 1024
 """How long the body of a `gzip-bomb` is when it is unpacked."""
 
@@ -103,6 +103,11 @@ class FaultBook:
         """Order one more; it counts from now."""
         with self._lock:
             self._entries.append((fault, [0]))
+
+    def clear(self) -> None:
+        """Take back all that was ordered."""
+        with self._lock:
+            self._entries.clear()
 
     def hits(self, method: str, path: str) -> list[Fault]:
         """Count a request, and return the faults that hit it, oldest first."""

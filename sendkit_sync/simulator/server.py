@@ -318,6 +318,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(told, gzip_bomb(), {**headers, "Content-Encoding": "gzip"})
         elif fault.kind == "no-id":
             self._send(told, _encoded(_without_id(answer)), headers)
+        elif fault.kind == "empty":
+            self._send(told, _encoded({"success": True, "data": []}), headers)
         elif fault.kind == "cut":
             self.close_connection = True
             self._head(told, len(body), headers)
@@ -357,7 +359,7 @@ def _told(fault: Fault, status: int) -> int | None:
         return fault.status
     if fault.kind == "redirect":
         return fault.status if 300 <= fault.status < 400 else 307
-    return 200 if fault.kind in ("garbage", "gzip-bomb", "no-id") else status
+    return 200 if fault.kind in ("garbage", "gzip-bomb", "no-id", "empty") else status
 
 
 def _success(data: Json) -> Json:

@@ -1,0 +1,363 @@
+"""Updates, renames, drift, orphans, import, export and saved plans, as a user runs them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from test_end_to_end import TWO, Workspace
+
+from sendkit_sync.simulator import Fault, Simulator
+
+RENAMED = TWO.replace("name: CRM Sync", "name: CRM\n    renamedFrom: CRM Sync")
+ONE = TWO[: TWO.index("  - name: Analytics")]
+
+
+@pytest.fixture
+def simulator():
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, simulator: Simulator) -> Workspace:
+    return Workspace(tmp_path, simulator)
+
+
+@pytest.fixture
+def applied(workspace: Workspace) -> Workspace:
+    assert workspace.apply().returncode == 0
+    workspace.simulator.requests.clear()
+    return workspace
+
+
+def ids(workspace: Workspace) -> dict[str, str]:
+    return {webhook["name"]: webhook["_id"] for webhook in workspace.simulator.webhooks()}
+
+
+def sent(workspace: Workspace, *methods: str) -> list[str]:
+    return [request["method"] for request in workspace.simulator.requests if request["method"] in methods]
+
+
+def check_converged(workspace: Workspace, *names: str) -> None:
+    again = workspace.run("plan", "--refresh", "--detailed-exitcode")
+    assert again.returncode == 0, again.stdout
+    workspace.check_each_made_once(*names)
+
+
+def numbered(count: int) -> str:
+    entries = "".join(
+        f"  - name: Hook {number:02}\n    url: https://h{number}.example.com/in\n    events: [email.sent]\n"
+        for number in range(count)
+    )
+    return "version: 1\nwebhooks:\n" + entries
+
+
+class TestUpdate:
+    def test_only_what_differs_is_sent(self, applied: Workspace):
+        before = ids(applied)
+        applied.write(TWO.replace("timeoutMs: 5000", "timeoutMs: 7000"))
+        done = applied.apply()
+        assert done.returncode == 0, done.stderr
+        live = {webhook["name"]: webhook for webhook in applied.simulator.webhooks()}
+        assert live["Analytics"]["timeoutMs"] == 7000
+        assert sent(applied, "POST", "PATCH") == ["PATCH"]
+        assert ids(applied) == before
+        check_converged(applied, "CRM Sync", "Analytics")
+
+    def test_a_left_out_number_goes_back_to_the_default(self, applied: Workspace):
+        applied.write(TWO.replace("    timeoutMs: 5000\n", ""))
+        assert applied.apply().returncode == 0
+        live = {webhook["name"]: webhook for webhook in applied.simulator.webhooks()}
+        assert live["Analytics"]["timeoutMs"] == 10_000
+        check_converged(applied, "CRM Sync", "Analytics")
+
+    def test_a_secret_of_the_config_is_sent_and_shown_as_changed_only(self, applied: Workspace):
+        old = applied.state["webhooks"]["CRM Sync"]["secret"]
+        applied.write(TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n"))
+        environment = {"SENDKIT_SECRET_CRM": "canary-supplied-secret-01"}
+        plan = applied.run("plan", **environment)
+        assert "secret  (sensitive) -> (sensitive, from SENDKIT_SECRET_CRM)" in plan.stdout
+        assert applied.apply(**environment).returncode == 0
+        recorded = applied.state["webhooks"]["CRM Sync"]
+        assert recorded["secret"]["value"] == "canary-supplied-secret-01"
+        assert recorded["previousSecret"] == old
+        assert applied.run("plan", "--detailed-exitcode", **environment).returncode == 0
+        applied.check_each_made_once("CRM Sync", "Analytics")
+
+    @pytest.mark.parametrize("kind", ["drop", "status"])
+    def test_an_unanswered_update_is_planned_again(self, applied: Workspace, kind: str):
+        applied.simulator.add_fault(Fault("PATCH", when="after", kind=kind))
+        applied.write(TWO.replace("/in", "/changed"))
+        assert applied.apply().returncode == 1
+        assert applied.run("plan", "--detailed-exitcode").returncode == 2
+        applied.simulator.faults.clear()
+        assert applied.apply().returncode == 0
+        check_converged(applied, "CRM Sync", "Analytics")
+
+    @pytest.mark.parametrize("status", [404, 405, 501])
+    def test_a_server_without_patch_is_said(self, applied: Workspace, status: int):
+        applied.simulator.add_fault(Fault("PATCH", kind="status", status=status))
+        applied.write(TWO.replace("/in", "/changed"))
+        done = applied.apply()
+        assert done.returncode == 1
+        assert "change it in SendKit by hand" in done.stderr
+        assert "pending" not in applied.state or not applied.state["pending"]
+
+    @pytest.mark.parametrize("place", ["intent-durable", "request-sent", "answer-read", "outcome-durable"])
+    def test_a_killed_update_keeps_both_secrets_and_converges(self, applied: Workspace, place: str):
+        text = TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n")
+        applied.write(text)
+        environment = {"SENDKIT_SECRET_CRM": "canary-supplied-secret-02"}
+        applied.run("apply", "--yes", killed_at=place, **environment)
+        again = applied.apply(**environment)
+        assert again.returncode == 0, again.stderr
+        applied.check_each_made_once("CRM Sync", "Analytics")
+
+
+class TestRename:
+    def test_renamed_from_changes_the_webhook_in_place(self, applied: Workspace):
+        before = ids(applied)["CRM Sync"]
+        applied.write(RENAMED)
+        assert "CRM Sync -> CRM" in applied.run("plan").stdout
+        done = applied.apply()
+        assert done.returncode == 0, done.stderr
+        assert ids(applied)["CRM"] == before
+        check_converged(applied, "CRM", "Analytics")
+
+    def test_it_is_harmless_to_leave_in_place(self, applied: Workspace):
+        applied.write(RENAMED)
+        applied.apply()
+        assert applied.run("plan", "--detailed-exitcode").returncode == 0
+
+    @pytest.mark.parametrize("place", ["intent-durable", "request-sent", "answer-read", "outcome-durable"])
+    def test_a_killed_rename_converges(self, applied: Workspace, place: str):
+        applied.write(RENAMED)
+        applied.run("apply", "--yes", killed_at=place)
+        assert applied.apply().returncode == 0
+        check_converged(applied, "CRM", "Analytics")
+
+    def test_two_entries_cannot_take_one_name_over(self, workspace: Workspace):
+        workspace.write(RENAMED.replace("name: Analytics", "name: Analytics\n    renamedFrom: CRM Sync"))
+        refused = workspace.run("validate")
+        assert refused.returncode == 65
+        assert "renamed from `CRM Sync` already" in refused.stdout
+
+
+class TestRefresh:
+    def test_plan_refresh_sends_get_only_and_writes_nothing(self, applied: Workspace):
+        before = {path.name: path.read_bytes() for path in applied.folder.iterdir()}
+        assert applied.run("plan", "--refresh").returncode == 0
+        assert {request["method"] for request in applied.simulator.requests} == {"GET"}
+        assert {path.name: path.read_bytes() for path in applied.folder.iterdir()} == before
+
+    def test_drift_is_marked_and_changed_back(self, applied: Workspace):
+        applied.simulator.change(ids(applied)["Analytics"], url="https://elsewhere.example.com/x")
+        assert applied.run("plan", "--detailed-exitcode").returncode == 0
+        plan = json.loads(applied.run("plan", "--refresh", "--format", "json").stdout)
+        assert [(action["reason"], action["drifted"]) for action in plan["actions"]] == [("drift", ["url"])]
+        assert applied.apply("--refresh").returncode == 0
+        check_converged(applied, "CRM Sync", "Analytics")
+
+    def test_a_changed_live_name_is_drift(self, applied: Workspace):
+        applied.simulator.change(ids(applied)["Analytics"], name="Somebody's")
+        assert applied.apply("--refresh").returncode == 0
+        check_converged(applied, "CRM Sync", "Analytics")
+
+    def test_a_webhook_that_is_gone_is_made_anew_with_its_secret(self, applied: Workspace):
+        secret = applied.state["webhooks"]["Analytics"]["secret"]
+        applied.simulator.delete(ids(applied)["Analytics"])
+        assert "gone on the live side" in applied.run("plan", "--refresh").stdout
+        done = applied.apply("--refresh")
+        assert done.returncode == 0, done.stderr
+        assert applied.state["webhooks"]["Analytics"]["secret"] == secret
+        check_converged(applied, "CRM Sync", "Analytics")
+
+    def test_a_webhook_that_only_the_list_misses_is_not_made_again(self, applied: Workspace):
+        applied.simulator.add_fault(Fault("GET", "/v1/webhooks", kind="empty"))
+        assert applied.run("plan", "--refresh", "--detailed-exitcode").returncode == 0
+
+    def test_all_gone_at_once_needs_force(self, applied: Workspace):
+        for webhook_id in ids(applied).values():
+            applied.simulator.delete(webhook_id)
+        refused = applied.apply("--refresh")
+        assert refused.returncode == 1
+        assert "the key may belong to another workspace" in refused.stderr
+        assert applied.simulator.webhooks() == []
+        assert applied.apply("--refresh", "--force").returncode == 0
+        check_converged(applied, "CRM Sync", "Analytics")
+
+    def test_unrecorded_and_inactive_ones_are_told_and_left(self, applied: Workspace):
+        applied.simulator.change(ids(applied)["Analytics"], status="inactive")
+        (applied.folder / "other").mkdir()
+        other = Workspace(applied.folder / "other", applied.simulator)
+        other.write(numbered(1))
+        assert other.apply().returncode == 0
+        plan = applied.run("plan", "--refresh").stdout
+        assert 'Inactive on the live side:\n  "Analytics"' in plan
+        assert "1 live webhook" in plan
+        assert applied.apply("--refresh").returncode == 0
+        assert len(applied.simulator.webhooks()) == 3
+
+    def test_a_masked_secret_overwrites_nothing(self, tmp_path: Path):
+        with Simulator(mask_secrets=True) as simulator:
+            workspace = Workspace(tmp_path, simulator)
+            assert workspace.apply().returncode == 0
+            assert workspace.apply("--refresh").returncode == 0
+            check_converged(workspace, "CRM Sync", "Analytics")
+
+
+class TestOrphans:
+    def test_an_orphan_is_kept_until_it_is_pruned(self, applied: Workspace):
+        applied.write(ONE)
+        plan = applied.run("plan", "--detailed-exitcode")
+        assert plan.returncode == 0
+        assert "Analytics" in plan.stdout
+        assert applied.apply().returncode == 0
+        assert len(applied.simulator.webhooks()) == 2
+        assert '- delete "Analytics"' in applied.run("plan", "--prune").stdout
+        assert applied.apply("--prune").returncode == 0
+        check_converged(applied, "CRM Sync")
+
+    def test_pruning_everything_needs_force(self, applied: Workspace):
+        applied.write("version: 1\nwebhooks: []\n")
+        refused = applied.apply("--prune")
+        assert refused.returncode == 1
+        assert len(applied.simulator.webhooks()) == 2
+        assert applied.apply("--prune", "--force").returncode == 0
+        assert applied.simulator.webhooks() == []
+
+    @pytest.mark.parametrize(("kept", "code"), [(8, 0), (6, 1)])
+    def test_more_than_thirty_percent_of_ten_needs_force(self, workspace: Workspace, kept: int, code: int):
+        workspace.write(numbered(10))
+        assert workspace.apply().returncode == 0
+        workspace.write(numbered(kept))
+        assert workspace.apply("--prune").returncode == code
+        assert len(workspace.simulator.webhooks()) == (kept if code == 0 else 10)
+
+    @pytest.mark.parametrize("kind", ["drop", "status"])
+    def test_a_delete_without_an_answer_is_looked_at(self, applied: Workspace, kind: str):
+        applied.write(ONE)
+        applied.simulator.add_fault(Fault("DELETE", when="after", kind=kind, status=404))
+        assert applied.apply("--prune").returncode == 0
+        check_converged(applied, "CRM Sync")
+
+    def test_a_server_without_delete_keeps_the_record(self, applied: Workspace):
+        applied.write(ONE)
+        applied.simulator.add_fault(Fault("DELETE", kind="status", status=404))
+        done = applied.apply("--prune")
+        assert done.returncode == 1
+        assert "state forget" in done.stderr
+        assert "Analytics" in applied.state["webhooks"]
+
+    @pytest.mark.parametrize("place", ["intent-durable", "request-sent", "answer-read"])
+    def test_a_killed_delete_converges(self, applied: Workspace, place: str):
+        applied.write(ONE)
+        applied.run("apply", "--yes", "--prune", killed_at=place)
+        assert applied.apply("--prune").returncode == 0
+        check_converged(applied, "CRM Sync")
+
+
+class TestImport:
+    @pytest.fixture
+    def lost(self, applied: Workspace) -> Workspace:
+        for path in applied.folder.glob("sendkit.state.json*"):
+            path.unlink()
+        return applied
+
+    def test_matching_adopts_what_the_config_names(self, lost: Workspace):
+        done = lost.run("import", "--matching")
+        assert done.returncode == 0, done.stderr
+        assert "2 webhooks adopted." in done.stdout
+        assert sent(lost, "POST", "PATCH", "DELETE") == []
+        check_converged(lost, "CRM Sync", "Analytics")
+
+    def test_one_is_adopted_under_a_name_of_the_config(self, lost: Workspace):
+        done = lost.run("import", "Analytics", ids(lost)["Analytics"])
+        assert done.returncode == 0, done.stderr
+        assert list(lost.state["webhooks"]) == ["Analytics"]
+        assert lost.run("import", "Nobody", ids(lost)["Analytics"]).returncode == 1
+        assert lost.run("import", "CRM Sync", ids(lost)["Analytics"]).returncode == 1
+        assert lost.run("import", "CRM Sync", "0" * 24).returncode == 1
+        assert lost.run("import", "CRM Sync").returncode == 64
+
+    def test_a_masked_secret_is_recorded_as_missing(self, tmp_path: Path):
+        with Simulator(mask_secrets=True) as simulator:
+            workspace = Workspace(tmp_path, simulator)
+            workspace.apply()
+            for path in tmp_path.glob("sendkit.state.json*"):
+                path.unlink()
+            done = workspace.run("import", "--matching")
+            assert "secret set" in done.stderr
+            assert workspace.state["webhooks"]["Analytics"]["secret"] == {"missing": True}
+            assert "secret (missing)" in workspace.run("state", "list").stdout
+            assert "Analytics" in workspace.run("plan").stdout
+
+    def test_export_import_plan_finds_no_changes(self, lost: Workspace):
+        exported = lost.run("export")
+        assert exported.returncode == 0, exported.stderr
+        lost.write(exported.stdout)
+        assert lost.run("validate", "--strict").returncode == 0
+        assert lost.run("import", "--matching").returncode == 0
+        check_converged(lost, "CRM Sync", "Analytics")
+
+
+class TestSavedPlan:
+    def test_the_saved_plan_is_applied(self, workspace: Workspace):
+        assert workspace.run("plan", "--out", "plan.bin").returncode == 0
+        done = workspace.apply("--plan", "plan.bin")
+        assert done.returncode == 0, done.stderr
+        check_converged(workspace, "CRM Sync", "Analytics")
+
+    def test_a_changed_config_makes_it_stale(self, workspace: Workspace):
+        workspace.run("plan", "--out", "plan.bin")
+        workspace.write(TWO.replace("/in", "/changed"))
+        refused = workspace.apply("--plan", "plan.bin")
+        assert refused.returncode == 1
+        assert "the configuration has changed" in refused.stderr
+        assert workspace.simulator.webhooks() == []
+
+    def test_a_changed_state_makes_it_stale(self, workspace: Workspace):
+        workspace.run("plan", "--out", "plan.bin")
+        workspace.apply()
+        refused = workspace.apply("--plan", "plan.bin")
+        assert refused.returncode == 1
+        assert "the recorded state has changed" in refused.stderr
+        assert len(workspace.simulator.webhooks()) == 2
+
+    def test_drift_after_the_plan_makes_it_stale(self, applied: Workspace):
+        applied.write(TWO.replace("timeoutMs: 5000", "timeoutMs: 7000"))
+        applied.run("plan", "--refresh", "--out", "plan.bin")
+        applied.simulator.change(ids(applied)["CRM Sync"], url="https://elsewhere.example.com/x")
+        refused = applied.apply("--plan", "plan.bin")
+        assert refused.returncode == 1
+        assert "the same plan cannot be made" in refused.stderr
+        assert sent(applied, "PATCH") == []
+
+    def test_prune_and_targets_are_part_of_it(self, applied: Workspace):
+        applied.write(ONE)
+        applied.run("plan", "--prune", "--target", "Ana*", "--out", "plan.bin")
+        assert applied.apply("--plan", "plan.bin", "--prune").returncode == 64
+        assert applied.apply("--plan", "plan.bin").returncode == 0
+        check_converged(applied, "CRM Sync")
+
+    @pytest.mark.parametrize("content", ["", "{", "[]", '{"format_version": "9.0"}', '{"format_version": "1.0"}'])
+    def test_a_damaged_file_is_refused(self, workspace: Workspace, content: str):
+        (workspace.folder / "plan.bin").write_text(content)
+        refused = workspace.apply("--plan", "plan.bin")
+        assert refused.returncode == 65
+        assert "Traceback" not in refused.stderr
+
+    def test_it_holds_no_secret(self, workspace: Workspace):
+        workspace.write(TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n"))
+        workspace.run("plan", "--out", "plan.bin", SENDKIT_SECRET_CRM="canary-supplied-secret-03")
+        assert "canary" not in (workspace.folder / "plan.bin").read_text()
+
+
+def test_target_leaves_the_others_alone(workspace: Workspace):
+    done = workspace.apply("--target", "CRM*")
+    assert done.returncode == 0, done.stderr
+    assert list(ids(workspace)) == ["CRM Sync"]
+    assert workspace.apply().returncode == 0
+    check_converged(workspace, "CRM Sync", "Analytics")
