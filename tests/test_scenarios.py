@@ -5,6 +5,7 @@ Run with UPDATE_SCENARIOS=1 to write the expected files anew, and read the diffe
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from sendkit_sync.simulator import Simulator
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 NAMES = (
@@ -34,11 +37,16 @@ def run_plan(name: str, folder: Path, *words: str) -> subprocess.CompletedProces
         if (SCENARIOS / name / file).exists():
             shutil.copy(SCENARIOS / name / file, folder / file)
             (folder / file).chmod(0o600)
+    return run(folder, "plan", *words)
+
+
+def run(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the command in `folder`, with no variable of this tool but those given."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("SENDKIT")}
     return subprocess.run(
-        [sys.executable, "-m", "sendkit_sync", "plan", *words],
+        [sys.executable, "-m", "sendkit_sync", *words],
         cwd=folder,
-        env=clean,
+        env=clean | environment,
         capture_output=True,
         timeout=60,
         check=False,
@@ -65,3 +73,24 @@ def test_plan_is_as_expected(name: str, form: str, tmp_path: Path):
 @pytest.mark.parametrize("name", NAMES)
 def test_exit_code_tells_whether_changes_are_pending(name: str, tmp_path: Path):
     assert run_plan(name, tmp_path, "--detailed-exitcode").returncode == (2 if name in PENDING else 0)
+
+
+@pytest.mark.parametrize("page_form", ["cursor", "pages"])
+@pytest.mark.parametrize("name", NAMES)
+def test_after_apply_a_refreshed_plan_finds_no_changes(name: str, page_form: str, tmp_path: Path):
+    with Simulator(page_form=page_form) as simulator:
+        shutil.copy(SCENARIOS / name / "webhooks.yaml", tmp_path)
+        state = SCENARIOS / name / "sendkit.state.json"
+        if state.exists():
+            document = json.loads(state.read_text(encoding="utf-8"))
+            for recorded in document["webhooks"].values():
+                secret = recorded["secret"].get("value", "the-secret-that-nobody-knows")
+                simulator.store.create("ws_demo", recorded["confirmed"] | {"secret": secret}, recorded["id"])
+            (tmp_path / state.name).write_text(json.dumps(document | {"api": simulator.url}), encoding="utf-8")
+        environment = {"SENDKIT_API_URL": simulator.url, "SENDKIT_API_KEY": "sk_canary"}
+        words = ["--yes", "--settle", "1s", "--resend-after", "0s"]
+        applied = run(tmp_path, "apply", *words, *(["--allow-duplicate"] if "blocks" in name else []), **environment)
+        assert applied.returncode == 0, applied.stderr
+        again = run(tmp_path, "plan", "--refresh", "--detailed-exitcode", **environment)
+        assert again.returncode == 0, again.stdout
+        assert b"canary" not in applied.stdout + applied.stderr + again.stdout + again.stderr

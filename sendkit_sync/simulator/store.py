@@ -84,12 +84,12 @@ class Store:
         with self._lock:
             return copy.deepcopy(list(self._items.values()))
 
-    def create(self, workspace: str, body: object) -> Json:
-        """Make a webhook, and answer it whole."""
+    def create(self, workspace: str, body: object, webhook_id: str | None = None) -> Json:
+        """Make a webhook, under `webhook_id` or a new id, and answer it whole."""
         fields = _checked(body, whole=True)
         now = _now()
         item: Json = {
-            "_id": secrets.token_hex(12),
+            "_id": webhook_id or secrets.token_hex(12),
             "workspaceId": workspace,
             "name": fields["name"],
             "url": fields["url"],
