@@ -27,6 +27,10 @@ def adopt(ledger: Ledger, vault: Vault, name: str, live: Live) -> Recorded:
         raise RefusedError(
             f'"{name}" has a create without an outcome', hint=f'Settle it: sendkit-sync state resolve "{name}" --id {live.id}'
         )
+    if live.workspace_id is not None and state.workspace_id is None:
+        ledger.set_workspace(live.workspace_id)
+    elif live.workspace_id is not None and live.workspace_id != state.workspace_id:
+        raise RefusedError(f"{live.id} belongs to workspace {live.workspace_id}, the state to {state.workspace_id}")
     secret = vault.keep(name, live.secret, SecretOrigin.SERVER) if live.secret is not None else None
     if held is not None and held.secret is not None:
         secret = held.secret

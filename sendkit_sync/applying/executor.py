@@ -136,15 +136,20 @@ class Executor:
                 raise AssertionError("a plan adopts nothing by itself")
 
     def _result(self, action: Action, answer: Answer) -> Result:
-        """Return what an update or a delete came to."""
+        """Return what a call came to that was not a create which was answered."""
         if isinstance(answer, Answered):
             return Result(action.kind, action.name, action.id, Status.DONE)
+        failure = Failure(answer.code, answer.message)
         if isinstance(answer, NotDone):
             if answer.stops_run or answer.unreachable:
                 self._stop_for(answer)
-            return Result(action.kind, action.name, action.id, Status.FAILED, Failure(answer.code, answer.message))
-        message = f"{answer.message}; it may be sent again: run apply once more"
-        return Result(action.kind, action.name, action.id, Status.UNRESOLVED, Failure(answer.code, message))
+            status = Status.NOT_ATTEMPTED if answer.code == "interrupted" else Status.FAILED
+            return Result(action.kind, action.name, action.id, status, failure)
+        if action.kind is not ActionKind.CREATE:
+            failure = Failure(answer.code, f"{answer.message}; it may be sent again: run apply once more")
+        elif answer.status == 409:
+            failure = Failure("conflict", answer.message)
+        return Result(action.kind, action.name, action.id, Status.UNRESOLVED, failure)
 
     @property
     def _halted(self) -> bool:
@@ -200,15 +205,7 @@ class Executor:
             wrong = self._check_workspace(answer.live)
             status = Status.DONE if wrong is None else Status.FAILED
             return Result(ActionKind.CREATE, action.name, answer.live.id, status, wrong)
-        assert not isinstance(answer, Answered)
-        failure = Failure(answer.code, answer.message)
-        if isinstance(answer, NotDone):
-            if answer.stops_run or answer.unreachable:
-                self._stop_for(answer)
-            return Result(ActionKind.CREATE, action.name, None, Status.FAILED, failure)
-        if answer.status == 409:
-            failure = Failure("conflict", answer.message)
-        return Result(ActionKind.CREATE, action.name, None, Status.UNRESOLVED, failure)
+        return self._result(action, answer)
 
     def _check_workspace(self, live: Live) -> Failure | None:
         if live.workspace_id is None:
@@ -239,9 +236,10 @@ class Executor:
             self._warn(f"the live list cannot be read to settle what is unknown: {error.what}")
             return
         state = self.ledger.state
+        still_open = set(state.unresolved())
         for name in names:
             failure = results[name].failure
-            if name not in state.unresolved():
+            if name not in still_open:
                 results[name] = Result(ActionKind.CREATE, name, state.webhooks[name].id, Status.DONE)
             elif failure is not None and failure.code == "conflict" and not self.stop.is_set() and not self._may_be_ours(name):
                 self._drop_conflict(name)

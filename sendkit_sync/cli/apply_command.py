@@ -123,8 +123,8 @@ def _run(
         if saved is not None:
             saved.check_base(run.state_before)
             saved.check(run.plan)
-        if form == "text":
-            click.echo(shown(run.plan, "text", context.colour), nl=False)
+        if form == "text" or not yes:
+            click.echo(shown(run.plan, "text", context.colour and form == "text"), nl=False, err=form != "text")
         run.check_limits(force=force)
         if run.plan.actions and not yes and not _ask():
             raise RefusedError("not applied", hint="Nothing was changed.")
