@@ -77,7 +77,10 @@ def command(
     retry_for: float,
     **limits: float,
 ) -> int:
-    """Bring SendKit to what the config says, and record what comes of it."""
+    """Bring SendKit to what the config says.
+
+    Every outcome is recorded before the next thing is done.
+    """
     saved = _saved(plan_file, refresh=refresh, prune=prune, targets=targets)
     config = read_config(configs, state_path)
     if not yes and not sys.stdin.isatty():

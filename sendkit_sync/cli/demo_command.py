@@ -32,7 +32,10 @@ MORE = """\
 
 @click.command("demo")
 def command() -> int:
-    """Run the main job on the simulator, end to end, in a folder of its own that is removed afterwards."""
+    """Run the main job on the simulator, end to end.
+
+    It works in a folder of its own, which is removed afterwards.
+    """
     with tempfile.TemporaryDirectory() as folder, Simulator() as simulator:
         config = Path(folder, "webhooks.yaml")
         config.write_text(FIRST, encoding="utf-8")

@@ -19,7 +19,10 @@ from .wiring import Calls, Context, client
 @flag("--workspace", metavar="ID", help="Workspace of a platform key; default: SENDKIT_WORKSPACE_ID.")
 @click.pass_obj
 def command(context: Context, /, timeout: float, retry_for: float, workspace: str | None) -> None:
-    """Write the live webhooks to stdout as a config file that `validate` accepts, without secrets."""
+    """Write the live webhooks as a config file, without secrets.
+
+    `validate` accepts what stdout gets.
+    """
     scope = workspace or os.environ.get("SENDKIT_WORKSPACE_ID") or None
     with client(context, scope, Calls(timeout, retry_for), stop=threading.Event(), on_wait=say) as api:
         text, warnings = config_text(api.list())

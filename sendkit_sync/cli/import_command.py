@@ -40,7 +40,10 @@ def command(
     timeout: float,
     retry_for: float,
 ) -> None:
-    """Adopt the live webhook ID under the NAME of a config entry, or with --matching all that match."""
+    """Start recording live webhooks, unchanged.
+
+    Adopts the live webhook ID under the NAME of a config entry, or with --matching all that match one.
+    """
     if all_matching is (name is not None) or (name is None) is not (webhook_id is None):
         raise UsageError("say NAME and ID, or --matching")
     config = read_config(configs, state_path)

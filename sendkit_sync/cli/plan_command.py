@@ -41,7 +41,10 @@ def command(
     timeout: float,
     retry_for: float,
 ) -> int:
-    """Show what apply would do, and change nothing: it never writes the state, and sends GET at most."""
+    """Show what apply would do, and change nothing.
+
+    It never writes the state, and sends GET at most.
+    """
     config = read_config(configs, state_path)
     path = state_path or config.state_path
     say_warnings(config)

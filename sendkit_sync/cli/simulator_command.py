@@ -27,7 +27,10 @@ from .options import Duration, flag
 def command(
     port: int, faults: tuple[str, ...], latency: float, mask_secrets: bool, no_list: bool, log_file: str | None
 ) -> None:
-    """Serve the SendKit API on loopback, for trying out; any key that begins with sk_ fits."""
+    """Serve the SendKit API on loopback, for trying out.
+
+    Any key that begins with sk_ fits.
+    """
     try:
         parsed = [Fault.parse(text) for text in faults]
     except ValueError as error:
