@@ -281,22 +281,3 @@ def test_demo_runs_the_main_job(tmp_path: Path):
     assert done.returncode == 0, done.stderr
     assert "No changes. 2 webhooks match the recorded state." in done.stdout
     assert re.search(r"\+ create \"Bounces\"", done.stdout)
-
-
-def test_the_wheel_runs_away_from_the_repository(tmp_path: Path):
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(REPOSITORY)]
-    subprocess.run(build, check=True, capture_output=True, timeout=100)
-    wheel = next(tmp_path.glob("*.whl"))
-    place = tmp_path / "installed"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(place), str(wheel)]
-    subprocess.run(pip, check=True, capture_output=True, timeout=100)
-    (tmp_path / "webhooks.yaml").write_text(TWO, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "sendkit_sync", "validate"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(place)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (0, "2 webhooks: valid.\n"), done.stderr
