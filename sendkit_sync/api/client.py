@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote, urlencode, urlsplit
@@ -19,6 +20,8 @@ PAGE_SIZE = 100
 MAX_PAGES = 10_000
 READ_TRIES = 3
 """How often a read is tried whose answer is cut or a 5xx."""
+
+log = logging.getLogger(__name__)
 
 _NO_ENDPOINT = (404, 405, 501)
 
@@ -160,7 +163,7 @@ class Client:
                 until = self._clock.monotonic() + self._retry_for_s
             tries += 1
             try:
-                reply = self._transport.exchange(method, self._base + path, headers, body)
+                reply = self._exchange(method, path, headers, body)
             except ExchangeError as error:
                 if error.status == 429:
                     reply = Reply(429, "", {}, b"")
@@ -176,13 +179,30 @@ class Client:
                 return reply
             asked = retry_after(reply.headers.get("Retry-After"), self._clock.now())
             delay = backoff(self._dice, tries) if asked is None else asked
+            log.info("%s %s: answered 429, all calls wait %.1f s", method, _shown(path), delay)
             self._pause.extend(delay)
             if not delay:  # "Retry-After: 0" again and again must not become a storm
                 self._sleep(backoff(self._dice, tries), "the API asks to come again")
             if self._clock.monotonic() + delay >= until:
                 return reply
 
+    def _exchange(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
+        """Send once, and log what came of it and after how long."""
+        began = self._clock.monotonic()
+        outcome: object = "no answer"
+        try:
+            reply = self._transport.exchange(method, self._base + path, headers, body)
+            outcome = reply.status
+        except ExchangeError as error:
+            outcome = error.code if error.status is None else f"{error.status}, {error.code}"
+            raise
+        else:
+            return reply
+        finally:
+            log.debug("%s %s: %s in %.0f ms", method, _shown(path), outcome, (self._clock.monotonic() - began) * 1000)
+
     def _sleep(self, duration_s: float, why: str) -> None:
+        log.info("trying again in %.1f s: %s", duration_s, why)
         self._on_wait(why)
         if self._clock.sleep(duration_s, self._stop):
             raise _InterruptedError
@@ -204,7 +224,9 @@ class Client:
                     raise ApiUnreachableError(message, where=self._base) from None
                 if tries >= READ_TRIES:
                     raise ApiError(message, status=error.status, where=self._base) from None
-                if self._clock.sleep(backoff(self._dice, tries), self._stop):
+                delay = backoff(self._dice, tries)
+                log.info("%s %s: trying again in %.1f s: %s", method, _shown(path), delay, message)
+                if self._clock.sleep(delay, self._stop):
                     raise ApiError("the run was stopped", where=self._base) from None
 
     def _good(self, reply: Reply) -> Reply:
@@ -244,6 +266,11 @@ def _status_line(reply: Reply) -> str:
 
 def _path(webhook_id: str) -> str:
     return "/v1/webhooks/" + quote(webhook_id, safe="")
+
+
+def _shown(path: str) -> str:
+    """Return `path` as the log shows it, without its query."""
+    return path.partition("?")[0]
 
 
 def _visible(text: str) -> bool:

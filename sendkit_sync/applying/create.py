@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from ..answers import Answered, NotDone, Unknown
@@ -9,6 +10,8 @@ from ..clock import Clock, Dice
 from ..model import ActionKind, Intent, Live, Secret, SecretOrigin, StoredSecret, Webhook
 from .ports import Api, Ledger, Vault
 from .settle import record_of
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Creator:
         )
         former = self.ledger.state.webhooks.get(webhook.name)
         self.ledger.begin(intent)
+        log.info('%s "%s": intent recorded', intent.action, intent.name)
 
         def before_resend() -> None:
             self.ledger.resend(intent, self.clock.now())

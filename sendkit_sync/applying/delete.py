@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from ..answers import Answer, Answered, NotDone, Unknown
@@ -9,6 +10,8 @@ from ..clock import Clock, Dice
 from ..errors import SyncError
 from ..model import ActionKind, Intent
 from .ports import Api, Ledger
+
+log = logging.getLogger(__name__)
 
 NO_DELETE = (404, 405, 501)
 
@@ -29,6 +32,7 @@ class Deleter:
         """
         intent = Intent(self.dice.token(), ActionKind.DELETE, name, self.clock.now(), id=webhook_id)
         self.ledger.begin(intent)
+        log.info('%s "%s": intent recorded', intent.action, intent.name)
         answer = self.api.delete(webhook_id, lambda: self.ledger.resend(intent, self.clock.now()))
         if isinstance(answer, NotDone) and answer.status != 404:
             self.ledger.drop(intent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from .update import Updater
 
 NO_LIST = "the server has no list of webhooks: look-alikes cannot be seen, the recorded state alone decides"
 REFUSED_KEY = (401, 403)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +284,8 @@ class Executor:
 
     def _note(self, results: dict[str, Result], result: Result) -> None:
         results[result.name] = result
+        why = f": {result.failure.message}" if result.failure is not None else ""
+        log.info('%s "%s": %s%s', result.kind, result.name, result.status.replace("_", " "), why)
         self.on_result(result)
 
     def _warn(self, text: str) -> None:

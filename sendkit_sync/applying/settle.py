@@ -5,6 +5,7 @@ Uses nothing but what the intents hold: the config may have changed since.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from .ports import Api, Ledger, Vault
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 2.0
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ def _settle_one(name: str, live: Sequence[Live], ledger: Ledger, vault: Vault) -
     if match is None:
         return not intents
     ledger.record(name, record_of(match.intent, match.live, vault, state.webhooks.get(name)))
+    log.info('create "%s": found live as %s, and recorded', name, match.live.id)
     return True
 
 
@@ -94,6 +97,7 @@ def expire_old(ledger: Ledger, clock: Clock, names: Sequence[str], resend_after_
         intents = [one for one in ledger.state.pending.get(name, ()) if one.action is ActionKind.CREATE]
         if intents and max(0.0, clock.now() - max(intent.sent_at for intent in intents)) > resend_after_s:
             ledger.expire(name)
+            log.info('create "%s": no trace of it is live, and the attempt has expired', name)
 
 
 def same_name_unproved(name: str, live: Sequence[Live], recorded_ids: set[str]) -> bool:

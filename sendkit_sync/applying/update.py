@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +14,8 @@ from ..model import ActionKind, Intent, Live, Recorded, Secret, SecretOrigin, Se
 from ..planning.plan import Action
 from .create import differences
 from .ports import Api, Ledger, Vault
+
+log = logging.getLogger(__name__)
 
 TRIES = 3
 PAUSE_S = 0.5
@@ -71,6 +74,7 @@ class Updater:
             replaces=edit.replaces,
         )
         self.ledger.begin(intent)
+        log.info('%s "%s": intent recorded', intent.action, intent.name)
         answer = self._patch(record.id, edit.fields, intent)
         if isinstance(answer, NotDone):
             self.ledger.drop(intent)

@@ -9,10 +9,12 @@ import sys
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from ..diagnostics import printable
 from ..errors import ConfigError, ExitCode, SyncError
 from ..version import __version__
+from .logs import REDACTOR, set_up
 from .options import flag
 
 COMMANDS = {
@@ -42,6 +44,11 @@ class LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands that begin so, without importing them; for a dash, the global flags."""
+        named = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return named + click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands with their one-line helps."""
         with formatter.section("Commands"):
@@ -62,6 +69,7 @@ def cli(
     """Webhooks as code for SendKit: plan the difference, create each webhook once, keep every secret."""
     from .wiring import DEFAULT_API_URL, Context
 
+    set_up(verbose, log_format)
     colour = not no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
     ctx.obj = Context((api_url or DEFAULT_API_URL).rstrip("/"), api_key_file, colour, verbose, log_format)
 
@@ -132,6 +140,6 @@ def _config_failure(error: ConfigError) -> int:
 
 def _fail(text: str, code: ExitCode) -> int:
     with contextlib.suppress(OSError):
-        lines = [printable(line, 1000) for line in text.splitlines()]
+        lines = [printable(line, 1000) for line in REDACTOR.clean(text).splitlines()]
         sys.stderr.write("error: " + "\n".join(lines) + "\n")
     return code

@@ -17,6 +17,7 @@ from ..errors import InvalidError, KeyRefusedError
 from ..model import PLATFORM_KEY_PREFIX, Secret, State
 from ..planning.plan import LiveSide, Plan
 from ..planning.planner import Options, make_plan
+from .logs import REDACTOR
 
 if TYPE_CHECKING:
     from ..api.client import Client
@@ -38,7 +39,11 @@ class Context:
 
 def read_config(paths: tuple[str, ...], state_path: str | None) -> Config:
     """Return the desired webhooks of the config files; raises `ConfigError`."""
-    return load_config(list(paths) or [DEFAULT_CONFIG], os.environ, state_given=state_path is not None)
+    config = load_config(list(paths) or [DEFAULT_CONFIG], os.environ, state_given=state_path is not None)
+    for webhook in config.webhooks:
+        if webhook.secret is not None:
+            REDACTOR.add(webhook.secret)
+    return config
 
 
 def read_key(context: Context) -> Secret:
@@ -52,7 +57,9 @@ def read_key(context: Context) -> Secret:
         text = os.environ.get("SENDKIT_API_KEY", "")
     if not text:
         raise KeyRefusedError("no API key", hint="Set SENDKIT_API_KEY, or name a file with --api-key-file.")
-    return Secret(text)
+    key = Secret(text)
+    REDACTOR.add(key)
+    return key
 
 
 def workspace_of(config: Config, state: State | None) -> str | None:
@@ -80,9 +87,10 @@ def check_api(state: State | None, context: Context, path: str) -> None:
 
 def vault_for(config: Config, context: Context) -> Vault:
     """Return the vault that the config asks for."""
+    from ..secrets.redaction import WatchedVault
     from ..secrets.vault import ClearVault
 
-    return ClearVault()
+    return WatchedVault(ClearVault(), REDACTOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +137,10 @@ def plan_of(
 ) -> Plan:
     """Return the plan; raises `InvalidError` where config and state do not fit together."""
     check_api(state, context, path)
+    for recorded in state.webhooks.values() if state else ():
+        for stored in (recorded.secret, recorded.previous_secret):
+            if stored is not None and stored.clear is not None:
+                REDACTOR.add(stored.clear)
     return make_plan(
         config.webhooks,
         state,

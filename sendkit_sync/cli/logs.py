@@ -1,0 +1,74 @@
+"""The log on stderr: how much of it, in which form, and without secrets."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+from ..diagnostics import printable
+from ..secrets.redaction import Redactor
+
+REDACTOR = Redactor()
+"""Knows the key and the secrets of this process; what reads one adds it."""
+
+LONGEST = 2000
+"""How many characters of a message are shown."""
+
+_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+
+
+class _WithoutSecrets(logging.Filter):
+    """Makes the message whole and clean; of an exception only the name of its type stays."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        if record.exc_info and record.exc_info[0] is not None:
+            message = f"{message} ({record.exc_info[0].__name__})"
+        record.msg, record.args = printable(REDACTOR.clean(message), LONGEST), ()
+        record.exc_info = record.exc_text = record.stack_info = None
+        return True
+
+
+class _Json(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        return json.dumps(
+            {
+                "ts": at.removesuffix("+00:00") + "Z",
+                "level": record.levelname,
+                "logger": record.name,
+                "event": record.getMessage(),
+            }
+        )
+
+
+class _Stderr(logging.Handler):
+    """Writes to what `sys.stderr` is at that time; a closed one stops no run."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(self.format(record) + "\n")
+            sys.stderr.flush()
+        except (OSError, ValueError, AttributeError):
+            return
+
+
+def set_up(verbose: int, form: str) -> None:
+    """Let the log go to stderr, and nowhere else: warnings, with `verbose` 1 the steps, with 2 each request.
+
+    Libraries log warnings only, whatever `verbose` says: their own lines may hold whole addresses and headers.
+    """
+    handler = _Stderr()
+    handler.addFilter(_WithoutSecrets())
+    handler.setFormatter(_Json() if form == "json" else logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    for former in [one for one in root.handlers if isinstance(one, _Stderr)]:
+        root.removeHandler(former)
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.WARNING)
+    logging.getLogger(__name__.partition(".")[0]).setLevel(_LEVELS[min(verbose, len(_LEVELS) - 1)])

@@ -1,0 +1,76 @@
+"""Takes known secrets out of text that goes to people; and a vault that makes each secret it handles known."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from bisect import insort
+from collections.abc import Sequence
+from urllib.parse import quote, quote_plus
+
+from ..model import SENSITIVE, Secret, SecretOrigin, StoredSecret
+from .vault import ClearVault
+
+SHORTEST = 4
+"""Below this many characters a text is no secret worth its name, and replacing it would spoil every line."""
+
+
+class Redactor:
+    """Puts `(sensitive)` in the place of the secrets it was given; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+        self._forms: list[str] = []
+        self._lock = threading.Lock()
+
+    def add(self, secret: Secret) -> None:
+        """Know `secret` from now on: as it is, in base64, quoted for a URL, and escaped for JSON or Python."""
+        with self._lock:
+            for form in _forms(secret.reveal()) - self._known:
+                self._known.add(form)
+                # The longest first: a form may hold a shorter one, and a rest of it must not stay.
+                insort(self._forms, form, key=lambda known: -len(known))
+
+    def clean(self, text: str) -> str:
+        """Return `text` without any secret that is known."""
+        with self._lock:
+            for form in self._forms:
+                text = text.replace(form, SENSITIVE)
+        return text
+
+
+def _forms(text: str) -> set[str]:
+    raw = text.encode("utf-8", "surrogatepass")
+    forms = {
+        text,
+        base64.b64encode(raw).decode().rstrip("="),
+        base64.urlsafe_b64encode(raw).decode().rstrip("="),
+        quote(raw, safe=""),
+        quote(raw),
+        quote_plus(raw),
+        json.dumps(text)[1:-1],
+        json.dumps(text, ensure_ascii=False)[1:-1],
+        repr(text)[1:-1],
+    }
+    return {form for form in forms if len(form) >= SHORTEST} if len(text) >= SHORTEST else set()
+
+
+class WatchedVault:
+    """A vault that tells `redactor` of every secret that is kept or read."""
+
+    def __init__(self, vault: ClearVault, redactor: Redactor) -> None:
+        self._vault = vault
+        self._redactor = redactor
+
+    def keep(self, name: str, secret: Secret, origin: SecretOrigin) -> StoredSecret:
+        """Return `secret` as the inner vault keeps it."""
+        self._redactor.add(secret)
+        return self._vault.keep(name, secret, origin)
+
+    def open(self, names: Sequence[str], stored: StoredSecret) -> Secret | None:
+        """Return what the inner vault reads."""
+        secret = self._vault.open(names, stored)
+        if secret is not None:
+            self._redactor.add(secret)
+        return secret

@@ -1,0 +1,195 @@
+"""The log on stderr, what a terminal shows and nothing else does, and that neither ever holds a secret."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from test_end_to_end import KEY, Workspace
+
+from sendkit_sync.cli.logs import REDACTOR, set_up
+from sendkit_sync.model import Secret
+from sendkit_sync.secrets.redaction import Redactor
+from sendkit_sync.simulator import Fault, Simulator
+
+SECRET = 'canary "se/cret" + \u00e9 9c1d'
+CONFIG = """\
+version: 1
+webhooks:
+  - {name: CRM Sync, url: "https://crm.example.com/in", events: [email.replied], secret: "${CRM}"}
+  - {name: Analytics, url: "https://analytics.example.com/in", events: [email.opened]}
+"""
+ESCAPE = "\x1b["
+
+
+@pytest.fixture
+def workspace(tmp_path: Path):
+    with Simulator() as simulator:
+        made = Workspace(tmp_path, simulator)
+        made.write(CONFIG)
+        yield made
+
+
+@pytest.fixture
+def logged(capsys: pytest.CaptureFixture[str]):
+    """Set the log up for a test, and put the root logger back."""
+    root, own = logging.getLogger(), logging.getLogger("sendkit_sync")
+    former = root.level, own.level, list(root.handlers)
+
+    def start(verbose: int, form: str = "text") -> pytest.CaptureFixture[str]:
+        set_up(verbose, form)
+        return capsys
+
+    yield start
+    root.setLevel(former[0])
+    own.setLevel(former[1])
+    root.handlers[:] = former[2]
+
+
+def apply(workspace: Workspace, *flags: str) -> subprocess.CompletedProcess[str]:
+    words = ("apply", "--yes", "--settle", "0s", "--retry-for", "1s")
+    return workspace.run(*flags, *words, SENDKIT_SECRET_CRM=SECRET)
+
+
+def forms(text: str) -> list[str]:
+    raw = text.encode()
+    coded = (base64.b64encode(raw).decode().rstrip("="), quote(raw, safe=""), json.dumps(text)[1:-1])
+    return [text, *coded, json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1]]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize(
+    "fault",
+    [None, Fault("POST", status=401), Fault("POST", status=500), Fault("GET", status=500)],
+    ids=lambda one: str(one)[:40],
+)
+def test_the_fullest_log_holds_no_secret(workspace: Workspace, fault: Fault | None, form: str):
+    if fault is not None:
+        workspace.simulator.add_fault(fault)
+    done = apply(workspace, "-vv", "--log-format", form)
+    assert (done.returncode == 0) is (fault is None)
+    assert "sendkit_sync.api.client" in done.stderr
+    assert "Traceback" not in done.stderr
+    workspace.check_nothing_shown()
+    shown = done.stdout + done.stderr
+    assert not [one for one in (*forms(SECRET), *forms(KEY)) if one in shown]
+
+
+def test_verbosity_goes_from_silence_over_steps_to_requests(workspace: Workspace):
+    assert apply(workspace).stderr == ""
+    workspace.write(CONFIG.replace("analytics.example.com/in", "analytics.example.com/new"))
+    steps = apply(workspace, "-v").stderr
+    assert 'INFO sendkit_sync.applying.update: update "Analytics": intent recorded\n' in steps
+    assert 'INFO sendkit_sync.applying.executor: update "Analytics": done\n' in steps
+    assert "DEBUG" not in steps
+    workspace.write(CONFIG.replace("analytics.example.com/in", "analytics.example.com/newer"))
+    requests = apply(workspace, "-vv").stderr
+    assert re.search(r"^DEBUG sendkit_sync\.api\.client: PATCH /v1/webhooks/\w+: 200 in \d+ ms$", requests, re.MULTILINE)
+    assert "?limit" not in requests
+    assert "urllib3" not in requests
+
+
+def test_a_log_line_in_json_is_one_object(workspace: Workspace):
+    workspace.simulator.add_fault(Fault("POST", nth=1, status=429, retry_after="0"))
+    lines = [line for line in apply(workspace, "-vv", "--log-format", "json").stderr.splitlines() if line.startswith("{")]
+    entries = [json.loads(line) for line in lines]
+    assert all(list(entry) == ["ts", "level", "logger", "event"] for entry in entries)
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry["ts"]) for entry in entries)
+    assert {entry["level"] for entry in entries} == {"DEBUG", "INFO"}
+    assert any("answered 429" in entry["event"] for entry in entries)
+
+
+@pytest.mark.parametrize("form", forms(SECRET))
+def test_a_known_secret_is_taken_out_in_every_form(form: str):
+    redactor = Redactor()
+    redactor.add(Secret(SECRET))
+    assert redactor.clean(f"before {form} after") == "before (sensitive) after"
+
+
+def test_a_secret_within_another_leaves_no_rest():
+    redactor = Redactor()
+    for text in ("canary", "canary-and-more"):
+        redactor.add(Secret(text))
+    assert redactor.clean("x canary-and-more canary y") == "x (sensitive) (sensitive) y"
+
+
+def test_the_log_cleans_arguments_and_shows_no_traceback(logged):
+    REDACTOR.add(Secret(SECRET))
+    capsys = logged(0)
+    try:
+        int(SECRET)
+    except ValueError:
+        logging.getLogger("sendkit_sync.x").exception("failed\nwith %s", SECRET)
+    assert capsys.readouterr().err == "ERROR sendkit_sync.x: failed\\nwith (sensitive) (ValueError)\n"
+
+
+def test_a_library_logs_warnings_only(logged):
+    capsys = logged(2)
+    logging.getLogger("urllib3.connectionpool").debug("all of it")
+    logging.getLogger("urllib3.connectionpool").warning("a warning")
+    assert capsys.readouterr().err == "WARNING urllib3.connectionpool: a warning\n"
+
+
+def on_a_terminal(workspace: Workspace, *words: str, **environment: str) -> tuple[int, str]:
+    """Run the command with a terminal for all its streams; return the exit code and what the terminal showed."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SENDKIT") and name != "NO_COLOR"}
+    main, side = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sendkit_sync", *words],
+        cwd=workspace.folder,
+        env=clean
+        | {"TERM": "xterm", "SENDKIT_API_URL": workspace.simulator.url, "SENDKIT_API_KEY": KEY, "SENDKIT_SECRET_CRM": SECRET}
+        | environment,
+        stdin=side,
+        stdout=side,
+        stderr=side,
+    )
+    os.close(side)
+    parts = []
+    try:
+        while part := os.read(main, 65536):
+            parts.append(part)
+    except OSError:  # Linux answers so when the last writer has gone
+        pass
+    finally:
+        os.close(main)
+    shown = b"".join(parts).decode()
+    workspace.outputs.append(shown)
+    return process.wait(timeout=30), shown
+
+
+def coloured(shown: str) -> bool:
+    return re.search(r"\x1b\[[0-9;]*[1-9][0-9]*m", shown) is not None
+
+
+def test_a_terminal_gets_colours_and_a_progress_bar(workspace: Workspace):
+    code, shown = on_a_terminal(workspace, "apply", "--yes")
+    assert code == 0, shown
+    assert "Applying" in shown
+    assert "100%" in shown
+    assert coloured(shown)
+    workspace.check_nothing_shown()
+
+
+@pytest.mark.parametrize(("words", "environment"), [((), {"NO_COLOR": "1"}), (("--no-color",), {})], ids=["NO_COLOR", "flag"])
+def test_colours_can_be_turned_off(workspace: Workspace, words: tuple[str, ...], environment: dict[str, str]):
+    code, shown = on_a_terminal(workspace, *words, "apply", "--yes", **environment)
+    assert code == 0, shown
+    assert "Applying" in shown
+    assert not coloured(shown)
+
+
+def test_a_pipe_gets_neither(workspace: Workspace):
+    done = apply(workspace)
+    assert done.returncode == 0
+    assert ESCAPE not in done.stdout + done.stderr
+    assert "Applying" not in done.stderr
