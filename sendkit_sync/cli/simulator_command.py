@@ -8,6 +8,7 @@ import click
 
 from ..errors import UsageError
 from ..simulator import Fault, Simulator
+from .apply_command import stopping
 from .options import Duration, flag
 
 
@@ -35,13 +36,16 @@ def command(
         parsed = [Fault.parse(text) for text in faults]
     except ValueError as error:
         raise UsageError(str(error)) from error
-    with Simulator(
-        port=port,
-        faults=parsed,
-        latency_s=latency,
-        mask_secrets=mask_secrets,
-        list_enabled=not no_list,
-        log_path=Path(log_file) if log_file else None,
-    ) as simulator:
+    with (
+        stopping() as stop,
+        Simulator(
+            port=port,
+            faults=parsed,
+            latency_s=latency,
+            mask_secrets=mask_secrets,
+            list_enabled=not no_list,
+            log_path=Path(log_file) if log_file else None,
+        ) as simulator,
+    ):
         click.echo(f"SendKit simulator on {simulator.url} (end it with Ctrl-C)")
-        simulator.serve_forever()
+        stop.wait()
