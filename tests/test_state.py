@@ -21,7 +21,7 @@ from sendkit_sync import failpoints
 from sendkit_sync.clock import SystemClock, SystemDice
 from sendkit_sync.errors import LockedError, StateInvalidError, StateIOError
 from sendkit_sync.model import ActionKind, Fingerprint, Intent, Recorded, Secret, SecretOrigin, Settings, State, StoredSecret
-from sendkit_sync.state import FileLedger, open_ledger, read_state
+from sendkit_sync.state import JournalLedger, open_ledger, read_state
 from sendkit_sync.state import file as state_file
 from sendkit_sync.state.codec import decode_snapshot, encode_snapshot
 
@@ -81,7 +81,7 @@ def _hook() -> Iterator[None]:
     failpoints.hook = former
 
 
-def ledger(path: str, api: str = API) -> AbstractContextManager[FileLedger]:
+def ledger(path: str, api: str = API) -> AbstractContextManager[JournalLedger]:
     return open_ledger(path, api=api, clock=SystemClock(), dice=SystemDice(), purpose="test")
 
 

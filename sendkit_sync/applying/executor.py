@@ -17,7 +17,7 @@ from ..planning.plan import Action, Plan
 from .create import Creator
 from .delete import Deleter
 from .guard import LookAlikes
-from .pool import run_all
+from .pool import Runner, run_all
 from .ports import Api, Ledger, Vault
 from .results import Failure, Report, Result, Status
 from .settle import expire_old, same_name_unproved, settle_creates
@@ -40,7 +40,7 @@ class Limits:
 
 @dataclass(slots=True)
 class Executor:
-    """One run against one ledger. `on_result` hears of each action as it is done, for a progress bar."""
+    """One run against one ledger. `on_result` hears of each action as it is done, `run_all` runs several at once."""
 
     api: Api
     ledger: Ledger
@@ -52,6 +52,7 @@ class Executor:
     limits: Limits
     stop: threading.Event
     on_result: Callable[[Result], None] = lambda _: None
+    run_all: Runner = run_all
     _live: list[Live] | None = None
     _live_before: frozenset[str] = frozenset()
     _warnings: list[str] = field(default_factory=list)
@@ -113,7 +114,7 @@ class Executor:
     def _run(self, actions: Sequence[Action], seen: Mapping[str, tuple[str, ...]], results: dict[str, Result]) -> None:
         """Carry out `actions`, several at once, and put what became of each into `results`."""
         steps = [partial(self._step, action, seen.get(action.name, ())) for action in actions]
-        for result in run_all(steps, parallelism=self.limits.parallelism, halted=lambda: self._halted):
+        for result in self.run_all(steps, parallelism=self.limits.parallelism, halted=lambda: self._halted):
             self._note(results, result)
         for action in actions:
             if action.name not in results:

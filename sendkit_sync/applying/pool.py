@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Protocol
 
 from .results import Result
 
 Step = Callable[[], Result]
+
+
+class Runner(Protocol):
+    """What runs the steps of a run; `run_all` is the one with threads."""
+
+    def __call__(self, steps: Sequence[Step], *, parallelism: int, halted: Callable[[], bool]) -> Iterator[Result]:
+        """Yield the results as they come, and start no more steps once `halted` is true."""
+        ...
 
 
 def run_all(steps: Sequence[Step], *, parallelism: int, halted: Callable[[], bool]) -> Iterator[Result]:

@@ -1,5 +1,6 @@
 """What is recorded of the webhooks: a snapshot and a journal under a lock."""
 
-from .ledger import FileLedger, open_ledger, read_state
+from .ledger import JournalLedger, open_ledger, open_store, read_state, read_store
+from .store import JournalWriter, Store
 
-__all__ = ["FileLedger", "open_ledger", "read_state"]
+__all__ = ["JournalLedger", "JournalWriter", "Store", "open_ledger", "open_store", "read_state", "read_store"]

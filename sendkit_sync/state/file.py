@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from ..errors import StateIOError
+from ..clock import Clock
 from ..failpoints import reached
+from .lock import locked
+from .raw import io_errors, write_all
 
 _datasync = getattr(os, "fdatasync", os.fsync)
 
 
-@contextmanager
-def io_errors(where: str, what: str) -> Iterator[None]:
-    """Turn an `OSError` into a `StateIOError`."""
-    try:
-        yield
-    except OSError as error:
-        raise StateIOError(f"{what}: {error.strerror or type(error).__name__}", where=where) from error
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of `data`, however short the single writes are."""
-    view = memoryview(data)
-    while view:
-        count = os.write(descriptor, view)
-        if count <= 0:
-            raise OSError(5, "nothing was written")
-        view = view[count:]
-
-
 class FileStore:
-    """The files of one state; a symbolic link at `path` is followed, not replaced."""
+    """The `Store` of one file and its neighbours; a symbolic link at `path` is followed, not replaced."""
 
     def __init__(self, path: str) -> None:
         self.path = os.path.realpath(path)
@@ -42,10 +24,16 @@ class FileStore:
         self.backup_path = self.path + ".backup"
         self._folder = str(Path(self.path).parent)
 
+    def locked(self, *, clock: Clock, purpose: str, timeout_s: float) -> AbstractContextManager[None]:
+        """Hold the lock; raises `LockedError` where it stays busy for `timeout_s`."""
+        return locked(self.lock_path, clock=clock, purpose=purpose, timeout_s=timeout_s)
+
     def read_snapshot(self) -> bytes | None:
+        """Return the snapshot, or None where there is none."""
         return _read(self.path)
 
     def read_journal(self) -> bytes | None:
+        """Return the journal, or None where there is none."""
         return _read(self.journal_path)
 
     def write_snapshot(self, data: bytes) -> None:
@@ -60,22 +48,17 @@ class FileStore:
             self._sync_folder()
         reached("snapshot-renamed")
 
-    def create_journal(self, header: bytes) -> int:
-        """Create a journal that holds its header from the first moment; return a descriptor to append to."""
+    def create_journal(self, header: bytes) -> FileJournal:
+        """Create a journal that holds its header from the first moment."""
         with io_errors(self.journal_path, "cannot create the journal"):
             Path(_write_new(self.journal_path, header)).replace(self.journal_path)
             self._sync_folder()
             descriptor = os.open(self.journal_path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         reached("journal-opened")
-        return descriptor
-
-    def append(self, descriptor: int, data: bytes) -> None:
-        """Append to the journal; durable on return."""
-        with io_errors(self.journal_path, "cannot write the journal"):
-            write_all(descriptor, data)
-            _datasync(descriptor)
+        return FileJournal(self.journal_path, descriptor)
 
     def remove_journal(self) -> None:
+        """Remove the journal, if there is one."""
         with io_errors(self.journal_path, "cannot remove the journal"):
             Path(self.journal_path).unlink(missing_ok=True)
             self._sync_folder()
@@ -87,6 +70,24 @@ class FileStore:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+class FileJournal:
+    """An open journal file."""
+
+    def __init__(self, path: str, descriptor: int) -> None:
+        self._path = path
+        self._descriptor = descriptor
+
+    def append(self, data: bytes) -> None:
+        """Append to the journal; durable on return."""
+        with io_errors(self._path, "cannot write the journal"):
+            write_all(self._descriptor, data)
+            _datasync(self._descriptor)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
 
 
 def _read(path: str) -> bytes | None:

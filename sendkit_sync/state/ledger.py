@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
 from .. import failpoints
@@ -15,14 +14,18 @@ from ..model import Intent, Recorded, State
 from . import journal
 from .codec import RESTORE_HINT, Snapshot, decode_snapshot, encode_snapshot
 from .file import FileStore
-from .lock import locked
+from .store import Store
 
 _READ_ATTEMPTS = 100
 
 
 def read_state(path: str) -> State | None:
+    """Read the state file `path` without a lock; None where there is none."""
+    return read_store(FileStore(path))
+
+
+def read_store(store: Store) -> State | None:
     """Read without a lock: the snapshot and its journal, again until the snapshot holds still."""
-    store = FileStore(path)
     before = store.read_snapshot()
     for _ in range(_READ_ATTEMPTS):
         lines = store.read_journal()
@@ -34,7 +37,7 @@ def read_state(path: str) -> State | None:
     raise StateIOError("the state changes all the time", where=store.path)
 
 
-def _load(store: FileStore, raw: bytes | None, lines: bytes | None) -> tuple[Snapshot, State, str | None] | None:
+def _load(store: Store, raw: bytes | None, lines: bytes | None) -> tuple[Snapshot, State, str | None] | None:
     """Return the snapshot, the state with the journal replayed, and the id of the journal."""
     if raw is None:
         if lines is not None:
@@ -46,16 +49,22 @@ def _load(store: FileStore, raw: bytes | None, lines: bytes | None) -> tuple[Sna
     return snapshot, *journal.replay(snapshot, lines, store.journal_path)
 
 
-@contextmanager
 def open_ledger(
     path: str, *, api: str, clock: Clock, dice: Dice, purpose: str, lock_timeout_s: float = 0.0
-) -> Iterator[FileLedger]:
+) -> AbstractContextManager[JournalLedger]:
+    """Open the ledger of the state file `path`."""
+    return open_store(FileStore(path), api=api, clock=clock, dice=dice, purpose=purpose, lock_timeout_s=lock_timeout_s)
+
+
+@contextmanager
+def open_store(
+    store: Store, *, api: str, clock: Clock, dice: Dice, purpose: str, lock_timeout_s: float = 0.0
+) -> Iterator[JournalLedger]:
     """Hold the lock, recover what a killed run left, and fold the journal on leaving."""
-    store = FileStore(path)
-    with locked(store.lock_path, clock=clock, purpose=purpose, timeout_s=lock_timeout_s):
+    with store.locked(clock=clock, purpose=purpose, timeout_s=lock_timeout_s):
         failpoints.reached("lock-taken")
         snapshot = _recover(store, api, dice)
-        ledger = FileLedger(store, snapshot, dice.token())
+        ledger = JournalLedger(store, snapshot, dice.token())
         try:
             try:
                 yield ledger
@@ -70,7 +79,7 @@ def open_ledger(
             ledger.close()
 
 
-def _recover(store: FileStore, api: str, dice: Dice) -> Snapshot:
+def _recover(store: Store, api: str, dice: Dice) -> Snapshot:
     loaded = _load(store, store.read_snapshot(), store.read_journal())
     if loaded is None:
         state = State(dice.token(), 0, api)
@@ -86,7 +95,7 @@ def _recover(store: FileStore, api: str, dice: Dice) -> Snapshot:
     return snapshot if left is None else _fold(store, snapshot, state, left)
 
 
-def _fold(store: FileStore, snapshot: Snapshot, state: State, folded: str) -> Snapshot:
+def _fold(store: Store, snapshot: Snapshot, state: State, folded: str) -> Snapshot:
     """Write `state` as the next snapshot if it differs, and remove the journal."""
     failpoints.reached("fold-begun")
     if encode_snapshot(state, snapshot.journal) != encode_snapshot(snapshot.state, snapshot.journal):
@@ -97,10 +106,10 @@ def _fold(store: FileStore, snapshot: Snapshot, state: State, folded: str) -> Sn
     return snapshot
 
 
-class FileLedger:
-    """The `Ledger` of a state file; a group commit makes threads share one fsync."""
+class JournalLedger:
+    """The `Ledger` over a store; a group commit makes threads share one fsync."""
 
-    def __init__(self, store: FileStore, snapshot: Snapshot, journal_id: str) -> None:
+    def __init__(self, store: Store, snapshot: Snapshot, journal_id: str) -> None:
         self._store = store
         self._snapshot = snapshot
         self._journal = journal_id
@@ -112,7 +121,7 @@ class FileLedger:
         self._leading = False
         self._failure: str | None = None
         header = journal.Header(journal_id, snapshot.state.lineage, snapshot.state.serial)
-        self._descriptor = store.create_journal(header.line())
+        self._writer = store.create_journal(header.line())
 
     @property
     def state(self) -> State:
@@ -164,7 +173,7 @@ class FileLedger:
     def close(self) -> None:
         """Let go of the journal, folded or not."""
         self.stop()
-        os.close(self._descriptor)
+        self._writer.close()
 
     def _append(self, entry: journal.Entry, kind: str) -> None:
         line = journal.encode_line(entry.body)
@@ -189,7 +198,7 @@ class FileLedger:
             lines, last = self._buffer, self._taken
             self._buffer = []
         try:
-            self._store.append(self._descriptor, b"".join(lines))
+            self._writer.append(b"".join(lines))
         except BaseException as error:
             self._finish(0, str(error) if isinstance(error, StateIOError) else "a write was interrupted")
             raise

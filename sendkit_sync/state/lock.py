@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from ..clock import Clock
 from ..errors import LockedError
-from .file import io_errors, write_all
+from .raw import io_errors, write_all
 
 _POLL_S = 0.2
 
