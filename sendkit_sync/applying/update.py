@@ -92,7 +92,10 @@ class Updater:
             if isinstance(answer, Answered) and (answer.live is None or answer.live.id != webhook_id):
                 answer = Unknown("unexpected_answer", "the API answered with another webhook")
             if isinstance(answer, NotDone | Unknown) and answer.status in NO_PATCH:
-                return self._without_patch(webhook_id, answer)
+                answer = self._without_patch(webhook_id, answer)
+            if isinstance(answer, NotDone) and tries > 1:
+                # What this try did not do, the one before may have done: its secret may be the one in force.
+                return Unknown(answer.code, answer.message, answer.status)
             if not isinstance(answer, Unknown) or tries == TRIES or self.clock.sleep(PAUSE_S * tries, self.stop):
                 return answer
             tries += 1
