@@ -24,6 +24,7 @@ COMMANDS = {
     "state": "Look at the record and mend it; secrets stay masked.",
     "import": "Start recording live webhooks, unchanged.",
     "export": "Write the live webhooks as a config file, without secrets.",
+    "test": "Have SendKit send its test payload to a webhook.",
     "simulator": "Serve the SendKit API on loopback, for trying out.",
     "demo": "Run the main job on the simulator, end to end.",
 }
