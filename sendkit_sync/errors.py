@@ -19,7 +19,7 @@ SyncError                       1  something failed or was refused
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import ClassVar
 
@@ -39,6 +39,21 @@ class ExitCode(IntEnum):
     LOCKED = 75
     KEY_REFUSED = 77
     INTERRUPTED = 130
+
+
+MEANINGS: Mapping[ExitCode, str] = {
+    ExitCode.INTERRUPTED: "interrupted by a signal",
+    ExitCode.USAGE: "wrong usage; also no terminal and no `--yes`",
+    ExitCode.INVALID: "invalid configuration, state or plan file",
+    ExitCode.LOCKED: "another run holds the lock",
+    ExitCode.STATE_IO: "the state cannot be read or written",
+    ExitCode.KEY_REFUSED: "the key is missing or was refused",
+    ExitCode.UNREACHABLE: "the API cannot be reached, nothing was changed",
+    ExitCode.FAILED: "something failed, was refused, or stayed unresolved",
+    ExitCode.CHANGES_PENDING: "changes are pending (`plan --detailed-exitcode` only)",
+    ExitCode.DONE: "done",
+}
+"""What each exit code means; the first that fits is the one of a run."""
 
 
 class SyncError(Exception):

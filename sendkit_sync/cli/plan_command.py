@@ -24,6 +24,7 @@ from .wiring import Calls, Context, plan_of, read_config
 @flag("--out", metavar="FILE", help="Save the plan for `apply --plan FILE`; it holds no secret.")
 @flag("--detailed-exitcode", is_flag=True, help="Exit with 2 when changes are pending.")
 @flag("--format", "form", type=click.Choice(["text", "json", "markdown", "html"]), default="text", help="Form of the output.")
+@flag("--step-summary", is_flag=True, help="Append the plan as Markdown to the file that GITHUB_STEP_SUMMARY names.")
 @timeout_flag
 @retry_flag
 @click.pass_obj
@@ -37,6 +38,7 @@ def command(
     targets: tuple[str, ...],
     out: str | None,
     detailed_exitcode: bool,
+    step_summary: bool,
     form: str,
     timeout: float,
     retry_for: float,
@@ -60,6 +62,10 @@ def command(
         from .saved_plan import save
 
         save(out, plan, refresh=refresh, prune=prune)
+    if step_summary:
+        from .step_summary import append
+
+        append(shown(plan, "markdown", colour=False))
     click.echo(shown(plan, form, context.colour), nl=False)
     return ExitCode.CHANGES_PENDING if detailed_exitcode and plan.pending else ExitCode.DONE
 

@@ -1,0 +1,25 @@
+"""The page that a GitHub job shows when it is done."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..errors import StateIOError, UsageError
+
+VARIABLE = "GITHUB_STEP_SUMMARY"
+
+
+def append(markdown: str) -> None:
+    """Append `markdown` to the file that the variable names.
+
+    Raises `UsageError` where the variable is not set, `StateIOError` where the file cannot be written.
+    """
+    named = os.environ.get(VARIABLE)
+    if not named:
+        raise UsageError(f"{VARIABLE} is not set", hint="Use --step-summary in a job on GitHub only.")
+    try:
+        with Path(named).open("a", encoding="utf-8") as file:
+            file.write(markdown)
+    except OSError as error:
+        raise StateIOError(f"the step summary cannot be written: {error.strerror}", where=named) from error
