@@ -87,7 +87,7 @@ def test_a_quick_command_loads_no_slow_library(words: list[str], tmp_path: Path)
         shutil.copy(SCENARIOS / "no-changes" / file, tmp_path / file)
     script = (
         "import sys\nfrom sendkit_sync.cli.main import run\ncode = run(sys.argv[1:])\n"
-        "slow = {'requests', 'urllib3', 'deepdiff'} & set(sys.modules)\n"
+        "slow = {'requests', 'urllib3', 'deepdiff', 'jsonschema'} & set(sys.modules)\n"
         "sys.exit(code or ('loaded: ' + ' '.join(sorted(slow)) if slow else 0))"
     )
     clean = {key: value for key, value in os.environ.items() if not key.startswith("SENDKIT")}

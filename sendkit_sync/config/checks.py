@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import unicodedata
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -20,14 +21,19 @@ EVENTS = [
     "email.unsubscribed",
     "lead.updated",
 ]
+KNOWN_EVENTS = frozenset(EVENTS)
 MIN_SECRET = 20
+
+_USUAL_URL = re.compile(r"https://[A-Za-z0-9][A-Za-z0-9.-]*(?:/[!-~]*)?")
+"""An address that no check finds anything at: https, a plain host without a port, no spaces."""
 
 Finding = tuple[Severity, str]
 
 
 def has_control(text: str) -> bool:
     """Tell whether `text` holds a control character."""
-    return any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in text)
+    # What is printable holds none, and finding that out is quick.
+    return not text.isprintable() and any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in text)
 
 
 def check_name(name: str, key: str) -> Iterator[Finding]:
@@ -49,6 +55,8 @@ def _loopback(host: str) -> bool:
 
 def check_url(url: str) -> Iterator[Finding]:
     """Yield what is wrong with a URL; it may hold a password and is never shown."""
+    if _USUAL_URL.fullmatch(url):
+        return
     if not url or has_control(url) or any(char.isspace() for char in url):
         yield Severity.ERROR, "`url` must not hold spaces or control characters" if url else "`url` must not be empty"
         return
@@ -73,5 +81,5 @@ def check_event(event: str) -> Iterator[Finding]:
     """Yield what is wrong with the name of an event."""
     if not event or has_control(event):
         yield Severity.ERROR, "the name of an event must not be empty or hold control characters"
-    elif event not in EVENTS:
+    elif event not in KNOWN_EVENTS:
         yield Severity.WARNING, f"unknown event `{printable(event, 60)}`{did_you_mean(event, EVENTS)}"

@@ -4,43 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..diagnostics import Diagnostic, Severity, Span, printable
 from ..errors import ConfigError
 from ..model import Secret, Settings, Webhook
-from .checks import MIN_SECRET, Finding, check_event, check_name, check_url, has_control
+from .checks import KNOWN_EVENTS, MIN_SECRET, check_event, check_name, check_url, has_control
+from .problems import File, diagnostics_of
 from .schema import check_schema
+from .tree import Map, Seq
 from .variables import fill, literal_secret, secret_variable
-from .yaml_events import LINE_BREAK, Document, Map, Place, Problem, Refused, near_secret, read_yaml
+from .yaml_events import Refused, read_yaml
 
 MAX_BYTES = 64 * 1024 * 1024
-MAX_DIAGNOSTICS = 1000
 DEFAULT_STATE = "sendkit.state.json"
-
-_KEY = re.compile(r"([\w-]+)[\"']?\s*:")
-_WIDTH = 160
-_SHOWN = [
-    "version",
-    "workspace",
-    "state",
-    "generateSecret",
-    "defaults",
-    "webhooks",
-    "name",
-    "url",
-    "renamedFrom",
-    "events",
-    "retryAttempts",
-    "timeoutMs",
-    "https",
-    "http",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,29 +43,10 @@ class Config:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-@dataclass(slots=True)
-class _File:
-    path: Path
-    shown: str
-    data: bytes = b""
-    document: Document = field(default_factory=Document)
-    problems: list[Problem] = field(default_factory=list)
-
-    def add(self, place: Place, message: str, severity: Severity = Severity.ERROR) -> None:
-        self.problems.append(Problem(place, message, severity))
-
-    def findings(self, place: Place, findings: Iterable[Finding]) -> None:
-        for severity, message in findings:
-            self.add(place, message, severity)
-
-    def span(self, place: Place) -> Span:
-        return Span(self.shown, *place)
-
-
 class _Loader:
     def __init__(self, env: Mapping[str, str]) -> None:
         self.env = env
-        self.files: list[_File] = []
+        self.files: list[File] = []
         self.secrets: set[str] = set()
         self.webhooks: dict[str, Webhook] = {}
         self.former: dict[str, str] = {}
@@ -100,18 +61,18 @@ class _Loader:
                 if path.is_dir():
                     found = sorted(one for one in path.iterdir() if one.suffix in {".yaml", ".yml"} and not one.is_dir())
                     if not found:
-                        self.files.append(_File(path, printable(given, 1000)))
+                        self.files.append(File(path, printable(given, 1000)))
                         self.files[-1].add((1, 1), "the folder holds no *.yaml and no *.yml")
                 for one in found:
                     if (real := one.resolve()) not in seen:
                         seen.add(real)
-                        self.files.append(_File(one, printable(str(one), 1000)))
+                        self.files.append(File(one, printable(str(one), 1000)))
                         self.read(self.files[-1])
             except (OSError, RuntimeError, ValueError) as error:
-                self.files.append(_File(path, printable(given, 1000)))
+                self.files.append(File(path, printable(given, 1000)))
                 self.files[-1].add((1, 1), f"cannot be read: {_reason(error)}")
 
-    def read(self, file: _File) -> None:
+    def read(self, file: File) -> None:
         try:
             with file.path.open("rb") as stream:
                 file.data = stream.read(MAX_BYTES + 1)
@@ -130,17 +91,19 @@ class _Loader:
         file.problems += file.document.problems
         file.problems += check_schema(file.document.root)
 
-    def text(self, file: _File, node: Any, key: str | int, place: Place) -> str | None:
+    def text(self, file: File, node: Map | Seq, key: Any) -> str | None:
         """Return a text with its variables filled in; None where it is none or one of them is missing."""
         value = node[key]
         if not isinstance(value, str):
             return None
+        if "${" not in value:
+            return value
         filled, wrong = fill(value, self.env)
         for message in wrong:
-            file.add(place, message)
+            file.add(node.place_of(key), message)
         return None if wrong else filled
 
-    def take(self, file: _File) -> None:
+    def take(self, file: File) -> None:
         """Take over the top-level keys of a file."""
         root = file.document.root
         if not isinstance(root, Map):
@@ -148,8 +111,8 @@ class _Loader:
         for key in ("workspace", "state", "generateSecret"):
             if key not in root:
                 continue
-            place = root.values_at[key]
-            text = self.text(file, root, key, place)
+            place = root.place_of(key)
+            text = self.text(file, root, key)
             if text is None:
                 continue
             if not text.strip() or has_control(text):
@@ -161,7 +124,7 @@ class _Loader:
                 file.add(place, f"`{key}` differs from the one at {self.shared[key][1]}")
             self.shared.setdefault(key, (value, file.span(place)))
 
-    def take_webhooks(self, file: _File) -> None:
+    def take_webhooks(self, file: File) -> None:
         root = file.document.root
         if not isinstance(root, Map) or not isinstance(root.get("webhooks"), list):
             return
@@ -170,32 +133,22 @@ class _Loader:
             if isinstance(entry, Map):
                 self.webhook(file, entry, defaults)
 
-    def webhook(self, file: _File, entry: Map, defaults: Mapping[str, Any]) -> None:
+    def webhook(self, file: File, entry: Map, defaults: Mapping[str, Any]) -> None:
         texts: dict[str, str] = {}
         for key in ("name", "url", "renamedFrom"):
             # What is empty in the file itself was reported by the schema.
             if entry.get(key):
-                place = entry.values_at[key]
-                text = self.text(file, entry, key, place)
+                text = self.text(file, entry, key)
                 if text is not None:
                     texts[key] = text if key == "url" else text.strip()
-                    file.findings(place, check_url(text) if key == "url" else check_name(texts[key], key))
-        events: set[str] = set()
-        listed = entry.get("events")
-        if isinstance(listed, list):
-            for index, raw in enumerate(listed):
-                at = listed.items_at[index]  # type: ignore[attr-defined]
-                event = self.text(file, listed, index, at) if raw else None
-                if event is not None:
-                    file.findings(at, check_event(event))
-                    if event in events and raw != event:
-                        file.add(at, "the event is given twice")
-                    events.add(event)
+                    for severity, message in check_url(text) if key == "url" else check_name(texts[key], key):
+                        file.add(entry.place_of(key), message, severity)
+        events = self.events(file, entry.get("events"))
         secret, origin = self.secret(file, entry)
         name = texts.get("name")
         if not name:
             return
-        span = file.span(entry.values_at["name"])
+        span = file.span(entry.place_of("name"))
         if name in self.webhooks:
             shown = printable(name, 60)
             file.add((span.line, span.column), f"the name `{shown}` is already taken at {self.webhooks[name].span}")
@@ -206,17 +159,33 @@ class _Loader:
         if former is not None:
             other = self.former.setdefault(former, name)
             if other != name:
-                place = entry.values_at["renamedFrom"]
+                place = entry.place_of("renamedFrom")
                 file.add(place, f"`{printable(other, 60)}` is renamed from `{printable(former, 60)}` already")
         settings = Settings(texts.get("url", ""), tuple(sorted(events)), retry, timeout)
         self.webhooks[name] = Webhook(name, settings, secret, origin, former, span)
 
-    def secret(self, file: _File, entry: Map) -> tuple[Secret | None, str]:
+    def events(self, file: File, listed: Any) -> set[str]:
+        events: set[str] = set()
+        if not isinstance(listed, Seq):
+            return events
+        for index, raw in enumerate(listed):
+            event = self.text(file, listed, index) if raw else None
+            if event is None:
+                continue
+            if event not in KNOWN_EVENTS:
+                for severity, message in check_event(event):
+                    file.add(listed.place_of(index), message, severity)
+            if raw != event and event in events:
+                file.add(listed.place_of(index), "the event is given twice")
+            events.add(event)
+        return events
+
+    def secret(self, file: File, entry: Map) -> tuple[Secret | None, str]:
         raw = entry.get("secret")
         if not isinstance(raw, str) or not raw:
             generate = self.shared.get("generateSecret", ("client", None))[0]
             return None, "server" if generate == "server" else "generated"
-        place = entry.values_at["secret"]
+        place = entry.place_of("secret")
         if variable := secret_variable(raw):
             origin, text = f"env:{variable}", self.env.get(variable, "")
             # A run for a fork gets its secrets as empty variables.
@@ -252,47 +221,6 @@ class _Loader:
                 break
         return str(first.parent / DEFAULT_STATE)
 
-    def diagnostics(self) -> list[Diagnostic]:
-        result: list[Diagnostic] = []
-        total = 0
-        last: Span | None = None
-        for file in self.files:
-            # Aliases show one place many times.
-            problems = sorted(dict.fromkeys(file.problems), key=lambda one: one.place)
-            total += len(problems)
-            room = MAX_DIAGNOSTICS - len(result)
-            lines = LINE_BREAK.split(file.data.decode("utf-8", "replace").removeprefix("\ufeff")) if problems and room else []
-            for problem in problems[:room]:
-                last = file.span(problem.place)
-                excerpt, caret = self.excerpt(file, problem, lines)
-                result.append(Diagnostic(problem.severity, last, problem.message, excerpt, caret))
-        if last is not None and total > len(result):
-            left = [one for file in self.files for one in file.problems if one.severity is Severity.ERROR]
-            severity = Severity.ERROR if left else Severity.WARNING
-            result.append(Diagnostic(severity, last, f"{total - len(result)} more problems are not shown"))
-        return result
-
-    def excerpt(self, file: _File, problem: Problem, lines: list[str]) -> tuple[str | None, int]:
-        line, column = problem.place
-        if not 0 < line <= len(lines) or not lines[line - 1].strip() or line in file.document.secret_lines:
-            return None, 0
-        text = lines[line - 1]
-        keys = _KEY.findall(text)
-        # A URL with "@" may hold a password, and an unknown key may be a badly misspelt `secret`.
-        if (
-            "@" in text
-            or re.search("(?<!generate)sec|(?<!generateSe)cret", text, re.IGNORECASE)
-            or any(near_secret(key) or not get_close_matches(key[:40], _SHOWN, 1, 0.6) for key in keys)
-        ):
-            return None, 0
-        # Where reading stopped, a line without a key may go on a secret that began above it.
-        if problem.syntax and not keys:
-            return None, 0
-        if any(part and part in text for secret in self.secrets for part in (secret, secret.strip())):
-            return None, 0
-        start = 0 if column <= _WIDTH else column - _WIDTH // 2
-        return printable(text[start:], _WIDTH), len(printable(text[start : column - 1], _WIDTH))
-
 
 def _reason(error: Exception) -> str:
     return printable(getattr(error, "strerror", None) or "not a usable path")
@@ -307,7 +235,7 @@ def load_config(paths: Sequence[str], env: Mapping[str, str], *, state_given: bo
     for file in loader.files:
         loader.take_webhooks(file)
     state = loader.state_path(state_given)
-    found = loader.diagnostics()
+    found = diagnostics_of(loader.files, loader.secrets)
     if any(problem.severity is Severity.ERROR for file in loader.files for problem in file.problems) or not loader.files:
         raise ConfigError(found)
     shared = {key: value for key, (value, _span) in loader.shared.items()}

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from functools import cache
-from typing import Any
-
-from jsonschema import Draft7Validator, ValidationError, validators
+from typing import TYPE_CHECKING, Any
 
 from ..schemas import schema
-from .yaml_events import Map, Place, Problem, Seq, shown_key
+from .accept import Accepts, compiled
+from .tree import Map, Place, Seq
+from .yaml_events import Problem, shown_key
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
 
 _TYPES = {"object": "a mapping", "array": "a list", "string": "text", "integer": "a whole number"}
 
 
 def _unique(_validator: Any, wanted: bool, items: Any, _schema: Any) -> Iterator[ValidationError]:
     # The library compares every pair of items that do not sort, and puts them into its message.
+    from jsonschema import ValidationError
+
     if wanted and isinstance(items, list):
         seen: set[str] = set()
         for index, item in enumerate(items):
@@ -27,9 +32,19 @@ def _unique(_validator: Any, wanted: bool, items: Any, _schema: Any) -> Iterator
 
 
 @cache
-def _validator() -> Any:
+def _accepts() -> Accepts:
+    return compiled(schema("webhooks"))
+
+
+def _errors(root: Any) -> Iterable[ValidationError]:
+    """Return what jsonschema finds; it is imported and asked only for data that is not seen to fit."""
+    if _accepts()(root):
+        return ()
+    from jsonschema import Draft7Validator, validators
+
     extend: Any = validators.extend
-    return extend(Draft7Validator, {"uniqueItems": _unique})(schema("webhooks"))
+    errors: Iterable[ValidationError] = extend(Draft7Validator, {"uniqueItems": _unique})(schema("webhooks")).iter_errors(root)
+    return errors
 
 
 def did_you_mean(word: str, known: list[str]) -> str:
@@ -53,9 +68,9 @@ def _find(root: Any, path: list[str | int]) -> tuple[Place, str]:
     name, node = "the file", root
     for step in path:
         if isinstance(node, Map):
-            place, name = node.values_at[str(step)], f"`{step}`"
+            place, name = node.place_of(str(step)), f"`{step}`"
         elif isinstance(node, Seq) and isinstance(step, int):
-            place, name = node.items_at[step], f"entry {step + 1} of {name}"
+            place, name = node.place_of(step), f"entry {step + 1} of {name}"
         node = node[step]
     return place, name
 
@@ -65,7 +80,7 @@ def check_schema(root: Any) -> Iterator[Problem]:
     if not isinstance(root, Map):
         yield Problem((1, 1), f"the file must hold a mapping with `version` and `webhooks`, not {kind(root)}")
         return
-    for error in _validator().iter_errors(root):
+    for error in _errors(root):
         yield from _translate(root, error)
 
 
@@ -79,7 +94,7 @@ def _translate(root: Any, error: ValidationError) -> Iterator[Problem]:
             for key in node:
                 if key not in known:
                     hint = did_you_mean(key, known)
-                    yield Problem(node.keys_at[key], f"unknown key{shown_key(key)}{hint}")
+                    yield Problem(node.key_at(key), f"unknown key{shown_key(key)}{hint}")
         case "required":
             missing = next((key for key in rule if error.message.startswith(repr(key))), rule[0])
             yield Problem(place, f"{name} lacks the key `{missing}`")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import yaml
 
 from ..diagnostics import Severity, printable
+from .tree import Map, Place, Seq, new_places
 
 MAX_DEPTH = 50
 MAX_EXPANSION = 100_000
@@ -22,10 +25,11 @@ _WORDS: dict[str, object] = {"": None, "~": None} | {
     for word, value in (("null", None), ("true", True), ("false", False))
     for form in (word, word.capitalize(), word.upper())
 }
+_LEADS = "0123456789+-.~nNtTfF"
+"""How a plain scalar begins that may be something else than text; the empty one begins with nothing."""
+_SCALAR, _SEQUENCE_END, _MAPPING_END = yaml.ScalarEvent, yaml.SequenceEndEvent, yaml.MappingEndEvent
+_ASCII = bytes([9, 10, 13, *range(0x20, 0x7F)])
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-Place = tuple[int, int]
-"""A line and a column, both from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,31 +50,10 @@ class Refused(Exception):
         self.problem = Problem(place, message, syntax=True)
 
 
-class Map(dict[str, Any]):
-    """A mapping that knows where its keys and values stand."""
-
-    __slots__ = ("keys_at", "place", "values_at")
-
-    def __init__(self, place: Place) -> None:
-        super().__init__()
-        self.place = place
-        self.keys_at: dict[str, Place] = {}
-        self.values_at: dict[str, Place] = {}
-
-
-class Seq(list[Any]):
-    """A sequence that knows where its items stand."""
-
-    __slots__ = ("items_at", "place")
-
-    def __init__(self, place: Place) -> None:
-        super().__init__()
-        self.place = place
-        self.items_at: list[Place] = []
-
-
 @dataclass(slots=True)
 class _Node:
+    """A value that is more than an unmarked scalar; `end` is its last line, `weight` counts the nodes in it."""
+
     value: Any
     place: Place
     end: int
@@ -103,20 +86,25 @@ def _scalar(text: str) -> object:
 
 
 class _Builder:
-    def __init__(self, events: Iterator[Any]) -> None:
-        self.events = events
+    """Asks for one event after the other; scalars without anchor and tag, nearly all there is, make no `_Node`."""
+
+    def __init__(self, following: Callable[[], Any]) -> None:
+        self.following = following
         self.document = Document()
+        self.places = new_places()
         self.anchors: dict[str, _Node | None] = {}
+        self.texts: dict[str, str] = {}
+        self.nodes = 0
         self.expanded = 0
 
     def build(self) -> Document:
         documents = 0
-        for event in self.events:
+        while (event := self.following()) is not None:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
                     raise Refused(_place(event), "a second document begins here; a config file holds one")
-                self.document.root = self.node(next(self.events), 0).value
+                self.document.root = self.node(self.following(), 0).value
         if not documents:
             raise Refused((1, 1), "the file is empty; write `webhooks: []` for no webhooks")
         return self.document
@@ -128,6 +116,7 @@ class _Builder:
         if event.tag is not None:
             raise Refused(place, "tags (`!...`) are not supported")
         if isinstance(event, yaml.ScalarEvent):
+            self.nodes += 1
             plain = bool(event.implicit[0])
             node = _Node(_scalar(event.value) if plain else event.value, place, _end(event))
             node.text, node.plain = event.value, plain
@@ -136,7 +125,10 @@ class _Builder:
                 raise Refused(place, f"nested deeper than {MAX_DEPTH} levels")
             if event.anchor:
                 self.anchors[event.anchor] = None
+            before = self.nodes
+            self.nodes += 1
             node = self.mapping(place, depth) if isinstance(event, yaml.MappingStartEvent) else self.sequence(place, depth)
+            node.weight = self.nodes - before
         if event.anchor:
             self.anchors[event.anchor] = node
         return node
@@ -153,66 +145,94 @@ class _Builder:
             raise Refused(place, f"aliases expand to more than {MAX_EXPANSION} nodes")
         if depth + node.height > MAX_DEPTH:
             raise Refused(place, f"nested deeper than {MAX_DEPTH} levels")
+        self.nodes += node.weight
         return node
 
     def sequence(self, place: Place, depth: int) -> _Node:
-        value = Seq(place)
-        node = _Node(value, place, place[0])
-        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
-            item = self.node(event, depth + 1)
-            value.append(item.value)
-            value.items_at.append(_place(event))
-            node.weight += item.weight
-            node.height = max(node.height, item.height)
-        node.height += 1
-        node.end = _end(event)
-        return node
+        value, height = Seq(place), 0
+        found: list[int] = []
+        following, texts = self.following, self.texts
+        while (event := following()).__class__ is not _SEQUENCE_END:
+            mark = event.start_mark
+            found += (mark.line, mark.column)
+            if event.__class__ is _SCALAR and event.anchor is None and event.tag is None:
+                self.nodes += 1
+                text = event.value
+                # The same few events stand in each list: one copy of each is enough.
+                value.append(_scalar(text) if event.implicit[0] and text[:1] in _LEADS else texts.setdefault(text, text))
+            else:
+                item = self.node(event, depth + 1)
+                value.append(item.value)
+                height = max(height, item.height)
+        value.locate(self.places, found)
+        return _Node(value, place, _end(event), height=height + 1)
 
     def mapping(self, place: Place, depth: int) -> _Node:
-        value = Map(place)
-        node = _Node(value, place, place[0])
+        value, height = Map(place), 0
+        found: list[int] = []
         merges: list[Map] = []
         merged = False
-        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
-            key, at = self.node(event, depth + 1), _place(event)
-            if key.text is None:
-                raise Refused(at, "a key must be text")
-            event = next(self.events)
-            child, child_at = self.node(event, depth + 1), _place(event)
-            node.weight += key.weight + child.weight
-            node.height = max(node.height, child.height)
-            name = key.text
-            if near_secret(name):
-                self.document.secret_lines.update(range(at[0], at[0] + 1), range(child_at[0], child_at[0] + 1))
-                self.document.secret_lines.update(range(child.place[0], child.end + 1))
-            if name == "<<" and key.plain:
+        numbers: dict[str, int] = {}
+        following, texts = self.following, self.texts
+        while (event := following()).__class__ is not _MAPPING_END:
+            mark = event.start_mark
+            line, column = mark.line, mark.column
+            if event.__class__ is _SCALAR and event.anchor is None and event.tag is None:
+                self.nodes += 1
+                name, plain = texts.setdefault(event.value, event.value), event.implicit[0]
+            else:
+                key = self.node(event, depth + 1)
+                if key.text is None:
+                    raise Refused((line + 1, column + 1), "a key must be text")
+                name, plain, height = key.text, key.plain, max(height, key.height)
+            event = following()
+            mark = event.start_mark
+            if event.__class__ is _SCALAR and event.anchor is None and event.tag is None and not near_secret(name):
+                self.nodes += 1
+                text = event.value
+                child = _scalar(text) if event.implicit[0] and text[:1] in _LEADS else text
+            else:
+                node = self.node(event, depth + 1)
+                child, height = node.value, max(height, node.height)
+                if near_secret(name):
+                    self.document.secret_lines.update((line + 1, mark.line + 1), range(node.place[0], node.end + 1))
+            if name == "<<" and plain:
+                at = line + 1, column + 1
                 if merged:
                     self.document.problems.append(Problem(at, "the key `<<` is given twice"))
                 merged = True
-                merges += self.merges(child, child_at)
-                continue
-            if name in value:
-                first = value.keys_at[name]
-                text = f"the key{shown_key(name)} is given twice, first at line {first[0]}, column {first[1]}"
-                self.document.problems.append(Problem(at, text))
-                continue
-            value[name], value.keys_at[name], value.values_at[name] = child.value, at, child_at
-        for source in merges:
-            for name, item in source.items():
-                if name not in value:
-                    value[name] = item
-                    value.keys_at[name], value.values_at[name] = source.keys_at[name], source.values_at[name]
-        node.height += 1
-        node.end = _end(event)
-        return node
+                merges += self.merges(child, (mark.line + 1, mark.column + 1))
+            elif name in value:
+                numbers.update((known, number) for number, known in enumerate(islice(value, len(numbers), None), len(numbers)))
+                self.twice(name, (line + 1, column + 1), found[4 * numbers[name] : 4 * numbers[name] + 2])
+            else:
+                value[name] = child
+                found += (line, column, mark.line, mark.column)
+        if merges:
+            _merge(value, merges, found)
+        value.locate(self.places, found)
+        return _Node(value, place, _end(event), height=height + 1)
 
-    def merges(self, child: _Node, at: Place) -> list[Map]:
-        sources = child.value if isinstance(child.value, Seq) else [child.value]
+    def twice(self, name: str, at: Place, first: list[int]) -> None:
+        text = f"the key{shown_key(name)} is given twice, first at line {first[0] + 1}, column {first[1] + 1}"
+        self.document.problems.append(Problem(at, text))
+
+    def merges(self, child: object, at: Place) -> list[Map]:
+        sources = child if isinstance(child, Seq) else [child]
         if not all(isinstance(source, Map) for source in sources):
             self.document.problems.append(Problem(at, "`<<` takes a mapping or a list of mappings"))
         return [source for source in sources if isinstance(source, Map)]
 
 
+def _merge(value: Map, sources: list[Map], found: list[int]) -> None:
+    for source in sources:
+        for name, item in source.items():
+            if name not in value:
+                value[name] = item
+                found += source.numbers_of(name)
+
+
+@lru_cache(maxsize=1024)
 def near_secret(name: str) -> bool:
     """Tell whether a key is `secret` or may be meant as such: its value is not shown."""
     word = name.strip().lower()
@@ -249,10 +269,10 @@ def read_yaml(data: bytes) -> Document:
     except UnicodeDecodeError as error:
         raise Refused(place_of(data[: error.start].decode("utf-8"), error.start), "not UTF-8") from None
     text = text.removeprefix("\ufeff")
-    if found := _FORBIDDEN.search(text):
+    if data.translate(None, _ASCII) and (found := _FORBIDDEN.search(text)):
         raise Refused(place_of(text, found.start()), f"the character U+{ord(found.group()):04X} is not allowed in YAML")
     try:
-        return _Builder(iter(yaml.parse(text.encode(), Loader=yaml.CSafeLoader))).build()
+        return _Builder(yaml.CSafeLoader(text.encode()).get_event).build()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)

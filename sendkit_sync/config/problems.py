@@ -1,0 +1,130 @@
+"""A config file with what is wrong in it, and how that becomes diagnostics that show no secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+
+from ..diagnostics import Diagnostic, Severity, Span, printable
+from .tree import Place
+from .yaml_events import LINE_BREAK, Document, Problem, near_secret
+
+MAX_DIAGNOSTICS = 1000
+
+_KEY = re.compile(r"([\w-]+)[\"']?\s*:")
+_WIDTH = 160
+_SHOWN = [
+    "version",
+    "workspace",
+    "state",
+    "generateSecret",
+    "defaults",
+    "webhooks",
+    "name",
+    "url",
+    "renamedFrom",
+    "events",
+    "retryAttempts",
+    "timeoutMs",
+    "https",
+    "http",
+]
+
+
+@dataclass(slots=True)
+class File:
+    """A config file: its bytes, what they hold, and the problems found so far; `shown` is its path, fit to print."""
+
+    path: Path
+    shown: str
+    data: bytes = b""
+    document: Document = field(default_factory=Document)
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, place: Place, message: str, severity: Severity = Severity.ERROR) -> None:
+        """Note a problem."""
+        self.problems.append(Problem(place, message, severity))
+
+    def span(self, place: Place) -> Span:
+        """Return a place as one in this file."""
+        return Span(self.shown, *place)
+
+
+class _Needles:
+    """The secrets, found in a line of usual length at a cost that does not grow with their number."""
+
+    LONG = 2000
+
+    def __init__(self, secrets: Collection[str]) -> None:
+        self._parts = {part for secret in secrets for part in (secret, secret.strip())} - {""}
+        self._heads: dict[int, dict[str, list[str]]] = {}
+        for part in self._parts:
+            # Where a long part stands, its first eight characters stand too: only there it is looked for.
+            size = min(len(part), 8)
+            self._heads.setdefault(size, {}).setdefault(part[:size], []).append(part)
+
+    def in_text(self, text: str) -> bool:
+        """Tell whether a secret stands in `text`."""
+        if len(text) > self.LONG:
+            return any(part in text for part in self._parts)
+        return any(
+            part in text
+            for size, heads in self._heads.items()
+            for start in range(len(text) - size + 1)
+            for part in heads.get(text[start : start + size], ())
+        )
+
+
+def diagnostics_of(files: Sequence[File], secrets: Collection[str]) -> list[Diagnostic]:
+    """Return what is wrong in `files`, in order; after `MAX_DIAGNOSTICS` only how many more there are."""
+    result: list[Diagnostic] = []
+    total = 0
+    last: Span | None = None
+    needles = _Needles(secrets)
+    for file in files:
+        # Aliases show one place many times.
+        problems = sorted(dict.fromkeys(file.problems), key=lambda one: one.place)
+        total += len(problems)
+        room = MAX_DIAGNOSTICS - len(result)
+        lines = LINE_BREAK.split(file.data.decode("utf-8", "replace").removeprefix("\ufeff")) if problems and room else []
+        for problem in problems[:room]:
+            last = file.span(problem.place)
+            excerpt, caret = _excerpt(file, problem, lines, needles)
+            result.append(Diagnostic(problem.severity, last, problem.message, excerpt, caret))
+    if last is not None and total > len(result):
+        left = [one for file in files for one in file.problems if one.severity is Severity.ERROR]
+        severity = Severity.ERROR if left else Severity.WARNING
+        result.append(Diagnostic(severity, last, f"{total - len(result)} more problems are not shown"))
+    return result
+
+
+@lru_cache(maxsize=1024)
+def _showable(key: str) -> bool:
+    """Tell whether a key is, or is nearly, one whose value may be shown."""
+    return not near_secret(key) and bool(get_close_matches(key[:40], _SHOWN, 1, 0.6))
+
+
+def _excerpt(file: File, problem: Problem, lines: list[str], needles: _Needles) -> tuple[str | None, int]:
+    line, column = problem.place
+    if not 0 < line <= len(lines) or not lines[line - 1].strip() or line in file.document.secret_lines:
+        return None, 0
+    text = lines[line - 1]
+    keys = _KEY.findall(text)
+    # A URL with "@" may hold a password, and an unknown key may be a badly misspelt `secret`.
+    if (
+        "@" in text
+        or re.search("(?<!generate)sec|(?<!generateSe)cret", text, re.IGNORECASE)
+        or not all(_showable(key) for key in keys)
+    ):
+        return None, 0
+    # Where reading stopped, a line without a key may go on a secret that began above it.
+    if problem.syntax and not keys:
+        return None, 0
+    if needles.in_text(text):
+        return None, 0
+    start = 0 if column <= _WIDTH else column - _WIDTH // 2
+    return printable(text[start:], _WIDTH), len(printable(text[start : column - 1], _WIDTH))
