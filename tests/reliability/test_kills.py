@@ -1,0 +1,138 @@
+"""kill -9 at random moments under load and at every system call on the state; a holder that is stopped and goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from figures import note
+from runs import INLINE, Runs, wait_for
+
+from sendkit_sync.simulator import Fault, Simulator
+
+MANY = [f"Hook{number:02}" for number in range(24)]
+FEW = ["Anna", "Berta"]
+SEED = 20_261_124
+WAYS = ("", ".tmp", ".backup", ".backup.tmp", ".journal", ".journal.tmp", ".lock")
+
+with_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> Iterator[Runs]:
+    with Simulator(latency_s=0.005) as simulator:
+        yield Runs(tmp_path, simulator, MANY)
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        yield simulator
+
+
+def kill_under_load(runs: Runs, chance: random.Random) -> None:
+    """Kill an apply with eight calls at once after a random number of creates and a random moment; then recover."""
+    process = runs.start("--parallelism", "8")
+    enough = chance.randrange(len(MANY))
+    wait_for(lambda: process.poll() is not None or runs.posts() >= enough, "the creates")
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(chance.random() * 0.02)
+    process.kill()
+    runs.end(process)
+    rounds = runs.check_recovers()
+    note(kills=1, webhooks=len(MANY), recovering_runs=rounds, duplicates=runs.posts(made=True) - len(MANY))
+
+
+@pytest.mark.parametrize("round_", range(3))
+def test_a_kill_at_a_random_moment_under_load(loaded: Runs, round_: int):
+    kill_under_load(loaded, random.Random(SEED + round_))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("round_", range(100))
+def test_many_kills_at_random_moments_under_load(loaded: Runs, round_: int):
+    kill_under_load(loaded, random.Random())
+
+
+def strace(runs: Runs, *words: str) -> list[str]:
+    """Return a command line that runs the command under strace, with the calls on the state's files traced."""
+    state = runs.folder / "sendkit.state.json"
+    paths = [word for way in WAYS for word in ("-P", f"{state}{way}")]
+    log = ("-o", str(runs.folder / "trace"))
+    return ["strace", "-f", "-qq", *log, *paths, "-P", str(runs.folder), *words, sys.executable, "-P", "-c", INLINE]
+
+
+def calls_on_the_state(folder: Path, simulator: Simulator) -> list[tuple[str, int]]:
+    """Apply once, and return the system calls that touch the state's files: the name of each, and the how-many-eth it is."""
+    folder.mkdir()
+    runs = Runs(folder, simulator, FEW)
+    assert runs.end(runs.start(program=strace(runs))) == 0, runs.outputs
+    counts: Counter[str] = Counter()
+    calls = []
+    for line in (folder / "trace").read_text().splitlines():
+        found = re.match(r"\d+ +(\w+)\(", line)
+        if found is not None:
+            counts[found[1]] += 1
+            calls.append((found[1], counts[found[1]]))
+    assert {"openat", "write", "fsync", "fdatasync", "rename", "unlink", "flock", "ftruncate"} <= set(counts)
+    return calls
+
+
+def kill_at_call(folder: Path, simulator: Simulator, call: str, number: int) -> None:
+    """Kill an apply at its system call `number` of the name `call`, before it is carried out, and recover."""
+    folder.mkdir()
+    runs = Runs(folder, simulator, [f"{name}-{call}-{number}" for name in FEW])
+    before = len(simulator.webhooks())
+    process = runs.start(program=strace(runs, "-e", f"inject={call}:signal=KILL:when={number}"))
+    assert runs.end(process) in (-signal.SIGKILL, 128 + signal.SIGKILL), runs.outputs
+    runs.recover()
+    live = [webhook for webhook in simulator.webhooks() if webhook["name"] in runs.names]
+    assert sorted(webhook["name"] for webhook in live) == sorted(runs.names)
+    assert len(simulator.webhooks()) == before + len(FEW)
+    recorded = runs.state["webhooks"]
+    for webhook in live:
+        assert recorded[webhook["name"]]["id"] == webhook["_id"]
+        assert recorded[webhook["name"]]["secret"]["value"] == webhook["secret"]  # type: ignore[index]
+    runs.check_nothing_shown()
+    note(kills_at_system_calls=1, webhooks=len(FEW))
+
+
+@with_strace
+def test_a_kill_at_some_of_the_system_calls_on_the_state(tmp_path: Path, simulator: Simulator):
+    calls = calls_on_the_state(tmp_path / "whole", simulator)
+    for call, number in calls[3 :: len(calls) // 6]:
+        kill_at_call(tmp_path / f"{call}-{number}", simulator, call, number)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+@with_strace
+def test_a_kill_at_every_system_call_on_the_state(tmp_path: Path, simulator: Simulator):
+    for call, number in calls_on_the_state(tmp_path / "whole", simulator):
+        kill_at_call(tmp_path / f"{call}-{number}", simulator, call, number)
+
+
+def test_a_stopped_holder_keeps_the_lock_and_goes_on_later(tmp_path: Path, simulator: Simulator):
+    runs = Runs(tmp_path, simulator, FEW)
+    simulator.add_fault(Fault("POST", nth=1, when="after", kind="delay", delay_s=0.5))
+    holder = runs.start("--timeout", "1s", "--parallelism", "1")
+    wait_for(runs.posts, "the first create")
+    holder.send_signal(signal.SIGSTOP)
+    try:
+        assert runs.apply_here() == 75
+        assert f"pid {holder.pid}" in runs.outputs[-1]
+        with pytest.raises(subprocess.TimeoutExpired):
+            holder.wait(1.2)
+    finally:
+        holder.send_signal(signal.SIGCONT)
+    runs.end(holder)
+    runs.check_recovers()
