@@ -163,7 +163,8 @@ def stopping() -> Iterator[threading.Event]:
     stop = threading.Event()
 
     def handle(number: int, frame: FrameType | None) -> None:
-        stop.set()
+        # From a thread: the signal may have come while this one waits on `stop` and holds the event's own lock.
+        threading.Thread(target=stop.set, daemon=True).start()
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     former = {number: signal.signal(number, handle) for number in numbers}

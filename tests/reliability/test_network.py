@@ -1,0 +1,169 @@
+"""How far a request got decides what its failure means; the key goes to no other host, and no answer fills the memory."""
+
+from __future__ import annotations
+
+import datetime
+import socket
+import ssl
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+from test_api import DONE, KEY, SETTINGS, FakeClock, FakeDice, Server
+
+from sendkit_sync.answers import Answer, Answered, NotDone, Unknown
+from sendkit_sync.api.client import Client
+from sendkit_sync.model import Secret
+from sendkit_sync.simulator import Fault, Simulator
+
+LONG_AGO = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    one = Server()
+    one.steps = [(201, {}, DONE)]
+    yield one
+    one.hold.set()
+    one.http.shutdown()
+    one.http.server_close()
+
+
+@pytest.fixture
+def create() -> Iterator[Callable[..., Answer]]:
+    """Return what makes one webhook at an address, with a clock that does not wait."""
+    clients: list[Client] = []
+
+    def build(url: str, *, timeout_s: float = 5.0) -> Answer:
+        client = Client(url, KEY, None, clock=FakeClock(), dice=FakeDice(), stop=threading.Event(), timeout_s=timeout_s)
+        clients.append(client)
+        return client.create("n", SETTINGS, Secret("hush-hush"), lambda: None)
+
+    yield build
+    for client in clients:
+        client.close()
+
+
+def with_tls(server: Server, authority: trustme.CA, certificate: trustme.LeafCert, folder: Path) -> str:
+    """Serve over TLS; return the address, and the bundle that trusts `authority`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    server.http.socket = context.wrap_socket(server.http.socket, server_side=True, do_handshake_on_connect=False)
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    return server.url.replace("http://127.0.0.1", "https://localhost")
+
+
+@pytest.mark.parametrize("fault", ["another-host", "expired", "none"])
+def test_a_certificate_that_does_not_fit_ends_the_run_before_the_key_is_sent(
+    server: Server, create: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+):
+    authority = trustme.CA()
+    if fault == "expired":
+        certificate = authority.issue_cert("localhost", not_before=LONG_AGO, not_after=LONG_AGO + datetime.timedelta(days=9))
+    else:
+        certificate = authority.issue_cert("other.example" if fault == "another-host" else "localhost")
+    url = with_tls(server, authority, certificate, tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    answer = create(url)
+    if fault == "none":
+        assert isinstance(answer, Answered)
+        return
+    assert isinstance(answer, NotDone)
+    assert (answer.code, answer.stops_run) == ("certificate", True)
+    assert server.requests == []
+
+
+class Cutter:
+    """Accepts connections on loopback, reads as many bytes as it is told, and resets each."""
+
+    def __init__(self, reads: int) -> None:
+        self.connections = 0
+        self._reads = reads
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            self.connections += 1
+            if self._reads:
+                connection.recv(self._reads)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+            connection.close()
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def test_a_connection_cut_in_the_handshake_made_nothing_and_is_tried_again(create: Callable[..., Answer]):
+    cutter = Cutter(reads=1)
+    answer = create(f"https://localhost:{cutter.port}")
+    cutter.close()
+    assert isinstance(answer, NotDone)
+    assert answer.unreachable
+    assert cutter.connections > 1
+
+
+def test_the_same_cut_after_the_first_byte_of_the_request_is_unknown_and_never_sent_again(create: Callable[..., Answer]):
+    cutter = Cutter(reads=1)
+    answer = create(f"http://127.0.0.1:{cutter.port}")
+    cutter.close()
+    assert isinstance(answer, Unknown)
+    assert cutter.connections == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("made", [False, True])
+def test_a_redirect_is_not_followed_whatever_the_server_did(create: Callable[..., Answer], status: int, made: bool):
+    with Simulator() as simulator, Simulator() as other:
+        place = f"{other.url}/v1/webhooks"
+        when = "after" if made else "before"
+        simulator.add_fault(Fault("POST", nth=1, when=when, kind="redirect", status=status, location=place))
+        answer = create(simulator.url)
+        assert isinstance(answer, NotDone)
+        assert answer.status == status
+        assert other.requests == []
+        assert len(simulator.requests) == 1
+
+
+def test_a_gzip_bomb_is_never_unpacked(create: Callable[..., Answer]):
+    with Simulator(faults=[Fault("POST", when="after", kind="gzip-bomb")]) as simulator:
+        create(simulator.url)  # packs the bomb
+        tracemalloc.start()
+        answer = create(simulator.url)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert isinstance(answer, Unknown)
+    assert answer.code == "encoded"
+    assert peak < 16 * 1024 * 1024
+
+
+def test_a_body_without_end_is_read_to_the_limit_only(server: Server, create: Callable[..., Answer]):
+    server.steps = [(201, {}, b" " * (11 * 1024 * 1024))]
+    answer = create(server.url)
+    assert isinstance(answer, Unknown)
+    assert answer.code == "too-large"
+
+
+@pytest.mark.parametrize("pace_s", [0.02, 0.2])
+def test_a_dripping_answer_ends_at_the_total_deadline(create: Callable[..., Answer], pace_s: float):
+    with Simulator(faults=[Fault("POST", when="after", kind="drip", delay_s=pace_s)]) as simulator:
+        began = time.monotonic()
+        answer = create(simulator.url, timeout_s=0.5)
+        assert time.monotonic() - began < 3
+    assert isinstance(answer, Unknown)
+    assert answer.code == "timeout"
