@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NoReturn
@@ -264,6 +264,13 @@ class State:
             for name, intents in self.pending.items()
             if any(intent.action is ActionKind.CREATE and not intent.expired for intent in intents)
         )
+
+    def secrets(self) -> Iterator[StoredSecret]:
+        """Yield every secret that is kept: of records, former ones, and of calls without an outcome."""
+        for recorded in self.webhooks.values():
+            yield from (one for one in (recorded.secret, recorded.previous_secret) if one is not None)
+        for intents in self.pending.values():
+            yield from (intent.secret for intent in intents if intent.secret is not None)
 
     def recorded_ids(self) -> set[str]:
         """Return the ids of all recorded webhooks."""

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from ..errors import RefusedError
 from ..model import Live, Recorded, SecretOrigin, State, Webhook
-from .ports import Ledger, Vault
+from ..vault import Vault
+from .ports import Ledger
 
 
 def adopt(ledger: Ledger, vault: Vault, name: str, live: Live) -> Recorded:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ..answers import Answered, NotDone, Unknown
 from ..clock import Clock, Dice
 from ..model import ActionKind, Intent, Live, Secret, SecretOrigin, StoredSecret, Webhook
-from .ports import Api, Ledger, Vault
+from ..vault import Vault, readable
+from .ports import Api, Ledger
 from .settle import record_of
 
 log = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ class Creator:
             names = (name, *former.former_names)
             kept += [former.secret] if former.secret is not None and former.secret.origin is not SecretOrigin.CONFIG else []
         for stored in kept:
-            secret = self.vault.open(names, stored)
+            secret = readable(self.vault, names, stored)
             if secret is not None:
                 return secret, stored
         return None

@@ -14,11 +14,12 @@ from ..diagnostics import printable
 from ..errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError
 from ..model import ActionKind, Live
 from ..planning.plan import Action, Plan
+from ..vault import Vault
 from .create import Creator
 from .delete import Deleter
 from .guard import LookAlikes
 from .pool import Runner, run_all
-from .ports import Api, Ledger, Vault
+from .ports import Api, Ledger
 from .results import Failure, Report, Result, Status
 from .settle import expire_old, same_name_unproved, settle_creates
 from .update import Updater

@@ -1,4 +1,4 @@
-"""What applying needs of the world, as protocols: the API, the ledger that remembers, the vault that seals."""
+"""What applying needs of the world, as protocols: the API, and the ledger that remembers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from ..answers import Answer
-from ..model import Intent, Live, Recorded, Secret, SecretOrigin, Settings, State, StoredSecret
+from ..model import Intent, Live, Recorded, Secret, Settings, State
 
 
 class Api(Protocol):
@@ -76,20 +76,4 @@ class Ledger(Protocol):
 
     def set_workspace(self, workspace_id: str) -> None:
         """Note the workspace that all the ids belong to."""
-        ...
-
-
-class Vault(Protocol):
-    """Turns secrets into what the state keeps, and back."""
-
-    def keep(self, name: str, secret: Secret, origin: SecretOrigin) -> StoredSecret:
-        """Return `secret` as the state of webhook `name` is to hold it."""
-        ...
-
-    def open(self, names: Sequence[str], stored: StoredSecret) -> Secret | None:
-        """Return the secret, or None where it is sealed and there is no identity.
-
-        `names` are those that its seal may have been made under. Raises `SecretUnreadableError` for a seal that
-        belongs to another webhook or another API address.
-        """
         ...

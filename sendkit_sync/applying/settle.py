@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from ..clock import Clock
 from ..model import ActionKind, Intent, Live, Recorded, SecretOrigin, StoredSecret
-from .ports import Api, Ledger, Vault
+from ..vault import Vault
+from .ports import Api, Ledger
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 2.0

@@ -12,8 +12,9 @@ from ..clock import Clock, Dice
 from ..errors import SyncError
 from ..model import ActionKind, Intent, Live, Recorded, Secret, SecretOrigin, Settings, StoredSecret, Webhook
 from ..planning.plan import Action
+from ..vault import Vault, readable
 from .create import differences
-from .ports import Api, Ledger, Vault
+from .ports import Api, Ledger
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +156,7 @@ class Updater:
         ]
         if not sent:
             return None, None
-        secret = self.vault.open((webhook.name, old, *record.former_names), sent[-1])
+        secret = readable(self.vault, (webhook.name, old, *record.former_names), sent[-1])
         if secret is not None:
             return secret, self.vault.keep(webhook.name, secret, sent[-1].origin)
         drawn = Secret(self.dice.secret())

@@ -15,7 +15,7 @@ from ..model import Live, Recorded
 from ..state import open_ledger, read_state
 from .messages import say, say_warnings
 from .options import config_flag, flag, lock_flag, retry_flag, state_flag, timeout_flag
-from .wiring import Calls, Context, check_api, client, read_config, vault_for, workspace_of
+from .wiring import Calls, Context, check_api, client, read_config, refuse_clear_writes, vault_for, workspace_of
 
 
 @click.command("import")
@@ -51,6 +51,7 @@ def command(
     path = state_path or config.state_path
     state = read_state(path)
     check_api(state, context, path)
+    refuse_clear_writes(config, state, path)
     calls = Calls(timeout, retry_for)
     stop = threading.Event()
     with (

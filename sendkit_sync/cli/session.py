@@ -22,7 +22,7 @@ from ..planning.plan import LiveSide, Plan
 from ..planning.planner import Options
 from ..state import open_ledger, read_state
 from .messages import say
-from .wiring import Calls, Context, check_api, client, plan_of, vault_for, workspace_of
+from .wiring import Calls, Context, check_api, client, plan_of, refuse_clear_writes, vault_for, workspace_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ def session(context: Context, wanted: Wanted, stop: threading.Event) -> Iterator
     """Open a run: raises what the state, the lock, the API and the config may raise, before anything is changed."""
     state = read_state(wanted.path)
     check_api(state, context, wanted.path)
+    refuse_clear_writes(wanted.config, state, wanted.path)
     workspace_id = workspace_of(wanted.config, state)
     clock, dice, vault = SystemClock(), SystemDice(), vault_for(wanted.config, context)
     with (

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..applying.ports import Vault
 from ..clock import SystemClock, SystemDice
 from ..config import Config, load_config
 from ..errors import InvalidError, KeyRefusedError
 from ..model import PLATFORM_KEY_PREFIX, Secret, State
 from ..planning.plan import LiveSide, Plan
 from ..planning.planner import Options, make_plan
+from ..vault import Vault
 from .logs import REDACTOR
 
 if TYPE_CHECKING:
@@ -86,11 +86,29 @@ def check_api(state: State | None, context: Context, path: str) -> None:
 
 
 def vault_for(config: Config, context: Context) -> Vault:
-    """Return the vault that the config asks for."""
+    """Return the vault that the config asks for; raises `MissingExtraError` where its package is not installed."""
     from ..secrets.redaction import WatchedVault
-    from ..secrets.vault import ClearVault
 
-    return WatchedVault(ClearVault(), REDACTOR)
+    if not config.recipients:
+        from ..secrets.vault import ClearVault
+
+        return WatchedVault(ClearVault(), REDACTOR)
+    from ..secrets.age import AgeVault
+
+    return WatchedVault(AgeVault(config.recipients, context.api_url, SystemDice(), os.environ), REDACTOR)
+
+
+def refuse_clear_writes(config: Config, state: State | None, path: str) -> None:
+    """Raise `InvalidError` where the state is sealed and the config would have new secrets written in clear."""
+    if config.recipients or state is None:
+        return
+    sealed = any(secret.sealed is not None for secret in state.secrets())
+    if sealed:
+        raise InvalidError(
+            "the state is sealed, and the config has no `encryption`",
+            where=path,
+            hint="Put `encryption` back: nothing is written in clear beside sealed secrets.",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,12 +25,13 @@ DEFAULT_STATE = "sendkit.state.json"
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What the config files ask for, joined; `webhooks` are sorted by name."""
+    """What the config files ask for, joined; `webhooks` are sorted by name, `recipients` are the age keys to seal to."""
 
     webhooks: tuple[Webhook, ...]
     workspace: str | None
     state_path: str
     generate_secret: str
+    recipients: tuple[str, ...]
     warnings: tuple[Diagnostic, ...]
 
     def digest(self) -> str:
@@ -50,6 +51,7 @@ class _Loader:
         self.secrets: set[str] = set()
         self.webhooks: dict[str, Webhook] = {}
         self.former: dict[str, str] = {}
+        self.recipients: tuple[tuple[str, ...], Span] | None = None
         self.shared: dict[str, tuple[str, Span]] = {}
 
     def find(self, paths: Sequence[str]) -> None:
@@ -123,6 +125,12 @@ class _Loader:
             if key in self.shared and self.shared[key][0] != value:
                 file.add(place, f"`{key}` differs from the one at {self.shared[key][1]}")
             self.shared.setdefault(key, (value, file.span(place)))
+        recipients = _recipients(root)
+        if recipients:
+            place = root.place_of("encryption")
+            if self.recipients is not None and self.recipients[0] != recipients:
+                file.add(place, f"`encryption` differs from the one at {self.recipients[1]}")
+            self.recipients = self.recipients or (recipients, file.span(place))
 
     def take_webhooks(self, file: File) -> None:
         root = file.document.root
@@ -222,6 +230,14 @@ class _Loader:
         return str(first.parent / DEFAULT_STATE)
 
 
+def _recipients(root: Map) -> tuple[str, ...]:
+    """Return the sorted age recipients; those that are none were reported by the schema."""
+    encryption = root.get("encryption")
+    age = encryption.get("age") if isinstance(encryption, Map) else None
+    listed = age.get("recipients") if isinstance(age, Map) else None
+    return tuple(sorted(one for one in listed if isinstance(one, str))) if isinstance(listed, list) else ()
+
+
 def _reason(error: Exception) -> str:
     return printable(getattr(error, "strerror", None) or "not a usable path")
 
@@ -240,4 +256,11 @@ def load_config(paths: Sequence[str], env: Mapping[str, str], *, state_given: bo
         raise ConfigError(found)
     shared = {key: value for key, (value, _span) in loader.shared.items()}
     webhooks = tuple(loader.webhooks[name] for name in sorted(loader.webhooks))
-    return Config(webhooks, shared.get("workspace"), state, shared.get("generateSecret", "client"), tuple(found))
+    return Config(
+        webhooks,
+        shared.get("workspace"),
+        state,
+        shared.get("generateSecret", "client"),
+        loader.recipients[0] if loader.recipients is not None else (),
+        tuple(found),
+    )

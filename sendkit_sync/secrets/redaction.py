@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from bisect import insort
 from collections.abc import Sequence
 from urllib.parse import quote, quote_plus
 
 from ..model import SENSITIVE, Secret, SecretOrigin, StoredSecret
-from .vault import ClearVault
+from ..vault import Vault
 
 SHORTEST = 4
 """Below this many characters a text is no secret worth its name, and replacing it would spoil every line."""
@@ -20,6 +19,7 @@ class Redactor:
     """Puts `(sensitive)` in the place of the secrets it was given; safe to use from several threads."""
 
     def __init__(self) -> None:
+        self._new: set[Secret] = set()
         self._known: set[str] = set()
         self._forms: list[str] = []
         self._lock = threading.Lock()
@@ -27,14 +27,16 @@ class Redactor:
     def add(self, secret: Secret) -> None:
         """Know `secret` from now on: as it is, in base64, quoted for a URL, and escaped for JSON or Python."""
         with self._lock:
-            for form in _forms(secret.reveal()) - self._known:
-                self._known.add(form)
-                # The longest first: a form may hold a shorter one, and a rest of it must not stay.
-                insort(self._forms, form, key=lambda known: -len(known))
+            self._new.add(secret)
 
     def clean(self, text: str) -> str:
         """Return `text` without any secret that is known."""
         with self._lock:
+            if self._new:
+                self._known.update(*(_forms(secret.reveal()) for secret in self._new))
+                self._new.clear()
+                # The longest first: a form may hold a shorter one, and a rest of it must not stay.
+                self._forms = sorted(self._known, key=len, reverse=True)
             for form in self._forms:
                 text = text.replace(form, SENSITIVE)
         return text
@@ -59,7 +61,7 @@ def _forms(text: str) -> set[str]:
 class WatchedVault:
     """A vault that tells `redactor` of every secret that is kept or read."""
 
-    def __init__(self, vault: ClearVault, redactor: Redactor) -> None:
+    def __init__(self, vault: Vault, redactor: Redactor) -> None:
         self._vault = vault
         self._redactor = redactor
 

@@ -1,0 +1,106 @@
+"""The vault of a state with encryption: each secret is sealed with age, for itself, to all recipients of the config.
+
+Sealing needs the recipients only. Opening needs an identity, from SOPS_AGE_KEY or the file SOPS_AGE_KEY_FILE. The
+webhook's name and the API's address are inside the seal, so a seal that was moved to another entry is found out.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..clock import Dice
+from ..errors import InvalidError, MissingExtraError, SecretUnreadableError
+from ..model import Fingerprint, Secret, SecretOrigin, StoredSecret
+
+if TYPE_CHECKING:
+    from pyrage import x25519
+
+IDENTITY_PREFIX = "AGE-SECRET-KEY-"
+NO_IDENTITY = "Set SOPS_AGE_KEY, or SOPS_AGE_KEY_FILE to a file with the identity."
+
+
+class AgeVault:
+    """Seals secrets to `recipients` (age1...); opens them where `environment` holds an identity."""
+
+    def __init__(self, recipients: Sequence[str], api: str, dice: Dice, environment: Mapping[str, str]) -> None:
+        self._age = _pyrage()
+        self._recipients = [self._recipient(text) for text in recipients]
+        self._api = api
+        self._dice = dice
+        self._environment = environment
+        self._identities: list[x25519.Identity] | None = None
+
+    def keep(self, name: str, secret: Secret, origin: SecretOrigin) -> StoredSecret:
+        """Return `secret` sealed for webhook `name`, with a fingerprint to compare it by."""
+        inside = json.dumps({"api": self._api, "name": name, "secret": secret.reveal()}).encode()
+        sealed = base64.b64encode(self._age.encrypt(inside, self._recipients)).decode("ascii")
+        salt = None if origin is SecretOrigin.GENERATED else self._dice.secret()[:32]
+        return StoredSecret(origin, sealed=sealed, fingerprint=Fingerprint.of(secret, salt))
+
+    def open(self, names: Sequence[str], stored: StoredSecret) -> Secret | None:
+        """Return the secret, or None where it is sealed and there is no identity.
+
+        Raises `SecretUnreadableError` where the identity opens no such seal, or the seal was made for another
+        webhook than `names` or for another API address.
+        """
+        if stored.sealed is None:
+            return stored.clear
+        if self._identities is None:
+            self._identities = self._read_identities()
+        if not self._identities:
+            return None
+        inside = self._unseal(names[0], stored.sealed)
+        if inside.get("name") not in names or inside.get("api") != self._api:
+            raise SecretUnreadableError(
+                f'the seal that stands at "{names[0]}" was made for another webhook or API address',
+                hint="Restore the entry from a backup: somebody moved seals between entries.",
+            )
+        return Secret(str(inside["secret"]))
+
+    def _unseal(self, name: str, sealed: str) -> dict[str, Any]:
+        try:
+            inside = json.loads(self._age.decrypt(base64.b64decode(sealed, validate=True), self._identities))
+        except (self._age.DecryptError, ValueError) as error:
+            raise SecretUnreadableError(
+                f'the identity does not open the secret of "{name}"',
+                hint="Use an identity of one of the recipients it was sealed to.",
+            ) from error
+        if not isinstance(inside, dict) or not isinstance(inside.get("secret"), str):
+            raise SecretUnreadableError(f'the seal of "{name}" holds no secret of this tool')
+        return inside
+
+    def _recipient(self, text: str) -> x25519.Recipient:
+        try:
+            return self._age.x25519.Recipient.from_str(text)
+        except self._age.RecipientError as error:
+            raise InvalidError("a recipient in `encryption` is no valid age1... recipient") from error
+
+    def _read_identities(self) -> list[x25519.Identity]:
+        text = self._environment.get("SOPS_AGE_KEY", "")
+        path = self._environment.get("SOPS_AGE_KEY_FILE", "")
+        if not text and path:
+            try:
+                text = Path(path).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise SecretUnreadableError("the identity file cannot be read", where=path) from error
+        found = [line.strip() for line in text.splitlines() if line.strip().startswith(IDENTITY_PREFIX)]
+        try:
+            identities = [self._age.x25519.Identity.from_str(line) for line in found]
+        except self._age.IdentityError:
+            # Not chained: the library's error holds the line that it could not read.
+            raise SecretUnreadableError("the identity in the environment is not valid", hint=NO_IDENTITY) from None
+        if text and not identities:
+            raise SecretUnreadableError("the environment names an identity, but holds none", hint=NO_IDENTITY)
+        return identities
+
+
+def _pyrage() -> Any:
+    try:
+        import pyrage
+    except ImportError as error:
+        raise MissingExtraError("encryption", "age") from error
+    return pyrage
