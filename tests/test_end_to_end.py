@@ -53,7 +53,9 @@ class Workspace:
     def write(self, text: str) -> None:
         (self.folder / "webhooks.yaml").write_text(text, encoding="utf-8")
 
-    def run(self, *words: str, killed_at: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *words: str, killed_at: str | None = None, given: str = "", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         start = ["-m", "sendkit_sync"] if killed_at is None else ["-c", KILLER, killed_at]
         clean = {name: value for name, value in os.environ.items() if not name.startswith("SENDKIT")}
         done = subprocess.run(
@@ -64,7 +66,7 @@ class Workspace:
             text=True,
             timeout=60,
             check=False,
-            stdin=subprocess.DEVNULL,
+            input=given,
         )
         self.outputs += [done.stdout, done.stderr]
         return done

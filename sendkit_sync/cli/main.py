@@ -22,6 +22,7 @@ COMMANDS = {
     "plan": "Show what apply would do, and change nothing.",
     "apply": "Bring SendKit to what the config says.",
     "state": "Look at the record and mend it; secrets stay masked.",
+    "secret": "Read, supply, rotate and hand on signing secrets.",
     "import": "Start recording live webhooks, unchanged.",
     "export": "Write the live webhooks as a config file, without secrets.",
     "test": "Have SendKit send its test payload to a webhook.",

@@ -127,3 +127,20 @@ def forget(context: Context, name: str, lock_timeout: float, configs: tuple[str,
             raise RefusedError(f'"{printable(name)}" is not recorded')
         ledger.forget(name)
     click.echo(f'"{printable(name)}" is forgotten; the webhook stays in SendKit.')
+
+
+@command.command("encrypt")
+@lock_flag
+@config_flag
+@state_flag
+@click.pass_obj
+def encrypt(context: Context, lock_timeout: float, configs: tuple[str, ...], state_path: str | None) -> None:
+    """Seal every secret that is recorded in clear, for the recipients in the config."""
+    from .resealing import reseal
+
+    config = read_config(configs, state_path)
+    if not config.recipients:
+        raise RefusedError("the config has no `encryption`", hint="Add it, with the recipients.")
+    path = state_path or config.state_path
+    count = reseal(context, config, path, lock_timeout, "state encrypt", clear_only=True)
+    click.echo(f"{count} secret{'' if count == 1 else 's'} sealed for {len(config.recipients)} recipient(s).")

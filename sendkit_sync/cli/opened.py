@@ -1,0 +1,27 @@
+"""The record, opened under its lock by a command that changes it without a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..applying.ports import Ledger
+from ..clock import SystemClock, SystemDice
+from ..config import Config
+from ..errors import RefusedError
+from ..state import open_ledger, read_state
+from .wiring import Context, check_api, refuse_clear_writes
+
+
+@contextmanager
+def opened(context: Context, config: Config, path: str, purpose: str, lock_timeout_s: float) -> Iterator[Ledger]:
+    """Open the record to change it; raises where there is none, or where it must not be written in clear."""
+    state = read_state(path)
+    if state is None:
+        raise RefusedError("nothing is recorded yet", where=path)
+    check_api(state, context, path)
+    refuse_clear_writes(config, state, path)
+    with open_ledger(
+        path, api=context.api_url, clock=SystemClock(), dice=SystemDice(), purpose=purpose, lock_timeout_s=lock_timeout_s
+    ) as ledger:
+        yield ledger

@@ -1,0 +1,229 @@
+"""`secret`: the only commands by which a secret reaches a screen or a file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from ..answers import Answered, NotDone
+from ..applying.ports import Ledger
+from ..applying.update import Edit
+from ..clock import SystemDice
+from ..config import Config
+from ..diagnostics import printable
+from ..errors import ExitCode, RefusedError, SecretUnreadableError, StateIOError, UsageError
+from ..model import Recorded, Secret, SecretOrigin, StoredSecret
+from ..secrets import delivery
+from ..state import read_state
+from ..vault import Vault
+from .messages import say
+from .opened import opened
+from .options import config_flag, flag, lock_flag, retry_flag, state_flag, timeout_flag
+from .resealing import reseal
+from .wiring import Calls, Context, check_api, read_config, vault_for
+
+NO_IDENTITY = "Set SOPS_AGE_KEY, or SOPS_AGE_KEY_FILE to a file with the identity."
+
+
+@click.group("secret")
+def command() -> None:
+    """Read, supply, rotate and hand on signing secrets."""
+
+
+@command.command("get")
+@click.argument("name")
+@flag("--previous", is_flag=True, help="The secret before the last change.")
+@config_flag
+@state_flag
+@click.pass_obj
+def get(context: Context, /, name: str, previous: bool, configs: tuple[str, ...], state_path: str | None) -> None:
+    """Print one secret to stdout."""
+    config, path = _place(configs, state_path)
+    recorded = _recorded(context, path, name)
+    stored = recorded.previous_secret if previous else recorded.secret
+    if stored is None:
+        raise RefusedError(f'no {"previous " if previous else ""}secret of "{printable(name)}" is recorded')
+    click.echo(_open(vault_for(config, context), name, recorded, stored).reveal())
+
+
+@command.command("export")
+@flag("--format", "form", type=click.Choice(delivery.FORMS), required=True, help="Who is to read it.")
+@flag("--only", "only", multiple=True, metavar="NAME", help="Only this webhook; repeatable.")
+@flag("--output", metavar="FILE", help="Write a file of mode 0600; for github-actions, append to it.")
+@flag("--secret-name", default="sendkit-webhooks", metavar="NAME", help="Name of the Kubernetes Secret.")
+@config_flag
+@state_flag
+@click.pass_obj
+def export(
+    context: Context,
+    /,
+    form: str,
+    only: tuple[str, ...],
+    output: str | None,
+    secret_name: str,
+    configs: tuple[str, ...],
+    state_path: str | None,
+) -> None:
+    """Write the secrets in a form that other programs read."""
+    config, path = _place(configs, state_path)
+    state = read_state(path)
+    recorded = dict(state.webhooks) if state is not None else {}
+    if missing := [name for name in only if name not in recorded]:
+        raise RefusedError(f'"{printable(missing[0])}" is not recorded')
+    check_api(state, context, path)
+    vault = vault_for(config, context)
+    secrets = {}
+    for name, record in sorted(recorded.items()):
+        if only and name not in only:
+            continue
+        if record.secret is None:
+            say(f'warning: the secret of "{printable(name)}" is missing, and left out')
+            continue
+        secrets[name] = _open(vault, name, record, record.secret)
+    _write(form, secrets, output, secret_name)
+
+
+def _write(form: str, secrets: Mapping[str, Secret], output: str | None, secret_name: str) -> None:
+    if form == "github-actions":
+        environment = delivery.github_environment(secrets)
+        click.echo(delivery.github_masks(secrets), nl=False)
+        if output is None:
+            click.echo(environment, nl=False)
+        else:
+            _put(output, environment, append=True)
+        return
+    if form == "dotenv":
+        text = delivery.dotenv(secrets)
+    elif form == "json":
+        text = delivery.as_json(secrets)
+    else:
+        text = delivery.kubernetes(secrets, secret_name)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        _put(output, text, append=False)
+
+
+def _put(path: str, text: str, *, append: bool) -> None:
+    """Write `text`; a new file gets mode 0600, and one that is replaced does too."""
+    target = Path(path if append else f"{path}.tmp{os.getpid()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_APPEND if append else os.O_EXCL)
+    try:
+        with os.fdopen(os.open(target, flags, 0o600), "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        if not append:
+            target.replace(path)
+    except OSError as error:
+        raise StateIOError(f"the secrets cannot be written: {error.strerror}", where=path) from error
+
+
+@command.command("set")
+@click.argument("name")
+@lock_flag
+@config_flag
+@state_flag
+@click.pass_obj
+def set_(context: Context, /, name: str, lock_timeout: float, configs: tuple[str, ...], state_path: str | None) -> None:
+    """Supply, on standard input, the secret of a webhook that was imported without one."""
+    config, path = _place(configs, state_path)
+    text = sys.stdin.readline(65536).rstrip("\r\n") if sys.stdin.isatty() else sys.stdin.read(65536).removesuffix("\n")
+    if not text.strip():
+        raise UsageError("standard input holds no secret", hint="Write it there: sendkit-sync secret set NAME < FILE")
+    with opened(context, config, path, "secret set", lock_timeout) as ledger:
+        recorded = _of(ledger, name)
+        if recorded.secret is not None:
+            raise RefusedError(f'a secret of "{printable(name)}" is recorded', hint="To change it: secret rotate")
+        stored = vault_for(config, context).keep(name, Secret(text), SecretOrigin.CONFIG)
+        ledger.record(name, replace(recorded, secret=stored))
+    click.echo(f'The secret of "{printable(name)}" is recorded; SendKit was not asked whether it fits.')
+
+
+@command.command("rotate")
+@click.argument("name")
+@lock_flag
+@config_flag
+@state_flag
+@timeout_flag
+@retry_flag
+@click.pass_obj
+def rotate(
+    context: Context,
+    /,
+    name: str,
+    lock_timeout: float,
+    configs: tuple[str, ...],
+    state_path: str | None,
+    timeout: float,
+    retry_for: float,
+) -> int:
+    """Give a webhook a new secret; the old one is kept as the previous one."""
+    from .apply_command import stopping
+    from .session import Wanted, session
+
+    config, path = _place(configs, state_path)
+    entry = next((webhook for webhook in config.webhooks if webhook.name == name), None)
+    if entry is not None and entry.secret_origin not in ("generated", "server"):
+        raise RefusedError(f'the secret of "{printable(name)}" comes from the config', hint="Change it there, then apply.")
+    wanted = Wanted(config, path, "secret rotate", Calls(timeout, retry_for), lock_timeout_s=lock_timeout)
+    with stopping() as stop, session(context, wanted, stop) as run:
+        ledger, executor = run.executor.ledger, run.executor
+        recorded = _of(ledger, name)
+        if ledger.state.pending.get(name):
+            raise RefusedError(f'a change of "{printable(name)}" has no outcome yet', hint="Run apply first.")
+        drawn = Secret(SystemDice().secret())
+        stored = executor.vault.keep(name, drawn, SecretOrigin.GENERATED)
+        answer = executor.updater.send(name, recorded, Edit({"secret": drawn}, recorded.applied, stored))
+    if isinstance(answer, Answered):
+        click.echo(f'The secret of "{printable(name)}" is rotated; the one before is kept as the previous one.')
+        return ExitCode.DONE
+    if isinstance(answer, NotDone):
+        say(f'error: the secret of "{printable(name)}" stays as it is: {answer.message}')
+    else:
+        say(f'error: nobody knows yet which secret "{printable(name)}" has: {answer.message}')
+        say("  Both are kept. Run apply: it sends the new one again.")
+    return ExitCode.FAILED
+
+
+@command.command("rekey")
+@lock_flag
+@config_flag
+@state_flag
+@click.pass_obj
+def rekey(context: Context, /, lock_timeout: float, configs: tuple[str, ...], state_path: str | None) -> None:
+    """Seal every secret anew, for the recipients that the config names now; needs the identity."""
+    config, path = _place(configs, state_path)
+    if not config.recipients:
+        raise RefusedError("the config has no `encryption`")
+    count = reseal(context, config, path, lock_timeout, "secret rekey", clear_only=False)
+    click.echo(f"{count} secret{'' if count == 1 else 's'} sealed for {len(config.recipients)} recipient(s).")
+
+
+def _place(configs: tuple[str, ...], state_path: str | None) -> tuple[Config, str]:
+    config = read_config(configs, state_path)
+    return config, state_path or config.state_path
+
+
+def _recorded(context: Context, path: str, name: str) -> Recorded:
+    state = read_state(path)
+    check_api(state, context, path)
+    if state is None or name not in state.webhooks:
+        raise RefusedError(f'"{printable(name)}" is not recorded')
+    return state.webhooks[name]
+
+
+def _of(ledger: Ledger, name: str) -> Recorded:
+    if name not in ledger.state.webhooks:
+        raise RefusedError(f'"{printable(name)}" is not recorded')
+    return ledger.state.webhooks[name]
+
+
+def _open(vault: Vault, name: str, recorded: Recorded, stored: StoredSecret) -> Secret:
+    secret = vault.open((name, *recorded.former_names), stored)
+    if secret is None:
+        raise SecretUnreadableError(f'the secret of "{printable(name)}" is sealed', hint=NO_IDENTITY)
+    return secret

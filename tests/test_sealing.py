@@ -1,0 +1,285 @@
+"""Sealed state, as a user and a CI runner have it: recipients to write, an identity to read."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from test_end_to_end import TWO, Workspace
+
+from sendkit_sync.simulator import Fault, Simulator
+
+pyrage = pytest.importorskip("pyrage", reason="the extra age is not installed")
+
+IDENTITY, OTHER = (pyrage.x25519.Identity.generate() for _ in range(2))
+READER = {"SOPS_AGE_KEY": f"# a comment\n{IDENTITY}\n"}
+
+
+def sealed_config(*identities: object, text: str = TWO) -> str:
+    recipients = ", ".join(str(identity.to_public()) for identity in identities or (IDENTITY,))  # type: ignore[attr-defined]
+    return text + f"encryption: {{age: {{recipients: [{recipients}]}}}}\n"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path):
+    with Simulator() as simulator:
+        workspace = Workspace(tmp_path, simulator)
+        workspace.write(sealed_config())
+        yield workspace
+
+
+@pytest.fixture
+def applied(workspace: Workspace) -> Workspace:
+    done = workspace.apply()
+    assert done.returncode == 0, done.stderr
+    return workspace
+
+
+def live(workspace: Workspace) -> dict[str, dict[str, str]]:
+    return {webhook["name"]: webhook for webhook in workspace.simulator.webhooks()}
+
+
+def check_sealed(workspace: Workspace) -> None:
+    """Assert that each name is live once and recorded, and that no file and no output holds a secret in clear."""
+    assert sorted(workspace.state["webhooks"]) == sorted(live(workspace))
+    files = [path for path in workspace.folder.iterdir() if path.is_file()]
+    for name, webhook in live(workspace).items():
+        assert workspace.state["webhooks"][name]["id"] == webhook["_id"]
+        read = workspace.run("secret", "get", name, **READER)
+        assert read.stdout == webhook["secret"] + "\n", read.stderr
+        del workspace.outputs[-2:]
+        for path in files:
+            assert webhook["secret"].encode() not in path.read_bytes(), path.name
+    workspace.check_nothing_shown()
+
+
+def test_a_runner_creates_and_cannot_read(applied: Workspace):
+    assert applied.run("plan", "--refresh", "--detailed-exitcode").returncode == 0
+    refused = applied.run("secret", "get", "CRM Sync")
+    assert refused.returncode == 1
+    assert "SOPS_AGE_KEY" in refused.stderr
+    check_sealed(applied)
+
+
+def test_an_unchanged_secret_keeps_its_bytes(applied: Workspace):
+    before = {name: recorded["secret"] for name, recorded in applied.state["webhooks"].items()}
+    applied.write(sealed_config(text=TWO.replace("timeoutMs: 5000", "timeoutMs: 7000")))
+    assert applied.apply().returncode == 0
+    assert {name: recorded["secret"] for name, recorded in applied.state["webhooks"].items()} == before
+
+
+@pytest.mark.parametrize("place", ["intent-durable", "request-sent", "answer-read", "outcome-durable"])
+def test_a_killed_apply_settles_without_the_identity(workspace: Workspace, place: str):
+    workspace.run("apply", "--yes", "--parallelism", "1", killed_at=place)
+    for _ in range(3):
+        last = workspace.apply("--resend-after", "0s")
+    assert last.returncode == 0, last.stderr
+    check_sealed(workspace)
+
+
+def test_an_expired_sealed_attempt_goes_on_with_a_new_secret(workspace: Workspace):
+    workspace.simulator.add_fault(Fault("POST", nth=1, when="before", kind="drop"))
+    assert workspace.apply().returncode == 1
+    assert workspace.apply("--resend-after", "0s").returncode == 0
+    check_sealed(workspace)
+
+
+def test_a_supplied_secret_is_compared_without_the_identity(workspace: Workspace):
+    workspace.write(sealed_config(text=TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n")))
+    first, second = {"SENDKIT_SECRET_CRM": "canary-supplied-secret-1"}, {"SENDKIT_SECRET_CRM": "canary-supplied-secret-2"}
+    assert workspace.apply(**first).returncode == 0
+    stored = workspace.state["webhooks"]["CRM Sync"]["secret"]
+    assert set(stored) == {"origin", "sealed", "hmacSha256", "salt"}
+    assert workspace.run("plan", "--detailed-exitcode", **first).returncode == 0
+    assert workspace.run("plan", "--detailed-exitcode", **second).returncode == 2
+    assert workspace.apply(**second).returncode == 0
+    check_sealed(workspace)
+    previous = workspace.run("secret", "get", "CRM Sync", "--previous", **READER)
+    assert previous.stdout == "canary-supplied-secret-1\n"
+
+
+def test_a_rename_keeps_the_seal_readable(applied: Workspace):
+    applied.write(sealed_config(text=TWO.replace("name: CRM Sync", "name: CRM\n    renamedFrom: CRM Sync")))
+    assert applied.apply().returncode == 0
+    check_sealed(applied)
+
+
+def test_a_gone_webhook_is_made_anew_without_the_identity(applied: Workspace):
+    applied.simulator.delete(live(applied)["Analytics"]["_id"])
+    done = applied.apply("--refresh")
+    assert done.returncode == 0, done.stderr
+    check_sealed(applied)
+
+
+def test_a_seal_moved_to_another_entry_is_found_out(applied: Workspace):
+    state = applied.state
+    records = state["webhooks"]
+    records["CRM Sync"]["secret"], records["Analytics"]["secret"] = (
+        records["Analytics"]["secret"],
+        records["CRM Sync"]["secret"],
+    )
+    (applied.folder / "sendkit.state.json").write_text(json.dumps(state))
+    refused = applied.run("secret", "get", "CRM Sync", **READER)
+    assert refused.returncode == 1
+    assert "another webhook" in refused.stderr
+    assert refused.stdout == ""
+
+
+@pytest.mark.parametrize("key", ["nonsense-canary", "AGE-SECRET-KEY-1CANARY", str(OTHER)], ids=["nonsense", "cut", "other"])
+def test_a_wrong_identity_is_an_error_that_does_not_show_it(applied: Workspace, key: str):
+    refused = applied.run("secret", "get", "CRM Sync", SOPS_AGE_KEY=key)
+    assert refused.returncode == 1
+    assert key not in refused.stderr
+    assert applied.apply(SOPS_AGE_KEY=key).returncode == 0
+
+
+def test_the_identity_may_stand_in_a_file(applied: Workspace):
+    (applied.folder / "keys.txt").write_text(READER["SOPS_AGE_KEY"])
+    read = applied.run("secret", "get", "CRM Sync", SOPS_AGE_KEY_FILE="keys.txt")
+    assert read.stdout == live(applied)["CRM Sync"]["secret"] + "\n"
+    assert applied.run("secret", "get", "CRM Sync", SOPS_AGE_KEY_FILE="none.txt").returncode == 1
+
+
+def test_a_clear_write_beside_sealed_secrets_is_refused(applied: Workspace):
+    applied.write(TWO + "  - name: Third\n    url: https://third.example.com/in\n    events: [email.sent]\n")
+    refused = applied.apply()
+    assert refused.returncode == 65
+    assert "Put `encryption` back" in refused.stderr
+    assert len(live(applied)) == 2
+
+
+def test_encrypt_seals_a_clear_state_and_its_backup(workspace: Workspace):
+    workspace.write(TWO)
+    assert workspace.apply().returncode == 0
+    assert workspace.run("state", "encrypt").returncode == 1
+    workspace.write(sealed_config())
+    done = workspace.run("state", "encrypt")
+    assert done.returncode == 0, done.stderr
+    assert (workspace.folder / "sendkit.state.json.backup").exists()
+    check_sealed(workspace)
+
+
+def test_rekey_lets_the_new_recipient_in_and_the_old_one_out(applied: Workspace):
+    applied.write(sealed_config(OTHER))
+    assert applied.run("secret", "rekey").returncode == 1
+    done = applied.run("secret", "rekey", **READER)
+    assert done.returncode == 0, done.stderr
+    assert applied.run("secret", "get", "CRM Sync", **READER).returncode == 1
+    assert applied.run("secret", "get", "CRM Sync", SOPS_AGE_KEY=str(OTHER)).returncode == 0
+    assert applied.run("plan", "--detailed-exitcode").returncode == 0
+
+
+def test_rotate_keeps_the_old_secret_as_the_previous_one(applied: Workspace):
+    old = live(applied)["CRM Sync"]["secret"]
+    done = applied.run("secret", "rotate", "CRM Sync")
+    assert done.returncode == 0, done.stderr
+    assert live(applied)["CRM Sync"]["secret"] != old
+    assert applied.run("secret", "get", "CRM Sync", "--previous", **READER).stdout == old + "\n"
+    del applied.outputs[-2:]
+    check_sealed(applied)
+
+
+@pytest.mark.parametrize("place", ["intent-durable", "request-sent", "answer-read", "outcome-durable"])
+def test_a_killed_rotation_converges(applied: Workspace, place: str):
+    applied.run("secret", "rotate", "CRM Sync", killed_at=place)
+    assert applied.apply().returncode == 0
+    check_sealed(applied)
+
+
+def test_rotating_what_the_config_supplies_is_refused(workspace: Workspace):
+    workspace.write(sealed_config(text=TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n")))
+    environment = {"SENDKIT_SECRET_CRM": "canary-supplied-secret-4"}
+    assert workspace.apply(**environment).returncode == 0
+    assert workspace.run("secret", "rotate", "CRM Sync", **environment).returncode == 1
+
+
+def test_set_supplies_what_an_import_could_not_read(tmp_path: Path):
+    with Simulator(mask_secrets=True) as simulator:
+        workspace = Workspace(tmp_path, simulator)
+        workspace.apply()
+        for path in tmp_path.glob("sendkit.state.json*"):
+            path.unlink()
+        workspace.run("import", "--matching")
+        secret = live(workspace)["CRM Sync"]["secret"]
+        done = workspace.run("secret", "set", "CRM Sync", given=secret + "\n")
+        assert done.returncode == 0, done.stderr
+        assert workspace.run("secret", "get", "CRM Sync").stdout == secret + "\n"
+        assert workspace.run("secret", "set", "CRM Sync", given="another-one").returncode == 1
+        assert workspace.run("secret", "set", "Analytics", given="\n").returncode == 64
+
+
+@pytest.mark.skipif(shutil.which("age") is None, reason="the command age is not installed")
+def test_the_age_command_opens_what_was_sealed(applied: Workspace):
+    keys = applied.folder / "keys.txt"
+    keys.write_text(f"{IDENTITY}\n")
+    sealed = base64.b64decode(applied.state["webhooks"]["CRM Sync"]["secret"]["sealed"])
+    opened = subprocess.run(["age", "--decrypt", "-i", str(keys)], input=sealed, capture_output=True, check=True)
+    assert json.loads(opened.stdout) == {
+        "api": applied.simulator.url,
+        "name": "CRM Sync",
+        "secret": live(applied)["CRM Sync"]["secret"],
+    }
+
+
+NASTY = "canary '\"$HOME`id`\\n%0A \t#!ü€ \\ end"
+
+
+class TestExport:
+    @pytest.fixture
+    def nasty(self, workspace: Workspace) -> Workspace:
+        workspace.write(sealed_config(text=TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n")))
+        assert workspace.apply(SENDKIT_SECRET_CRM=NASTY).returncode == 0
+        return workspace
+
+    def export(self, workspace: Workspace, *words: str) -> subprocess.CompletedProcess[str]:
+        return workspace.run("secret", "export", *words, SENDKIT_SECRET_CRM=NASTY, **READER)
+
+    def test_a_shell_that_sources_dotenv_gets_the_exact_bytes(self, nasty: Workspace):
+        assert self.export(nasty, "--format", "dotenv", "--output", ".env").returncode == 0
+        assert (nasty.folder / ".env").stat().st_mode & 0o777 == 0o600
+        script = '. ./.env; printf %s "$SENDKIT_SECRET_CRM_SYNC"'
+        for shell in ("sh", "bash"):
+            got = subprocess.run([shell, "-c", script], cwd=nasty.folder, capture_output=True, check=True)
+            assert got.stdout.decode() == NASTY
+
+    def test_kubernetes_gets_the_exact_bytes(self, nasty: Workspace):
+        manifest = yaml.safe_load(self.export(nasty, "--format", "kubernetes").stdout)
+        assert (manifest["kind"], manifest["metadata"]["name"]) == ("Secret", "sendkit-webhooks")
+        assert base64.b64decode(manifest["data"]["SENDKIT_SECRET_CRM_SYNC"]).decode() == NASTY
+        assert set(manifest["data"]) == {"SENDKIT_SECRET_CRM_SYNC", "SENDKIT_SECRET_ANALYTICS"}
+
+    def test_json_maps_names_to_secrets(self, nasty: Workspace):
+        exported = json.loads(self.export(nasty, "--format", "json", "--only", "CRM Sync").stdout)
+        assert exported == {"CRM Sync": NASTY}
+
+    def test_github_actions_masks_and_appends(self, nasty: Workspace):
+        (nasty.folder / "env").write_text("BEFORE=1\n")
+        done = self.export(nasty, "--format", "github-actions", "--only", "CRM Sync", "--output", "env")
+        assert done.stdout == "::add-mask::" + NASTY.replace("%", "%25") + "\n"
+        first, head, value, fence = (nasty.folder / "env").read_text().splitlines()
+        assert (first, value) == ("BEFORE=1", NASTY)
+        assert head == f"SENDKIT_SECRET_CRM_SYNC<<{fence}"
+
+    def test_two_names_of_one_variable_are_an_error(self, workspace: Workspace):
+        workspace.write(sealed_config(text=TWO.replace("name: Analytics", "name: CRM-Sync")))
+        assert workspace.apply().returncode == 0
+        refused = self.export(workspace, "--format", "dotenv")
+        assert refused.returncode == 1
+        assert "SENDKIT_SECRET_CRM_SYNC" in refused.stderr
+        assert self.export(workspace, "--format", "dotenv", "--only", "CRM-Sync").returncode == 0
+        assert self.export(workspace, "--format", "dotenv", "--only", "Nobody").returncode == 1
+
+
+def test_without_the_extra_the_message_says_how_to_get_it(workspace: Workspace):
+    (workspace.folder / "pyrage.py").write_text("raise ImportError\n")
+    path = os.pathsep.join([str(workspace.folder), os.environ.get("PYTHONPATH", "")])
+    refused = workspace.apply(PYTHONPATH=path)
+    assert refused.returncode == 64
+    assert "pip install 'sendkit-sync[age]'" in refused.stderr
+    assert live(workspace) == {}
