@@ -22,7 +22,20 @@ LAYERS = {
     **dict.fromkeys(("applying", "render", "config", "state", "api", "secrets", "simulator"), MIDDLE),
     "planning": PLANNING,
     **dict.fromkeys(
-        ("answers", "clock", "diagnostics", "errors", "failpoints", "model", "schemas", "signature", "vault", "version"), BASE
+        (
+            "answers",
+            "clock",
+            "diagnostics",
+            "errors",
+            "failpoints",
+            "model",
+            "schemas",
+            "signature",
+            "spellings",
+            "vault",
+            "version",
+        ),
+        BASE,
     ),
 }
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from ..diagnostics import printable
 from ..model import SENSITIVE, Live, Secret, Settings
+from ..spellings import spellings
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
@@ -75,10 +76,10 @@ def message_of(body: bytes, status_line: str, secrets: Sequence[Secret]) -> str:
 
 
 def clean_message(text: str, secrets: Sequence[Secret]) -> str:
-    """Return `text` printable, with `(sensitive)` in place of each secret."""
-    for hidden in sorted((secret.reveal() for secret in secrets), key=len, reverse=True):
-        if hidden:
-            text = text.replace(hidden, SENSITIVE)
+    """Return `text` printable, with `(sensitive)` in place of each secret, however it is spelt."""
+    hidden = {form for secret in secrets for form in (secret.reveal(), *spellings(secret)) if form}
+    for form in sorted(hidden, key=len, reverse=True):
+        text = text.replace(form, SENSITIVE)
     return printable(text, 300)
 
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import threading
 from collections.abc import Sequence
-from urllib.parse import quote, quote_plus
 
 from ..model import SENSITIVE, Secret, SecretOrigin, StoredSecret
+from ..spellings import spellings
 from ..vault import Vault
-
-SHORTEST = 4
-"""Below this many characters a text is no secret worth its name, and replacing it would spoil every line."""
 
 
 class Redactor:
@@ -33,29 +28,13 @@ class Redactor:
         """Return `text` without any secret that is known."""
         with self._lock:
             if self._new:
-                self._known.update(*(_forms(secret.reveal()) for secret in self._new))
+                self._known.update(*(spellings(secret) for secret in self._new))
                 self._new.clear()
                 # The longest first: a form may hold a shorter one, and a rest of it must not stay.
                 self._forms = sorted(self._known, key=len, reverse=True)
             for form in self._forms:
                 text = text.replace(form, SENSITIVE)
         return text
-
-
-def _forms(text: str) -> set[str]:
-    raw = text.encode("utf-8", "surrogatepass")
-    forms = {
-        text,
-        base64.b64encode(raw).decode().rstrip("="),
-        base64.urlsafe_b64encode(raw).decode().rstrip("="),
-        quote(raw, safe=""),
-        quote(raw),
-        quote_plus(raw),
-        json.dumps(text)[1:-1],
-        json.dumps(text, ensure_ascii=False)[1:-1],
-        repr(text)[1:-1],
-    }
-    return {form for form in forms if len(form) >= SHORTEST} if len(text) >= SHORTEST else set()
 
 
 class WatchedVault:
