@@ -10,6 +10,7 @@ from ..errors import ExitCode
 from ..planning.plan import Plan
 from ..planning.planner import Options
 from ..state import read_state
+from .git_guard import warn_of_git
 from .messages import say_warnings
 from .options import config_flag, flag, prune_flag, refresh_flag, retry_flag, state_flag, target_flag, timeout_flag
 from .wiring import Calls, Context, plan_of, read_config
@@ -52,6 +53,7 @@ def command(
     say_warnings(config)
     options = Options(prune, targets)
     state = read_state(path)
+    warn_of_git(config, state, path)
     plan = plan_of(config, state, context, path, options)
     if refresh:
         from .session import look

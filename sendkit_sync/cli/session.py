@@ -21,6 +21,7 @@ from ..planning.limits import beyond
 from ..planning.plan import LiveSide, Plan
 from ..planning.planner import Options
 from ..state import open_ledger, read_state
+from .git_guard import refuse_for_git
 from .messages import say
 from .wiring import Calls, Context, check_api, client, plan_of, refuse_clear_writes, vault_for, workspace_of
 
@@ -65,6 +66,7 @@ def session(context: Context, wanted: Wanted, stop: threading.Event) -> Iterator
     state = read_state(wanted.path)
     check_api(state, context, wanted.path)
     refuse_clear_writes(wanted.config, state, wanted.path)
+    refuse_for_git(wanted.config, state, wanted.path)
     workspace_id = workspace_of(wanted.config, state)
     clock, dice, vault = SystemClock(), SystemDice(), vault_for(wanted.config, context)
     with (

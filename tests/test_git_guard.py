@@ -1,0 +1,143 @@
+"""Secrets in clear where a commit would take them along: a warning from plan, an error from apply in CI."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sendkit_sync.cli.git_guard import taken_by_git
+from sendkit_sync.cli.main import run
+from sendkit_sync.simulator import Simulator
+
+CONFIG = "version: 1\nwebhooks:\n  - name: CRM\n    url: https://crm.example.com/in\n    events: [email.replied]\n"
+SEALED = CONFIG + "encryption:\n  age:\n    recipients: [{}]\n"
+WARNING = "the state holds secrets in clear, and stands in a git work tree that does not ignore it"
+
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    git(tmp_path, "init", "-q")
+    (tmp_path / "webhooks.yaml").write_text(CONFIG, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CI", raising=False)
+    return tmp_path
+
+
+def git(folder: Path, *words: str) -> None:
+    subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)
+
+
+def apply_in(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setenv("SENDKIT_API_URL", simulator.url)
+    monkeypatch.setenv("SENDKIT_API_KEY", "sk_canary_git")
+    return run(["apply", "--yes"])
+
+
+def test_plan_warns_and_goes_on(tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CI", "true")
+    assert run(["plan"]) == 0
+    out, err = capsys.readouterr()
+    assert "1 to create" in out
+    assert WARNING in err
+    assert "`encryption`" in err
+    assert ".gitignore" in err
+
+
+def test_apply_is_refused_in_ci_before_any_call(
+    tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CI", "true")
+    with Simulator() as simulator:
+        assert apply_in(simulator, monkeypatch) == 1
+        assert simulator.requests == []
+    assert WARNING in capsys.readouterr().err
+    assert not list(tree.glob("sendkit.state.json*"))
+
+
+def test_apply_warns_only_where_a_person_runs_it(
+    tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    with Simulator() as simulator:
+        assert apply_in(simulator, monkeypatch) == 0
+    assert WARNING in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("ignore", "taken"),
+    [("sendkit.state.json*\n", False), ("*.json*\n", False), ("sendkit.state.json\n", True), ("", True)],
+    ids=["all", "wider", "without the backup", "none"],
+)
+def test_every_file_that_holds_secrets_must_be_ignored(tree: Path, ignore: str, taken: bool):
+    (tree / ".gitignore").write_text(ignore, encoding="utf-8")
+    assert taken_by_git("sendkit.state.json") is taken
+
+
+def test_a_state_that_is_tracked_is_taken_whatever_is_ignored(tree: Path):
+    (tree / "sendkit.state.json").write_text("{}", encoding="utf-8")
+    git(tree, "add", "-f", "sendkit.state.json")
+    (tree / ".gitignore").write_text("sendkit.state.json*\n", encoding="utf-8")
+    assert taken_by_git("sendkit.state.json")
+
+
+def test_a_link_out_of_the_tree_is_followed(tree: Path, tmp_path_factory: pytest.TempPathFactory):
+    outside = tmp_path_factory.mktemp("outside") / "sendkit.state.json"
+    (tree / "sendkit.state.json").symlink_to(outside)
+    assert not taken_by_git("sendkit.state.json")
+
+
+def test_a_name_that_begins_with_a_dash_is_no_flag(tree: Path):
+    assert taken_by_git("--stdin")
+
+
+def test_another_repository_in_the_environment_does_not_decide(
+    tree: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+):
+    other = tmp_path_factory.mktemp("other")
+    git(other, "init", "-q")
+    (other / ".git" / "info" / "exclude").write_text("*\n", encoding="utf-8")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    assert taken_by_git("sendkit.state.json")
+
+
+def test_without_git_nothing_is_said(tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", "")
+    assert run(["plan"]) == 0
+    assert WARNING not in capsys.readouterr().err
+
+
+def test_outside_a_work_tree_nothing_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "webhooks.yaml").write_text(CONFIG, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert run(["plan"]) == 0
+    assert WARNING not in capsys.readouterr().err
+
+
+def test_a_sealed_state_may_be_committed(tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    pyrage = pytest.importorskip("pyrage")
+    recipient = str(pyrage.x25519.Identity.generate().to_public())
+    (tree / "webhooks.yaml").write_text(SEALED.format(recipient), encoding="utf-8")
+    monkeypatch.setenv("CI", "true")
+    with Simulator() as simulator:
+        assert apply_in(simulator, monkeypatch) == 0
+    assert run(["plan"]) == 0
+    assert WARNING not in capsys.readouterr().err
+
+
+def test_encryption_over_a_state_in_clear_still_warns(
+    tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    pyrage = pytest.importorskip("pyrage")
+    with Simulator() as simulator:
+        assert apply_in(simulator, monkeypatch) == 0
+        capsys.readouterr()
+        recipient = str(pyrage.x25519.Identity.generate().to_public())
+        (tree / "webhooks.yaml").write_text(SEALED.format(recipient), encoding="utf-8")
+        assert run(["plan"]) == 0
+    assert WARNING in capsys.readouterr().err
