@@ -17,6 +17,7 @@ from test_end_to_end import Workspace
 from sendkit_sync import verify_signature
 from sendkit_sync.model import Secret
 from sendkit_sync.simulator import Fault, Simulator
+from sendkit_sync.state import read_state
 
 BODY = b'{"event":"email.replied","data":{"n":1}}'
 SECRET = "canary-receiver-secret-0001"
@@ -152,3 +153,54 @@ class TestDelivery:
         workspace.simulator.faults.clear()
         workspace.simulator.delete(str(workspace.state["webhooks"]["CRM"]["id"]))
         assert "is gone in SendKit" in workspace.run("test", "CRM").stderr
+
+
+def kept_secrets(workspace: Workspace) -> list[str]:
+    """Return every secret that the state keeps for CRM, as a receiver would be given them: also of a call under way."""
+    state = read_state(str(workspace.folder / "sendkit.state.json"))
+    assert state is not None
+    return [one.clear.reveal() for one in state.secrets() if one.clear is not None]
+
+
+def signature(secret: str) -> str:
+    return hmac.new(secret.encode(), BODY, hashlib.sha256).hexdigest()
+
+
+class TestRotation:
+    def test_a_receiver_verifies_before_during_and_after(self, workspace: Workspace):
+        accepted: list[str] = []
+        with receiver(lambda body, header: verify_signature(body, header, accepted)) as (url, _):
+            workspace.write(config_for(url))
+            workspace.apply()
+            first = recorded_secret(workspace)
+            accepted[:] = [first]
+            assert workspace.run("test", "CRM").returncode == 0, "before"
+
+            assert workspace.run("secret", "rotate", "CRM").returncode == 0
+            second = recorded_secret(workspace)
+            assert second != first
+            assert workspace.run("test", "CRM").returncode == 1, "the receiver knows the old one only"
+            accepted[:] = kept_secrets(workspace)
+            assert workspace.run("test", "CRM").returncode == 0, "during, with both"
+            assert verify_signature(BODY, signature(first), accepted), "what was sent before arrives still"
+
+            accepted[:] = [recorded_secret(workspace)]
+            assert workspace.run("test", "CRM").returncode == 0, "after"
+            assert not verify_signature(BODY, signature(first), accepted)
+            assert workspace.run("secret", "rotate", "CRM").returncode == 0
+            assert sorted(kept_secrets(workspace)) == sorted([second, recorded_secret(workspace)])
+        workspace.check_nothing_shown()
+
+    @pytest.mark.parametrize("place", ["intent-durable", "request-sent", "answer-read", "outcome-durable"])
+    def test_a_killed_rotation_leaves_a_state_that_verifies(self, workspace: Workspace, place: str):
+        with receiver(lambda body, header: verify_signature(body, header, kept_secrets(workspace))) as (url, _):
+            workspace.write(config_for(url))
+            workspace.apply()
+            first = recorded_secret(workspace)
+            assert workspace.run("secret", "rotate", "CRM", killed_at=place).returncode < 0
+            assert workspace.run("test", "CRM").returncode == 0, "whichever of the two is in force"
+            assert workspace.apply().returncode == 0
+            assert workspace.run("test", "CRM").returncode == 0
+        assert workspace.run("plan", "--detailed-exitcode").returncode == 0
+        assert first in kept_secrets(workspace)
+        workspace.check_each_made_once("CRM")
