@@ -34,6 +34,9 @@ ENVIRONMENT = {
     "SENDKIT_VAR_<NAME>": "What `${NAME}` in a field of the config stands for.",
     "SENDKIT_SECRET_<NAME>": "What `secret: ${NAME}` in the config stands for.",
     "SENDKIT_SYNC_<FLAG>": "Any flag, as the tables below name it; a flag that is given goes before it.",
+    "SOPS_AGE_KEY": "The age identity that opens sealed secrets.",
+    "SOPS_AGE_KEY_FILE": "A file with the identity, where `SOPS_AGE_KEY` is not set.",
+    "CI": "Where it is set, `apply` refuses a state in clear that git would take along.",
     "NO_COLOR": "No colours on a terminal.",
     "GITHUB_STEP_SUMMARY": "The file that `plan --step-summary` appends to.",
 }
