@@ -107,3 +107,10 @@ def test_folders(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(HEAD + HOOK.format("A"))
     (tmp_path / "b.yml").write_text("version: 1\nstate: s.json\nwebhooks: []\n")
     assert load_config([str(tmp_path)], {}).state_path == str(tmp_path / "s.json")
+
+
+def test_a_secret_that_is_no_text_is_an_error_that_does_not_show_it(tmp_path: Path) -> None:
+    undecodable = b"\xff-canary-of-some-length".decode("utf-8", "surrogateescape")
+    found = errors(tmp_path, HEAD + HOOK.format("A") + "    secret: ${S}\n", SENDKIT_SECRET_S=undecodable)
+    assert "webhooks.yaml:6:13: error: the secret is not UTF-8" in found
+    assert "canary" not in found

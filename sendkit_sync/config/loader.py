@@ -213,6 +213,8 @@ class _Loader:
         self.secrets.add(text)
         if not text.strip():
             file.add(place, "`secret` must not be empty")
+        elif not _is_utf8(text):
+            file.add(place, "the secret is not UTF-8")
         elif len(text) < MIN_SECRET:
             file.add(place, f"the secret is shorter than {MIN_SECRET} characters", Severity.WARNING)
         return Secret(text), origin
@@ -236,6 +238,15 @@ def _recipients(root: Map) -> tuple[str, ...]:
     age = encryption.get("age") if isinstance(encryption, Map) else None
     listed = age.get("recipients") if isinstance(age, Map) else None
     return tuple(sorted(one for one in listed if isinstance(one, str))) if isinstance(listed, list) else ()
+
+
+def _is_utf8(text: str) -> bool:
+    """Tell whether `text` can be written: undecodable bytes of the environment come as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _reason(error: Exception) -> str:
