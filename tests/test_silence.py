@@ -8,6 +8,7 @@ import io
 import json
 import logging
 import os
+import pty
 import subprocess
 import sys
 import tempfile
@@ -422,3 +423,53 @@ def test_the_demo_shows_no_secret_of_the_environment(tmp_path: Path):
     )
     assert done.returncode == 0
     assert_silent(done.stdout + done.stderr, [core], "demo")
+
+
+def with_a_state(folder: Path, simulator: Simulator) -> Canaries:
+    """Import three webhooks whose secrets the API masks, so that each lacks one; return what was needed for it."""
+    secret = Canaries("sk_good_key", "a-supplied-secret-of-length", "a-written-secret-of-length")
+    (folder / "webhooks.yaml").write_text(secret.config(changed=False), encoding="utf-8")
+    with process(folder, secret.environment(simulator.url)) as (_, err):
+        assert run(CALLS["apply"][0]) == 0, err.getvalue()
+        for path in folder.glob("sendkit.state.json*"):
+            path.unlink()
+        assert run(CALLS["import"][0]) == 0, err.getvalue()
+    return secret
+
+
+def test_a_secret_that_is_typed_is_not_shown(tmp_path: Path):
+    core = "q7wfmzkp3hn5xv2c8rtb4jyd"
+    with Simulator(mask_secrets=True) as simulator:
+        secret = with_a_state(tmp_path, simulator)
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("SENDKIT")}
+        main, side = pty.openpty()
+        with subprocess.Popen(
+            [sys.executable, "-m", "sendkit_sync", "secret", "set", "Drawn"],
+            cwd=tmp_path,
+            env=clean | secret.environment(simulator.url),
+            stdin=side,
+            stdout=side,
+            stderr=side,
+            start_new_session=True,
+        ) as command:
+            os.close(side)
+            shown = b""
+            with contextlib.suppress(OSError):  # Linux answers so when the last writer has gone
+                while part := os.read(main, 4096):
+                    if b"Secret:" in part:
+                        os.write(main, core.encode() + b"\n")
+                    shown += part
+            os.close(main)
+    assert command.returncode == 0, shown
+    assert b"is recorded" in shown
+    assert_silent(shown, [core], "secret set")
+
+
+def test_given_bytes_that_are_no_text_are_refused_unseen(tmp_path: Path):
+    with Simulator(mask_secrets=True) as simulator:
+        secret = with_a_state(tmp_path, simulator)
+        for given in (b"\xff-canary", b"canary" * 20_000):
+            with process(tmp_path, secret.environment(simulator.url)) as (out, err):
+                sys.stdin = io.TextIOWrapper(io.BytesIO(given))
+                assert run(["-vv", "secret", "set", "Drawn"]) == 64
+            assert "canary" not in out.getvalue() + err.getvalue()

@@ -29,6 +29,8 @@ from .wiring import Calls, Context, check_api, read_config, vault_for
 
 NO_IDENTITY = "Set SOPS_AGE_KEY, or SOPS_AGE_KEY_FILE to a file with the identity."
 
+MAX_SECRET_BYTES = 64 * 1024
+
 
 @click.group("secret")
 def command() -> None:
@@ -131,7 +133,7 @@ def _put(path: str, text: str, *, append: bool) -> None:
 def set_(context: Context, /, name: str, lock_timeout: float, configs: tuple[str, ...], state_path: str | None) -> None:
     """Supply, on standard input, the secret of a webhook that was imported without one."""
     config, path = _place(configs, state_path)
-    text = sys.stdin.readline(65536).rstrip("\r\n") if sys.stdin.isatty() else sys.stdin.read(65536).removesuffix("\n")
+    text = click.prompt("Secret", hide_input=True, err=True) if sys.stdin.isatty() else _from_stdin()
     if not text.strip():
         raise UsageError("standard input holds no secret", hint="Write it there: sendkit-sync secret set NAME < FILE")
     with opened(context, config, path, "secret set", lock_timeout) as ledger:
@@ -141,6 +143,19 @@ def set_(context: Context, /, name: str, lock_timeout: float, configs: tuple[str
         stored = vault_for(config, context).keep(name, Secret(text), SecretOrigin.CONFIG)
         ledger.record(name, replace(recorded, secret=stored))
     click.echo(f'The secret of "{printable(name)}" is recorded; SendKit was not asked whether it fits.')
+
+
+def _from_stdin() -> str:
+    """Return what stands on standard input, without the line break at its end."""
+    raw = sys.stdin.buffer.read(MAX_SECRET_BYTES + 1)
+    if len(raw) > MAX_SECRET_BYTES:
+        raise UsageError(f"the secret is longer than {MAX_SECRET_BYTES} bytes")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        # Not chained: the error holds the bytes.
+        raise UsageError("the secret is not UTF-8") from None
+    return text.removesuffix("\n").removesuffix("\r")
 
 
 @command.command("rotate")
