@@ -361,3 +361,88 @@ def test_target_leaves_the_others_alone(workspace: Workspace):
     assert list(ids(workspace)) == ["CRM Sync"]
     assert workspace.apply().returncode == 0
     check_converged(workspace, "CRM Sync", "Analytics")
+
+
+class TestWhatGoesWrongTogether:
+    def test_prune_keeps_the_orphan_that_blocks_a_create(self, applied: Workspace):
+        applied.write(TWO.replace("name: CRM Sync", "name: CRM"))
+        assert applied.apply("--prune").returncode == 1
+        assert sorted(ids(applied)) == ["Analytics", "CRM Sync"]
+        applied.write(RENAMED)
+        assert applied.apply("--prune").returncode == 0
+        check_converged(applied, "CRM", "Analytics")
+
+    def test_an_unanswered_rename_is_undone_when_the_config_goes_back(self, applied: Workspace):
+        applied.simulator.add_fault(Fault("PATCH", when="after", kind="drop"))
+        applied.write(RENAMED)
+        assert applied.apply().returncode == 1
+        applied.simulator.faults.clear()
+        applied.write(TWO)
+        assert applied.run("plan", "--detailed-exitcode").returncode == 2
+        assert applied.apply().returncode == 0
+        assert not applied.state["pending"]
+        check_converged(applied, "CRM Sync", "Analytics")
+
+    def test_renamed_and_gone_is_made_anew_with_the_old_secret(self, applied: Workspace):
+        secret = applied.state["webhooks"]["CRM Sync"]["secret"]
+        applied.simulator.delete(ids(applied)["CRM Sync"])
+        applied.write(RENAMED)
+        assert applied.apply("--refresh").returncode == 0
+        assert applied.state["webhooks"]["CRM"]["secret"] == secret
+        check_converged(applied, "CRM", "Analytics")
+
+    def test_an_unresolved_create_is_neither_forgotten_nor_adopted_over(self, applied: Workspace):
+        applied.simulator.delete(ids(applied)["Analytics"])
+        applied.simulator.add_fault(Fault("POST", when="after", kind="drop"))
+        applied.simulator.add_fault(Fault("GET", "/v1/webhooks", nth=3, kind="status", status=400))
+        assert applied.apply("--refresh").returncode == 1
+        applied.simulator.faults.clear()
+        assert applied.run("state", "forget", "Analytics").returncode == 1
+        assert applied.run("import", "Analytics", ids(applied)["Analytics"]).returncode == 1
+        assert applied.apply().returncode == 0
+        check_converged(applied, "CRM Sync", "Analytics")
+
+    def test_a_proxys_page_is_no_deletion(self, applied: Workspace):
+        applied.write(ONE)
+        applied.simulator.add_fault(Fault("DELETE", when="before", kind="garbage"))
+        assert applied.apply("--prune").returncode == 1
+        assert "Analytics" in applied.state["webhooks"]
+        applied.simulator.faults.clear()
+        assert applied.apply("--prune").returncode == 0
+        check_converged(applied, "CRM Sync")
+
+    def test_what_was_changed_outside_to_what_is_wanted_is_adopted(self, applied: Workspace):
+        applied.simulator.change(ids(applied)["Analytics"], timeoutMs=7000)
+        applied.write(TWO.replace("timeoutMs: 5000", "timeoutMs: 7000"))
+        done = applied.apply("--refresh")
+        assert done.returncode == 0, done.stderr
+        assert "1 adopted" in done.stdout
+        assert sent(applied, "PATCH", "POST") == []
+        check_converged(applied, "CRM Sync", "Analytics")
+
+    def test_an_import_takes_the_secret_of_an_unanswered_update_over(self, applied: Workspace):
+        applied.simulator.add_fault(Fault("PATCH", when="after", kind="drop"))
+        applied.write(TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n"))
+        environment = {"SENDKIT_SECRET_CRM": "canary-supplied-secret-05"}
+        assert applied.apply(**environment).returncode == 1
+        assert applied.run("import", "CRM Sync", ids(applied)["CRM Sync"], **environment).returncode == 0
+        applied.simulator.faults.clear()
+        applied.check_each_made_once("CRM Sync", "Analytics")
+
+    def test_the_key_of_another_workspace_changes_nothing(self, applied: Workspace):
+        other = {"SENDKIT_API_KEY": "sk_other"}
+        with Simulator(keys={"sk_other": ["ws_other"]}) as elsewhere:
+            elsewhere.store.create("ws_other", {"name": "X", "url": "https://x.example.com/", "events": ["email.sent"]})
+            path = applied.folder / "sendkit.state.json"
+            path.write_text(path.read_text().replace(applied.simulator.url, elsewhere.url))
+            applied.write(TWO + "  - name: New\n    url: https://new.example.com/in\n    events: [email.sent]\n")
+            for words in ((), ("--refresh", "--force")):
+                refused = applied.apply(*words, SENDKIT_API_URL=elsewhere.url, **other)
+                assert refused.returncode == 1
+                assert "the key belongs to workspace ws_other" in refused.stderr
+            assert len(elsewhere.webhooks()) == 1
+
+    def test_a_question_mark_in_a_target_is_a_question_mark(self, workspace: Workspace):
+        workspace.write(TWO.replace("CRM Sync", "Ready?").replace("Analytics", "ReadyX"))
+        assert workspace.apply("--target", "Ready?").returncode == 0
+        assert list(ids(workspace)) == ["Ready?"]

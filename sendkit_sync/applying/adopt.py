@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..errors import RefusedError
-from ..model import Live, Recorded, SecretOrigin, State, Webhook
+from ..model import ActionKind, Live, Recorded, SecretOrigin, State, StoredSecret, Webhook
+from ..planning.plan import Action
 from ..vault import Vault
 from .ports import Ledger
+from .settle import renamed
 
 
 def adopt(ledger: Ledger, vault: Vault, name: str, live: Live) -> Recorded:
@@ -19,22 +22,27 @@ def adopt(ledger: Ledger, vault: Vault, name: str, live: Live) -> Recorded:
     """
     state = ledger.state
     held = state.webhooks.get(name)
-    if held is not None and held.id != live.id:
+    known = held is not None and held.id == live.id
+    if not known and name in state.unresolved():
+        raise RefusedError(
+            f'"{name}" has a create without an outcome', hint=f'Settle it: sendkit-sync state resolve "{name}" --id {live.id}'
+        )
+    if held is not None and not known:
         raise RefusedError(f'"{name}" is recorded already, as {held.id}', hint=f'First: sendkit-sync state forget "{name}"')
     if held is None and live.id in state.recorded_ids():
         owner = next(other for other, recorded in state.webhooks.items() if recorded.id == live.id)
         raise RefusedError(f'{live.id} is recorded already, as "{owner}"', hint="Use `renamedFrom` to rename it.")
-    if held is None and state.pending.get(name):
-        raise RefusedError(
-            f'"{name}" has a create without an outcome', hint=f'Settle it: sendkit-sync state resolve "{name}" --id {live.id}'
-        )
     if live.workspace_id is not None and state.workspace_id is None:
         ledger.set_workspace(live.workspace_id)
     elif live.workspace_id is not None and live.workspace_id != state.workspace_id:
         raise RefusedError(f"{live.id} belongs to workspace {live.workspace_id}, the state to {state.workspace_id}")
-    secret = vault.keep(name, live.secret, SecretOrigin.SERVER) if live.secret is not None else None
-    if held is not None and held.secret is not None:
-        secret = held.secret
+    secret = held.secret if held is not None else None
+    previous = held.previous_secret if held is not None else None
+    sent = _sent(state, live)
+    if sent is not None:
+        secret, previous = sent, secret or previous
+    if secret is None and live.secret is not None:
+        secret = vault.keep(name, live.secret, SecretOrigin.SERVER)
     recorded = Recorded(
         id=live.id,
         applied=live.settings,
@@ -43,11 +51,44 @@ def adopt(ledger: Ledger, vault: Vault, name: str, live: Live) -> Recorded:
         secret=secret,
         status=live.status,
         created_at=live.created_at,
-        previous_secret=held.previous_secret if held is not None else None,
+        previous_secret=previous,
         former_names=held.former_names if held is not None else (),
     )
     ledger.record(name, recorded)
     return recorded
+
+
+def _sent(state: State, live: Live) -> StoredSecret | None:
+    """Return the secret of an unanswered update that took effect; raise `RefusedError` where that cannot be told."""
+    sent = [
+        intent.secret
+        for intents in state.pending.values()
+        for intent in intents
+        if intent.action is ActionKind.UPDATE and intent.id == live.id and intent.secret is not None
+    ]
+    if not sent:
+        return None
+    for secret in sent:
+        if live.secret is not None and secret.matches(live.secret):
+            return secret
+    raise RefusedError(f"a new secret of {live.id} was sent, and has no outcome yet", hint="Run apply first.")
+
+
+def take_over(ledger: Ledger, action: Action) -> None:
+    """Record a webhook that is live as the config asks for it already; nothing is sent."""
+    record, live, webhook = action.recorded, action.live, action.desired
+    assert record is not None
+    assert live is not None
+    assert webhook is not None
+    taken = replace(
+        record,
+        applied=webhook.settings,
+        confirmed=live.settings,
+        confirmed_name=live.name,
+        status=live.status or record.status,
+        former_names=renamed(record.former_names, action.former_name),
+    )
+    ledger.record(action.name, taken, replaces=action.former_name)
 
 
 def matching(desired: Sequence[Webhook], state: State, live: Sequence[Live]) -> list[tuple[str, Live]]:

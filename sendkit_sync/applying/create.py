@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from ..answers import Answered, NotDone, Unknown
 from ..clock import Clock, Dice
-from ..model import ActionKind, Intent, Live, Secret, SecretOrigin, StoredSecret, Webhook
+from ..model import ActionKind, Intent, Live, Recorded, Secret, SecretOrigin, StoredSecret, Webhook
 from ..vault import Vault, readable
 from .ports import Api, Ledger
-from .settle import record_of
+from .settle import record_of, renamed
 
 log = logging.getLogger(__name__)
 
@@ -26,13 +26,16 @@ class Creator:
     dice: Dice
     server_secrets: bool = False
 
-    def create(self, webhook: Webhook, seen: tuple[str, ...]) -> tuple[Answered | NotDone | Unknown, list[str]]:
+    def create(
+        self, webhook: Webhook, seen: tuple[str, ...], *, former: Recorded | None = None, replaces: str | None = None
+    ) -> tuple[Answered | NotDone | Unknown, list[str]]:
         """Make `webhook`; return what came of it and warnings about the answer.
 
-        `seen` are the ids of look-alikes that are live already. Raises `StateIOError` where the intent or the
+        `seen` are the ids of look-alikes that are live already; `former` is the record of the webhook that is gone,
+        kept under the name `replaces` where that is another one. Raises `StateIOError` where the intent or the
         outcome cannot be written; a call that was made then stays an intent for the next run to settle.
         """
-        secret, stored = self._secret(webhook)
+        secret, stored = self._secret(webhook, former, replaces)
         intent = Intent(
             op=self.dice.token(),
             action=ActionKind.CREATE,
@@ -41,8 +44,8 @@ class Creator:
             settings=webhook.settings,
             secret=stored,
             seen=seen,
+            replaces=replaces,
         )
-        former = self.ledger.state.webhooks.get(webhook.name)
         self.ledger.begin(intent)
         log.info('%s "%s": intent recorded', intent.action, intent.name)
 
@@ -57,13 +60,15 @@ class Creator:
         doubt = self._doubt(answer.live, webhook, secret)
         if doubt is not None:
             return Unknown("unexpected_answer", doubt), []
-        self.ledger.record(webhook.name, record_of(intent, answer.live, self.vault, former))
+        self.ledger.record(webhook.name, record_of(intent, answer.live, self.vault, former), replaces=replaces)
         return answer, differences(webhook, answer.live)
 
-    def _secret(self, webhook: Webhook) -> tuple[Secret | None, StoredSecret | None]:
+    def _secret(
+        self, webhook: Webhook, former: Recorded | None, replaces: str | None
+    ) -> tuple[Secret | None, StoredSecret | None]:
         if webhook.secret is not None:
             return webhook.secret, self.vault.keep(webhook.name, webhook.secret, SecretOrigin.CONFIG)
-        earlier = self._earlier_secret(webhook.name)
+        earlier = self._earlier_secret(webhook.name, former, replaces)
         if earlier is not None:
             return earlier
         if self.server_secrets:
@@ -71,7 +76,7 @@ class Creator:
         drawn = Secret(self.dice.secret())
         return drawn, self.vault.keep(webhook.name, drawn, SecretOrigin.GENERATED)
 
-    def _earlier_secret(self, name: str) -> tuple[Secret, StoredSecret] | None:
+    def _earlier_secret(self, name: str, former: Recorded | None, replaces: str | None) -> tuple[Secret, StoredSecret] | None:
         """Return the secret to go on with, where it can be read.
 
         That of an expired attempt, so that one proof fits all attempts; else that of a webhook which is gone.
@@ -83,9 +88,8 @@ class Creator:
             if intent.secret is not None and intent.secret.origin is SecretOrigin.GENERATED
         ]
         names: tuple[str, ...] = (name,)
-        if name in state.webhooks:
-            former = state.webhooks[name]
-            names = (name, *former.former_names)
+        if former is not None:
+            names = (name, *renamed(former.former_names, replaces))
             kept += [former.secret] if former.secret is not None and former.secret.origin is not SecretOrigin.CONFIG else []
         for stored in kept:
             secret = readable(self.vault, names, stored)

@@ -15,9 +15,10 @@ from ..errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointE
 from ..model import ActionKind, Live
 from ..planning.plan import Action, Plan
 from ..vault import Vault
+from .adopt import take_over
 from .create import Creator
 from .delete import Deleter
-from .guard import LookAlikes
+from .guard import LookAlikes, check_workspace
 from .pool import Runner, run_all
 from .ports import Api, Ledger
 from .results import Failure, Report, Result, Status
@@ -101,6 +102,10 @@ class Executor:
         for name in self.ledger.state.unresolved():
             failure = Failure("unresolved", "an earlier create has no outcome yet")
             results.setdefault(name, Result(ActionKind.CREATE, name, None, Status.UNRESOLVED, failure))
+        for intent in [one for pending in self.ledger.state.pending.values() for one in pending]:
+            if intent.action is ActionKind.DELETE:
+                failure = Failure("unresolved", "an earlier delete has no outcome yet")
+                results.setdefault(intent.name, Result(intent.action, intent.name, intent.id, Status.UNRESOLVED, failure))
         made = {result.id for result in results.values() if result.id and result.kind is ActionKind.CREATE}
         halt = self._halt
         return Report(
@@ -137,7 +142,8 @@ class Executor:
                 self.ledger.forget(action.name)
                 return Result(action.kind, action.name, action.id, Status.DONE)
             case ActionKind.ADOPT:
-                raise AssertionError("a plan adopts nothing by itself")
+                take_over(self.ledger, action)
+                return Result(action.kind, action.name, action.id, Status.DONE)
 
     def _result(self, action: Action, answer: Answer) -> Result:
         """Return what a call came to that was not a create which was answered."""
@@ -174,6 +180,7 @@ class Executor:
             self._live = list(self.api.list())
         except NoEndpointError:
             self._warn(NO_LIST)
+        check_workspace(self._live or [], self.ledger.state.workspace_id)
         self._live_before = frozenset(live.id for live in self._live or [])
         looks = LookAlikes(self._live or [], self.ledger.state.recorded_ids())
         for action in creates:
@@ -203,7 +210,7 @@ class Executor:
 
     def _create(self, action: Action, seen: tuple[str, ...]) -> Result:
         assert action.desired is not None
-        answer, warnings = self.creator.create(action.desired, seen)
+        answer, warnings = self.creator.create(action.desired, seen, former=action.recorded, replaces=action.former_name)
         self._warnings.extend(f'"{action.name}": {text}' for text in warnings)
         if isinstance(answer, Answered) and answer.live is not None:
             wrong = self._check_workspace(answer.live)

@@ -6,15 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ..model import State
 from ..planning.plan import LiveSide
+from .guard import check_workspace
 from .ports import Api
 
 
 def read_live(api: Api, state: State | None, parallelism: int) -> LiveSide:
     """Return the live webhooks, and which recorded ones are gone: not in the list, and 404 on a look of their own.
 
-    Raises what `Api.list` and `Api.get` raise.
+    Raises what `Api.list` and `Api.get` raise, and `RefusedError` for the list of another workspace.
     """
-    by_id = {live.id: live for live in api.list()}
+    listed = api.list()
+    check_workspace(listed, state.workspace_id if state is not None else None)
+    by_id = {live.id: live for live in listed}
     unlisted = sorted(state.recorded_ids() - by_id.keys()) if state is not None else []
     with ThreadPoolExecutor(max_workers=parallelism) as pool:
         looked = dict(zip(unlisted, pool.map(api.get, unlisted), strict=True))

@@ -84,7 +84,11 @@ def _settle_one(name: str, live: Sequence[Live], ledger: Ledger, vault: Vault) -
     match = find_match(intents, live, state.recorded_ids())
     if match is None:
         return not intents
-    ledger.record(name, record_of(match.intent, match.live, vault, state.webhooks.get(name)))
+    ledger.record(
+        name,
+        record_of(match.intent, match.live, vault, state.webhooks.get(match.intent.replaces or name)),
+        replaces=match.intent.replaces,
+    )
     log.info('create "%s": found live as %s, and recorded', name, match.live.id)
     return True
 
@@ -128,4 +132,10 @@ def record_of(intent: Intent, live: Live, vault: Vault, former: Recorded | None)
         status=live.status,
         created_at=live.created_at,
         previous_secret=previous,
+        former_names=renamed(former.former_names, intent.replaces) if former is not None else (),
     )
+
+
+def renamed(former_names: tuple[str, ...], replaces: str | None) -> tuple[str, ...]:
+    """Return the names that may open a seal, after `replaces` (None: no rename) was given up."""
+    return former_names if replaces is None or replaces in former_names else (*former_names, replaces)

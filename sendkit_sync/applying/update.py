@@ -15,6 +15,7 @@ from ..planning.plan import Action
 from ..vault import Vault, readable
 from .create import differences
 from .ports import Api, Ledger
+from .settle import renamed
 
 log = logging.getLogger(__name__)
 
@@ -49,12 +50,11 @@ class Updater:
         webhook, record = action.desired, action.recorded
         assert webhook is not None
         assert record is not None
-        old = self._recorded_name(webhook, record)
-        secret, stored = self._secret(action, webhook, record, old)
+        secret, stored = self._secret(action, webhook, record)
         fields: dict[str, object] = self._fields(action, webhook, record)
         if secret is not None:
             fields["secret"] = secret
-        edit = Edit(fields, webhook.settings, stored, old if old != webhook.name else None)
+        edit = Edit(fields, webhook.settings, stored, action.former_name)
         answer = self.send(webhook.name, record, edit)
         warnings = differences(webhook, answer.live) if isinstance(answer, Answered) and answer.live is not None else []
         return answer, warnings
@@ -112,14 +112,6 @@ class Updater:
                 return NotDone("not_found", f"{answer.message}; a look at it failed too: {error.what}", 404)
         return NotDone("no_update", f"the server cannot change webhooks ({answer.status}): {by_hand}", answer.status)
 
-    def _recorded_name(self, webhook: Webhook, record: Recorded) -> str:
-        """Return the name that the record stands under: another one than the webhook's for a rename."""
-        held = self.ledger.state.webhooks.get(webhook.name)
-        if held is not None and held.id == record.id:
-            return webhook.name
-        assert webhook.renamed_from is not None
-        return webhook.renamed_from
-
     def _fields(self, action: Action, webhook: Webhook, record: Recorded) -> dict[str, object]:
         """Return the fields to send, the secret apart: those that differ, or all after an unanswered update."""
         whole = webhook.settings.effective()
@@ -135,9 +127,7 @@ class Updater:
         paths = {change.path for change in action.changes}
         return {path: value for path, value in every.items() if path in paths}
 
-    def _secret(
-        self, action: Action, webhook: Webhook, record: Recorded, old: str
-    ) -> tuple[Secret | None, StoredSecret | None]:
+    def _secret(self, action: Action, webhook: Webhook, record: Recorded) -> tuple[Secret | None, StoredSecret | None]:
         """Return the secret to send and how it is kept; nothing where it stays.
 
         After an unanswered update that sent a secret, nobody knows which of the two is in force: the new one is
@@ -147,33 +137,30 @@ class Updater:
             if not action.unanswered and (record.secret is not None and record.secret.matches(webhook.secret)):
                 return None, None
             return webhook.secret, self.vault.keep(webhook.name, webhook.secret, SecretOrigin.CONFIG)
-        pending = self.ledger.state.pending
         sent = [
-            intent.secret
-            for name in (old, webhook.name)
-            for intent in pending.get(name, ())
-            if intent.action is ActionKind.UPDATE and intent.secret is not None
+            (intent.name, intent.secret)
+            for intents in self.ledger.state.pending.values()
+            for intent in intents
+            if intent.action is ActionKind.UPDATE and intent.id == record.id and intent.secret is not None
         ]
         if not sent:
             return None, None
-        secret = readable(self.vault, (webhook.name, old, *record.former_names), sent[-1])
+        name, stored = sent[-1]
+        secret = readable(self.vault, (name, *record.former_names), stored)
         if secret is not None:
-            return secret, self.vault.keep(webhook.name, secret, sent[-1].origin)
+            return secret, self.vault.keep(webhook.name, secret, stored.origin)
         drawn = Secret(self.dice.secret())
         return drawn, self.vault.keep(webhook.name, drawn, SecretOrigin.GENERATED)
 
 
 def _changed(record: Recorded, live: Live, edit: Edit) -> Recorded:
-    former_names = record.former_names
-    if edit.replaces is not None and edit.replaces not in former_names:
-        former_names = (*former_names, edit.replaces)
     changed = replace(
         record,
         applied=edit.settings,
         confirmed=live.settings,
         confirmed_name=live.name,
         status=live.status or record.status,
-        former_names=former_names,
+        former_names=renamed(record.former_names, edit.replaces),
     )
     if edit.secret is None or edit.secret == record.secret:
         return changed

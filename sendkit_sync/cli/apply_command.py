@@ -254,7 +254,8 @@ def exit_code(report: Report) -> ExitCode:
         return ExitCode.INTERRUPTED
     if report.key_refused:
         return ExitCode.KEY_REFUSED
-    if report.unreachable and report.changed == 0:
+    touched = report.changed + report.count(Status.UNRESOLVED) + sum(bool(result.id) for result in report.results)
+    if report.unreachable and not touched:
         return ExitCode.UNREACHABLE
     bad = report.count(Status.FAILED) + report.count(Status.UNRESOLVED) + report.count(Status.NOT_ATTEMPTED)
     return ExitCode.FAILED if bad or report.twins else ExitCode.DONE

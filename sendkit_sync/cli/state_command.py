@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
+from ..applying.ports import Ledger
+from ..applying.settle import renamed
 from ..clock import SystemClock, SystemDice
 from ..diagnostics import printable
 from ..errors import RefusedError, UsageError
-from ..model import SENSITIVE, ActionKind, Recorded, State
+from ..model import SENSITIVE, ActionKind, Intent, Recorded, State
 from ..planning.diff import view
 from ..state import open_ledger, read_state
 from .options import config_flag, flag, lock_flag, state_flag
@@ -103,11 +107,28 @@ def resolve(
             return
         if webhook_id in ledger.state.recorded_ids():
             raise RefusedError(f"{printable(webhook_id)} is recorded already")
-        settings = intents[-1].settings
-        assert settings is not None
-        recorded = Recorded(webhook_id, settings, settings, name, intents[-1].secret)
-        ledger.record(name, recorded)
+        _resolve(ledger, intents, webhook_id)
         click.echo(f'"{printable(name)}" is recorded as {printable(webhook_id)}.')
+
+
+def _resolve(ledger: Ledger, intents: Sequence[Intent], webhook_id: str) -> None:
+    """Record what the last of `intents` made; an earlier secret is kept as the previous one, for it may be in force."""
+    last = intents[-1]
+    assert last.settings is not None
+    former = ledger.state.webhooks.get(last.replaces or last.name)
+    earlier = [intent.secret for intent in intents[:-1] if intent.secret is not None and intent.secret != last.secret]
+    if former is not None and former.secret is not None and former.secret != last.secret:
+        earlier.append(former.secret)
+    recorded = Recorded(
+        id=webhook_id,
+        applied=last.settings,
+        confirmed=last.settings,
+        confirmed_name=last.name,
+        secret=last.secret,
+        previous_secret=earlier[-1] if earlier else None,
+        former_names=renamed(former.former_names, last.replaces) if former is not None else (),
+    )
+    ledger.record(last.name, recorded, replaces=last.replaces)
 
 
 @command.command("forget")
@@ -125,6 +146,10 @@ def forget(context: Context, name: str, lock_timeout: float, configs: tuple[str,
     ) as ledger:
         if name not in ledger.state.webhooks:
             raise RefusedError(f'"{printable(name)}" is not recorded')
+        if name in ledger.state.unresolved():
+            raise RefusedError(
+                f'"{printable(name)}" has a create without an outcome', hint="First: sendkit-sync state resolve NAME"
+            )
         ledger.forget(name)
     click.echo(f'"{printable(name)}" is forgotten; the webhook stays in SendKit.')
 

@@ -19,7 +19,8 @@ def beyond(plan: Plan, *, wanted: int, recorded: int) -> list[str]:
     """
     found = []
     deleted = plan.count(ActionKind.DELETE)
-    gone = sum(action.reason is Reason.MISSING for action in plan.actions)
+    acted_on = any(action.reason is Reason.MISSING for action in plan.actions)
+    gone = plan.refreshed.gone if plan.refreshed is not None and acted_on else 0
     if deleted and not wanted:
         found.append(f"the config wants no webhook at all, and {deleted} would be deleted")
     elif _many(deleted, recorded):

@@ -65,6 +65,7 @@ class Action:
     `changes` are the fields that differ, in the order of the config's fields; a create has none. `drifted` are
     those of them that were changed outside. `before` and `after` are None where there is no such side.
     `unanswered` tells that an earlier update has no known outcome, so that all fields are sent again.
+    `former_name` is the name that `recorded` stands under, where that is another one. `live` is what a refresh saw.
     """
 
     kind: ActionKind
@@ -79,6 +80,8 @@ class Action:
     unanswered: bool = False
     desired: Webhook | None = field(default=None, compare=False)
     recorded: Recorded | None = field(default=None, compare=False)
+    former_name: str | None = None
+    live: Live | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +100,11 @@ class LiveSide:
 class LiveFacts:
     """What a refresh saw besides the differences.
 
-    `unrecorded` counts live webhooks that nobody recorded; `inactive` are the names, sorted, of recorded ones
-    whose status is `inactive`.
+    `gone` counts recorded webhooks that are there no more, `unrecorded` live ones that nobody recorded;
+    `inactive` are the names, sorted, of recorded ones whose status is `inactive`.
     """
 
+    gone: int
     unrecorded: int
     inactive: tuple[str, ...]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
 from ..model import ActionKind, Recorded, Settings, State, Webhook
 from .diff import changes, differs, drifted_fields, secret_differs, view, view_before
@@ -26,7 +26,11 @@ class Options:
 
     def cover(self, name: str) -> bool:
         """Tell whether the entry `name` is to be planned."""
-        return not self.targets or any(fnmatchcase(name, pattern.replace("[", "[[]")) for pattern in self.targets)
+        return not self.targets or any(_matches(name, pattern) for pattern in self.targets)
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name, re.DOTALL) is not None
 
 
 def make_plan(
@@ -68,6 +72,7 @@ def make_plan(
 def _facts(state: State, live: LiveSide) -> LiveFacts:
     recorded = state.recorded_ids()
     return LiveFacts(
+        gone=len(recorded & live.gone),
         unrecorded=sum(webhook_id not in recorded for webhook_id in live.by_id),
         inactive=tuple(
             sorted(
@@ -90,10 +95,14 @@ class _Planner:
     orphans: list[str] = field(default_factory=list)
     unresolved: list[str] = field(default_factory=list)
     unchanged: int = 0
+    open_updates: frozenset[str | None] = frozenset()
 
     def run(self) -> None:
         self.unresolved = self.state.unresolved()
         open_names = frozenset(self.unresolved)
+        self.open_updates = frozenset(
+            intent.id for intents in self.state.pending.values() for intent in intents if intent.action is ActionKind.UPDATE
+        )
         renames = self._renames(open_names)
         lost = sorted(name for name in self.state.webhooks if name not in self.wanted and name not in renames.values())
         twins = self._twins(lost, open_names)
@@ -103,10 +112,11 @@ class _Planner:
             webhook = self.wanted[name]
             old = renames.get(name, name)
             record = self.state.webhooks.get(old)
+            blocker = self._blocker(webhook, open_names)
             if record is None:
-                self._create(webhook, None, self._blocker(webhook, open_names) or twins.get(_delivery(webhook.settings)))
+                self._create(webhook, None, old, blocker or twins.get(_delivery(webhook.settings)))
             elif self.live is not None and record.id in self.live.gone:
-                self._create(webhook, record, None)
+                self._create(webhook, record, old, blocker)
             else:
                 self._compare(webhook, record, old)
         self._lose([name for name in lost if self.options.cover(name)], open_names)
@@ -123,7 +133,7 @@ class _Planner:
         taken: set[str] = set()
         for name in sorted(self.wanted):
             old = self.wanted[name].renamed_from
-            if old is None or old in self.wanted or old in taken or old not in self.state.webhooks:
+            if old is None or old in self.wanted or old in taken or old in open_names or old not in self.state.webhooks:
                 continue
             if name not in self.state.webhooks and name not in open_names:
                 renames[name] = old
@@ -146,11 +156,11 @@ class _Planner:
         old = webhook.renamed_from
         return Blocker("unresolved", old, None) if old in open_names and old not in self.wanted else None
 
-    def _create(self, webhook: Webhook, gone: Recorded | None, blocker: Blocker | None) -> None:
+    def _create(self, webhook: Webhook, gone: Recorded | None, old: str, blocker: Blocker | None) -> None:
         reason = Reason.NEW
         if gone is not None:
             reason = Reason.MISSING
-        elif webhook.name in self.state.pending:
+        elif any(intent.action is ActionKind.CREATE for intent in self.state.pending.get(webhook.name, ())):
             reason = Reason.RETRY
         self.actions.append(
             Action(
@@ -162,13 +172,14 @@ class _Planner:
                 blocked_by=blocker,
                 desired=webhook,
                 recorded=gone,
+                former_name=_other(old, webhook.name),
             )
         )
 
     def _compare(self, webhook: Webhook, record: Recorded, old: str) -> None:
         live = self.live.by_id.get(record.id) if self.live is not None else None
         drifted = drifted_fields(record, live) if live is not None else ()
-        unanswered = self._unanswered(webhook.name) or self._unanswered(old)
+        unanswered = record.id in self.open_updates
         renamed = webhook.name != old
         if not (drifted or unanswered or renamed or differs(webhook, record)):
             self.unchanged += 1
@@ -183,9 +194,11 @@ class _Planner:
         before = view_before(old, record, live, drifted)
         after = view(webhook.name, webhook.settings)
         found = changes(before, after, secret_changed=secret_differs(webhook, record))
+        # What was changed outside may be just what the config asks for by now: then there is nothing to send.
+        kind = ActionKind.UPDATE if found or unanswered else ActionKind.ADOPT
         self.actions.append(
             Action(
-                ActionKind.UPDATE,
+                kind,
                 webhook.name,
                 record.id,
                 reason,
@@ -196,17 +209,18 @@ class _Planner:
                 unanswered=unanswered,
                 desired=webhook,
                 recorded=record,
+                former_name=_other(old, webhook.name),
+                live=live,
             )
         )
 
-    def _unanswered(self, name: str) -> bool:
-        return any(intent.action is ActionKind.UPDATE for intent in self.state.pending.get(name, ()))
-
     def _lose(self, lost: Iterable[str], open_names: frozenset[str]) -> None:
+        # An orphan that blocks a create may be the same webhook under its former name.
+        blocking = {action.blocked_by.name for action in self.actions if action.blocked_by is not None}
         for name in lost:
             record = self.state.webhooks[name]
             gone = self.live is not None and record.id in self.live.gone
-            if not self.options.prune or name in open_names:
+            if not self.options.prune or name in open_names or name in blocking:
                 self.orphans.append(name)
                 continue
             self.deletes.append(
@@ -219,6 +233,10 @@ class _Planner:
                     recorded=record,
                 )
             )
+
+
+def _other(old: str, name: str) -> str | None:
+    return None if old == name else old
 
 
 def _delivery(settings: Settings) -> _Delivery:

@@ -117,14 +117,15 @@ def record(name: str, recorded: Recorded, replaces: str | None) -> Entry:
     def change(book: Book) -> None:
         former = book.webhooks.pop(replaces if replaces is not None else name, None)
         book.webhooks[name] = recorded
-        if former is None or former.id != recorded.id:
-            book.pending.pop(name, None)
-            return
-        # The same webhook was changed: attempts to create another one are not settled by that.
-        for changed in {name} if replaces is None else {name, replaces}:
-            left = tuple(one for one in book.pending.pop(changed, ()) if one.action is ActionKind.CREATE)
-            if left:
-                book.pending[changed] = left
+        made = former is None or former.id != recorded.id
+        over = {recorded.id} if former is None else {recorded.id, former.id}
+        for other, intents in list(book.pending.items()):
+            # A change of the same webhook does not settle attempts to create another one.
+            left = tuple(one for one in intents if one.id not in over and not (made and other == name and one.id is None))
+            if not left:
+                del book.pending[other]
+            elif len(left) < len(intents):
+                book.pending[other] = left
 
     body: dict[str, object] = {"do": "record", "name": name, "recorded": encode_recorded(recorded)}
     return Entry(body if replaces is None else {**body, "replaces": replaces}, change)

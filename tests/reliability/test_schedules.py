@@ -146,7 +146,7 @@ class Schedule(RuleBasedStateMachine):
         del self.server.live[ids[number % len(ids)]]
 
     def teardown(self) -> None:
-        """Let all faults end; then the runs come to rest, and what is live is what is wanted and recorded."""
+        """Let all faults end and follow the advice; then the runs come to rest, and live is what is wanted and recorded."""
         self.server.lag_s = 0.0
         self.clock.mend()
         for _ in range(RUNS_TO_CONVERGE):
@@ -160,6 +160,8 @@ class Schedule(RuleBasedStateMachine):
             self.check_nothing_lost()
             if not report.results:
                 break
+            for name, former in self.advice.items():
+                self.desired[name] = replace(self.desired[name], renamed_from=former)
         else:
             raise AssertionError(f"does not come to rest: {report}")
         self.check_all_is_as_wanted()
@@ -187,6 +189,8 @@ class Schedule(RuleBasedStateMachine):
                     options=Options(prune=prune),
                     live=live,
                 )
+                blockers = {action.name: action.blocked_by for action in plan.blocked}
+                self.advice = {name: one.name for name, one in blockers.items() if one and one.kind == "orphan"}
                 return executor.execute(plan)
         finally:
             failpoints.hook = lambda name: None
