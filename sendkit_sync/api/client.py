@@ -41,6 +41,7 @@ class Client:
         dice: Dice,
         stop: threading.Event,
         on_wait: Callable[[str], None] = lambda _: None,
+        on_call: Callable[[str, str], None] = lambda method, outcome: None,
     ) -> None:
         self._base = _checked_base(base_url)
         self._key = key
@@ -50,6 +51,7 @@ class Client:
         self._dice = dice
         self._stop = stop
         self._on_wait = on_wait
+        self._on_call = on_call
         self._pause = Pause(clock, stop, on_wait)
         self._transport = Transport(timeout_s)
 
@@ -199,6 +201,7 @@ class Client:
         else:
             return reply
         finally:
+            self._on_call(method, str(outcome))
             log.debug("%s %s: %s in %.0f ms", method, _shown(path), outcome, (self._clock.monotonic() - began) * 1000)
 
     def _sleep(self, duration_s: float, why: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 
@@ -32,18 +33,22 @@ class _WithoutSecrets(logging.Filter):
 
 
 class _Json(logging.Formatter):
-    """One JSON object a line."""
+    """One JSON object a line; `run_id` is the same in all lines of a run."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__()
+        self._run_id = run_id
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        return json.dumps(
-            {
-                "ts": at.removesuffix("+00:00") + "Z",
-                "level": record.levelname,
-                "logger": record.name,
-                "event": record.getMessage(),
-            }
-        )
+        line = {
+            "ts": at.removesuffix("+00:00") + "Z",
+            "level": record.levelname,
+            "logger": record.name,
+            "event": record.getMessage(),
+            "run_id": self._run_id,
+        }
+        return REDACTOR.clean(json.dumps(line | getattr(record, "fields", {})))
 
 
 class _Stderr(logging.Handler):
@@ -57,6 +62,17 @@ class _Stderr(logging.Handler):
             return
 
 
+def event(name: str, /, **fields: str | float | None) -> bool:
+    """Write one event with its fields where the log is JSON, whatever its level; return whether it is."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, _Stderr) and isinstance(handler.formatter, _Json):
+            record = logging.LogRecord(__name__, logging.INFO, "", 0, name, None, None)
+            record.fields = fields
+            handler.handle(record)
+            return True
+    return False
+
+
 def set_up(verbose: int, form: str) -> None:
     """Let the log go to stderr, and nowhere else: warnings, with `verbose` 1 the steps, with 2 each request.
 
@@ -64,7 +80,9 @@ def set_up(verbose: int, form: str) -> None:
     """
     handler = _Stderr()
     handler.addFilter(_WithoutSecrets())
-    handler.setFormatter(_Json() if form == "json" else logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(
+        _Json(os.urandom(8).hex()) if form == "json" else logging.Formatter("%(levelname)s %(name)s: %(message)s")
+    )
     root = logging.getLogger()
     for former in [one for one in root.handlers if isinstance(one, _Stderr)]:
         root.removeHandler(former)

@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 from ..diagnostics import printable
 from ..errors import ConfigError, ExitCode, SyncError
 from ..version import __version__
-from .logs import REDACTOR, set_up
+from .logs import REDACTOR, event, set_up
 from .options import flag
 
 COMMANDS = {
@@ -26,6 +26,7 @@ COMMANDS = {
     "import": "Start recording live webhooks, unchanged.",
     "export": "Write the live webhooks as a config file, without secrets.",
     "test": "Have SendKit send its test payload to a webhook.",
+    "reconcile": "Make one unattended pass: settle, look, plan, apply.",
     "simulator": "Serve the SendKit API on loopback, for trying out.",
     "demo": "Run the main job on the simulator, end to end.",
 }
@@ -133,6 +134,8 @@ def _usage_text(error: click.UsageError) -> str:
 def _config_failure(error: ConfigError) -> int:
     from ..render.problems import problems_text
 
+    if event("error", message=problems_text(error.diagnostics, colour=False, excerpts=False), exit_code=int(error.exit_code)):
+        return error.exit_code
     on_terminal = sys.stderr.isatty()
     sys.stderr.write(
         problems_text(error.diagnostics, colour=on_terminal and not os.environ.get("NO_COLOR"), excerpts=on_terminal)
@@ -141,6 +144,8 @@ def _config_failure(error: ConfigError) -> int:
 
 
 def _fail(text: str, code: ExitCode) -> int:
+    if event("error", message=printable(REDACTOR.clean(text), 1000), exit_code=int(code)):
+        return code
     with contextlib.suppress(OSError):
         lines = [printable(line, 1000) for line in REDACTOR.clean(text).splitlines()]
         sys.stderr.write("error: " + "\n".join(lines) + "\n")

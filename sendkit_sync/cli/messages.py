@@ -8,10 +8,13 @@ import sys
 import click
 
 from ..config import Config
+from .logs import event
 
 
 def say(text: str) -> None:
-    """Print a line to stderr; a closed stderr must not stop a run."""
+    """Print a line to stderr, as an event where the log is JSON; a closed stderr must not stop a run."""
+    if event(text):
+        return
     try:
         click.echo(text, err=True)
     except OSError:

@@ -113,10 +113,14 @@ def refuse_clear_writes(config: Config, state: State | None, path: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """How calls are made: the whole of one, and how long to try again what surely did not happen; in seconds."""
+    """How calls are made: the whole of one, and how long to try again what surely did not happen; in seconds.
+
+    `on_call` hears of each with its method and its outcome: the status, or what went wrong.
+    """
 
     timeout_s: float = 30.0
     retry_for_s: float = 120.0
+    on_call: Callable[[str, str], None] = lambda method, outcome: None
 
 
 @contextmanager
@@ -143,6 +147,7 @@ def client(
         dice=SystemDice(),
         stop=stop,
         on_wait=on_wait,
+        on_call=calls.on_call,
     )
     try:
         yield made

@@ -1,0 +1,89 @@
+"""The figures of a `reconcile` in Prometheus text format, for the node exporter's textfile collector."""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import MissingExtraError, StateIOError
+
+SUCCESS = "sendkit_sync_last_success_timestamp_seconds"
+MAX_BYTES = 1024 * 1024
+FIGURES = {
+    "wanted": "Webhooks that the config asks for.",
+    "in_sync": "Webhooks of the config that are as it says, after the run.",
+    "drifted": "Webhooks that were changed outside or were gone, before the run.",
+    "created": "Webhooks that the last run created.",
+    "updated": "Webhooks that the last run updated.",
+    "failed": "Changes that failed or were not attempted in the last run.",
+    "unresolved": "Webhooks with a call whose outcome is not known.",
+    "secrets_missing": "Recorded webhooks without a secret.",
+}
+
+
+@dataclass(slots=True)
+class Figures:
+    """What a run came to; `counts` has a number for each of `FIGURES` that is known, `calls` one for each outcome."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    calls: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def called(self, method: str, outcome: str) -> None:
+        """Count a call; safe to use from several threads."""
+        with self._turn:
+            self.calls[method, outcome.partition(",")[0]] += 1
+
+
+def check_extra() -> None:
+    """Raise `MissingExtraError` where the package that writes metrics is not installed."""
+    if importlib.util.find_spec("prometheus_client") is None:
+        raise MissingExtraError("--metrics-file", "metrics")
+
+
+def write(path: str, figures: Figures, *, now: float, duration_s: float, good: bool) -> None:
+    """Replace the file at `path`, atomically; of a run that is not `good` the last success stays as it stands there.
+
+    A figure that the run did not come to know is left out. Raises `StateIOError` where the file cannot be written.
+    """
+    from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
+
+    registry = CollectorRegistry()
+
+    def gauge(name: str, text: str, value: float) -> None:
+        Gauge(name, text, registry=registry).set(value)
+
+    gauge("sendkit_sync_last_run_timestamp_seconds", "When the last run ended.", now)
+    success = now if good else _last_success(path)
+    if success is not None:
+        gauge(SUCCESS, "When the last run without a failure ended.", success)
+    gauge("sendkit_sync_last_run_success", "Whether the last run ended without a failure.", float(good))
+    gauge("sendkit_sync_last_run_duration_seconds", "How long the last run took.", duration_s)
+    for name, value in figures.counts.items():
+        gauge(f"sendkit_sync_{name}", FIGURES[name], value)
+    calls = Gauge("sendkit_sync_api_calls", "Calls of the last run.", ["method", "code"], registry=registry)
+    for (method, code), count in sorted(figures.calls.items()):
+        calls.labels(method, code).set(count)
+    try:
+        write_to_textfile(path, registry)
+        Path(path).chmod(0o644)  # the node exporter runs as another user
+    except OSError as error:
+        raise StateIOError(f"the metrics cannot be written: {error.strerror}", where=path) from error
+
+
+def _last_success(path: str) -> float | None:
+    from prometheus_client.parser import text_string_to_metric_families
+
+    try:
+        with Path(path).open("rb") as file:
+            text = file.read(MAX_BYTES).decode("utf-8")
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                if sample.name == SUCCESS:
+                    return float(sample.value)
+    except (OSError, ValueError):
+        return None
+    return None

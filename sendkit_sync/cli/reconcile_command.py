@@ -1,0 +1,242 @@
+"""`reconcile`: one unattended pass, for cron, systemd and Kubernetes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import click
+
+from ..applying.executor import Limits
+from ..applying.results import Report, Result, Status
+from ..clock import Clock, SystemClock
+from ..errors import ExitCode, RefusedError, SyncError
+from ..model import ActionKind
+from ..planning.plan import Plan, Reason
+from ..planning.planner import Options
+from ..render.words import summary_line
+from ..state import read_state
+from .apply_command import exit_code, refuse_unset_secrets, stopping
+from .logs import event
+from .messages import say, say_warnings
+from .metrics import Figures, check_extra, write
+from .options import (
+    Duration,
+    config_flag,
+    flag,
+    lock_flag,
+    parallelism_flag,
+    prune_flag,
+    resend_flag,
+    retry_flag,
+    settle_flag,
+    state_flag,
+    timeout_flag,
+)
+from .session import Wanted, look, session
+from .wiring import Calls, Context, plan_of, read_config, read_key
+
+OUTSIDE = (Reason.DRIFT, Reason.MISSING)
+
+
+@dataclass(slots=True)
+class Pass:
+    """One pass: what it is asked for, and what is known of it so far."""
+
+    context: Context
+    dry_run: bool
+    force: bool
+    max_changes: int | None
+    figures: Figures = field(default_factory=Figures)
+    line: str = ""
+    """What a person reads at the end."""
+    late: bool = False
+    """Whether the deadline is over."""
+
+
+@click.command("reconcile")
+@config_flag
+@state_flag
+@prune_flag
+@flag("--dry-run", is_flag=True, help="Only look and plan; sends GET only, writes no state, takes no lock.")
+@flag("--max-changes", type=click.IntRange(0), metavar="N", help="Refuse a plan of more changes than this.")
+@flag("--deadline", type=Duration(), default="10m", help="The whole of the run; at its end no new call is made.")
+@flag("--metrics-file", metavar="FILE", help="Write Prometheus metrics to this file; needs the extra `metrics`.")
+@flag("--force", is_flag=True, help="Go beyond the limits on what is deleted or gone at once.")
+@flag("--allow-duplicate", is_flag=True, help="Create in spite of a look-alike.")
+@parallelism_flag
+@lock_flag
+@settle_flag
+@resend_flag
+@timeout_flag
+@retry_flag
+@click.pass_obj
+def command(
+    context: Context,
+    /,
+    configs: tuple[str, ...],
+    state_path: str | None,
+    prune: bool,
+    dry_run: bool,
+    max_changes: int | None,
+    deadline: float,
+    metrics_file: str | None,
+    force: bool,
+    lock_timeout: float,
+    timeout: float,
+    retry_for: float,
+    **limits: float,
+) -> int:
+    """Make one unattended pass: settle, look at the live side, plan, apply.
+
+    It never asks, and ends with one line on stdout.
+    """
+    if metrics_file is not None:
+        check_extra()
+    one = Pass(context, dry_run, force, max_changes)
+    clock = SystemClock()
+    began = clock.monotonic()
+    code = ExitCode.FAILED
+    try:
+        with stopping() as stop, ending(one, stop, deadline):
+            event("run_started", command="reconcile", dry_run=dry_run)
+            try:
+                config = read_config(configs, state_path)
+                read_key(context)
+                say_warnings(config)
+                if not dry_run:
+                    refuse_unset_secrets(config)
+                wanted = Wanted(
+                    config,
+                    state_path or config.state_path,
+                    "reconcile",
+                    Calls(timeout, retry_for, one.figures.called),
+                    options=Options(prune),
+                    limits=Limits(**limits),  # type: ignore[arg-type]
+                    refresh=True,
+                    lock_timeout_s=min(lock_timeout, deadline),
+                )
+                one.figures.counts["wanted"] = len(config.webhooks)
+                code = _look(one, wanted, stop) if dry_run else _apply(one, wanted, stop)
+            except SyncError as error:
+                code = error.exit_code
+                if not stop.is_set():
+                    one.line = f"Not reconciled: {error.what}"
+                    raise
+            if stop.is_set():
+                code = ExitCode.FAILED if one.late else ExitCode.INTERRUPTED
+                why = f"the deadline of {deadline:g} s is over" if one.late else "interrupted"
+                one.line = f"Not reconciled: {why}. {one.line}".rstrip()
+    finally:
+        _end(one, clock, began, metrics_file, code)
+    return ExitCode.FAILED if one.line.endswith(NO_METRICS) and code is ExitCode.DONE else code
+
+
+NO_METRICS = "The metrics could not be written."
+
+
+@contextmanager
+def ending(one: Pass, stop: threading.Event, deadline_s: float) -> Iterator[None]:
+    """End the run after `deadline_s` as a signal would: calls under way are finished and recorded."""
+
+    def end() -> None:
+        one.late = not stop.is_set()
+        stop.set()
+
+    timer = threading.Timer(deadline_s, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _look(one: Pass, wanted: Wanted, stop: threading.Event) -> ExitCode:
+    state = read_state(wanted.path)
+    live = look(one.context, wanted.config, state, wanted.calls, stop)
+    plan = plan_of(wanted.config, state, one.context, wanted.path, wanted.options, live)
+    _planned(one, plan)
+    one.line = f"Dry run: {summary_line(plan)}"
+    return ExitCode.DONE
+
+
+def _apply(one: Pass, wanted: Wanted, stop: threading.Event) -> ExitCode:
+    with session(one.context, wanted, stop) as run:
+        _planned(one, run.plan)
+        run.check_limits(force=one.force)
+        if one.max_changes is not None and len(run.plan.actions) > one.max_changes:
+            raise RefusedError(
+                f"the plan has {len(run.plan.actions)} changes, more than --max-changes {one.max_changes}",
+                hint="Nothing was changed. Look at `sendkit-sync plan --refresh`, then raise the limit or apply by hand.",
+            )
+        run.executor.on_result = _tell
+        report = run.executor.execute(run.plan)
+        _count(one, run.plan, report)
+        one.figures.counts["unresolved"] = len(run.executor.ledger.state.unresolved())
+    for warning in report.warnings:
+        say(f"warning: {warning}")
+    for twin in report.twins:
+        say(f"warning: live webhook {twin} doubles one that this run made, and is not recorded; delete it in SendKit")
+    return exit_code(report)
+
+
+def _planned(one: Pass, plan: Plan) -> None:
+    drifted = sum(action.reason in OUTSIDE for action in plan.actions)
+    one.figures.counts |= {
+        "in_sync": plan.unchanged,
+        "drifted": drifted,
+        "unresolved": len(plan.unresolved),
+        "secrets_missing": len(plan.missing_secrets),
+    }
+    kinds = {str(kind): plan.count(kind) for kind in ActionKind}
+    event("planned", **kinds, unchanged=plan.unchanged, drifted=drifted, unresolved=len(plan.unresolved))
+
+
+def _tell(result: Result) -> None:
+    failure = result.failure
+    told = event(
+        "action",
+        action=str(result.kind),
+        name=result.name,
+        id=result.id,
+        status=str(result.status),
+        code=failure.code if failure else None,
+        message=failure.message if failure else None,
+    )
+    if failure is not None and not told:
+        say(f'{result.status.replace("_", " ")}: {result.kind} "{result.name}": {failure.message}')
+
+
+def _count(one: Pass, plan: Plan, report: Report) -> None:
+    done = {kind: report.count(Status.DONE, kind) for kind in ActionKind}
+    kept = (ActionKind.CREATE, ActionKind.UPDATE, ActionKind.ADOPT)
+    planned = {action.name for action in plan.actions if action.kind in kept}
+    mended = sum(one.status is Status.DONE and one.name in planned for one in report.results if one.kind in kept)
+    one.figures.counts |= {
+        "in_sync": plan.unchanged + mended,
+        "created": done[ActionKind.CREATE],
+        "updated": done[ActionKind.UPDATE],
+        "failed": report.count(Status.FAILED) + report.count(Status.NOT_ATTEMPTED),
+    }
+    words = {"created": ActionKind.CREATE, "updated": ActionKind.UPDATE, "deleted": ActionKind.DELETE}
+    rare = {"adopted": done[ActionKind.ADOPT], "forgotten": done[ActionKind.FORGET]}
+    rare |= {str(status).replace("_", " "): report.count(status) for status in Status if status is not Status.DONE}
+    counts = [f"{done[kind]} {word}" for word, kind in words.items()]
+    counts += [f"{count} {word}" for word, count in rare.items() if count]
+    one.line = f"Reconciled: {', '.join(counts)}. {one.figures.counts['in_sync']} in sync."
+
+
+def _end(one: Pass, clock: Clock, began: float, metrics_file: str | None, code: ExitCode) -> None:
+    """Write the metrics, and say in one line and one event what the run came to."""
+    duration_s = clock.monotonic() - began
+    if metrics_file is not None:
+        try:
+            write(metrics_file, one.figures, now=clock.now(), duration_s=duration_s, good=code is ExitCode.DONE)
+        except SyncError as error:
+            say(f"warning: {error}")
+            one.line = f"{one.line} {NO_METRICS}".lstrip()
+    event("run_finished", exit_code=int(code), duration_s=round(duration_s, 3), **one.figures.counts)
+    click.echo(one.line or "Not reconciled.")

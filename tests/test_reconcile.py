@@ -1,0 +1,171 @@
+"""`reconcile`, as a timer runs it: one pass, one line, events, metrics, limits, a deadline."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+from test_end_to_end import KILLER, Workspace
+
+from sendkit_sync.cli.metrics import SUCCESS, Figures, write
+from sendkit_sync.errors import StateIOError
+from sendkit_sync.simulator import Fault, Simulator
+
+
+@pytest.fixture
+def simulator():
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, simulator: Simulator) -> Workspace:
+    return Workspace(tmp_path, simulator)
+
+
+def reconcile(workspace: Workspace, *words: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    return workspace.run(*before, "reconcile", "--settle", "1s", "--retry-for", "1s", *words)
+
+
+def metrics(workspace: Workspace) -> dict[str, float]:
+    text = (workspace.folder / "m.prom").read_text(encoding="utf-8")
+    return {name: float(value) for name, value in re.findall(r"^(\w+(?:\{.*\})?) (\S+)$", text, re.MULTILINE)}
+
+
+def test_a_pass_creates_then_finds_nothing_to_do(workspace: Workspace):
+    first = reconcile(workspace)
+    assert (first.returncode, first.stdout) == (0, "Reconciled: 2 created, 0 updated, 0 deleted. 2 in sync.\n"), first.stderr
+    second = reconcile(workspace)
+    assert (second.returncode, second.stdout) == (0, "Reconciled: 0 created, 0 updated, 0 deleted. 2 in sync.\n")
+    workspace.check_each_made_once("CRM Sync", "Analytics")
+
+
+def test_a_pass_takes_back_what_was_changed_outside(workspace: Workspace):
+    reconcile(workspace)
+    outside = workspace.simulator.webhooks()[0]
+    workspace.simulator.change(outside["_id"], url="https://elsewhere.example.com")
+    done = reconcile(workspace, "--metrics-file", "m.prom")
+    assert done.stdout == "Reconciled: 0 created, 1 updated, 0 deleted. 2 in sync.\n", done.stderr
+    assert metrics(workspace)["sendkit_sync_drifted"] == 1
+    workspace.check_each_made_once("CRM Sync", "Analytics")
+
+
+def test_a_dry_run_sends_get_only_and_leaves_nothing_behind(workspace: Workspace):
+    done = reconcile(workspace, "--dry-run")
+    assert (done.returncode, done.stdout) == (0, "Dry run: Plan: 2 to create, 0 to update, 0 to delete. 0 unchanged.\n")
+    assert {request["method"] for request in workspace.simulator.requests} == {"GET"}
+    assert [path.name for path in workspace.folder.iterdir()] == ["webhooks.yaml"]
+
+
+def test_more_changes_than_allowed_are_refused(workspace: Workspace):
+    done = reconcile(workspace, "--max-changes", "1")
+    assert (done.returncode, done.stdout) == (
+        1,
+        "Not reconciled: the plan has 2 changes, more than --max-changes 1\n",
+    )
+    assert workspace.simulator.webhooks() == []
+    assert reconcile(workspace, "--max-changes", "2").returncode == 0
+
+
+def test_after_the_deadline_no_new_call_is_made(workspace: Workspace):
+    workspace.simulator.add_fault(Fault("POST", nth=1, kind="delay", delay_s=3))
+    done = reconcile(workspace, "--deadline", "2s", "--parallelism", "1")
+    assert done.returncode == 1
+    assert done.stdout.startswith("Not reconciled: the deadline of 2 s is over.")
+    assert len(workspace.simulator.webhooks()) == 1
+    assert reconcile(workspace).returncode == 0
+    workspace.check_each_made_once("CRM Sync", "Analytics")
+
+
+def test_a_busy_lock_is_waited_for_and_then_said(workspace: Workspace):
+    import fcntl
+
+    with (workspace.folder / "sendkit.state.json.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = reconcile(workspace, "--metrics-file", "m.prom")
+    assert done.returncode == 75
+    assert done.stdout.startswith("Not reconciled: the state is locked by")
+    assert metrics(workspace)["sendkit_sync_last_run_success"] == 0
+    assert SUCCESS not in metrics(workspace)
+
+
+def test_a_signal_ends_it_as_it_ends_an_apply(workspace: Workspace, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("test_end_to_end.KILLER", KILLER.replace("SIGKILL", "SIGTERM"))
+    done = workspace.run("reconcile", "--parallelism", "1", killed_at="outcome-durable")
+    assert done.returncode == 130, done.stderr
+    assert done.stdout.startswith("Not reconciled: interrupted. Reconciled: 1 created")
+    assert reconcile(workspace).returncode == 0
+    workspace.check_each_made_once("CRM Sync", "Analytics")
+
+
+def test_events_are_one_object_a_line(workspace: Workspace):
+    done = reconcile(workspace, before=("--log-format", "json"))
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["event"] for line in lines] == ["run_started", "planned", "action", "action", "run_finished"]
+    assert len({line["run_id"] for line in lines}) == 1
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["ts"]) for line in lines)
+    assert lines[1]["create"] == 2
+    assert {line["name"] for line in lines[2:4]} == {"CRM Sync", "Analytics"}
+    assert (lines[4]["exit_code"], lines[4]["created"]) == (0, 2)
+    workspace.check_nothing_shown()
+
+
+def test_an_error_is_an_event_too(workspace: Workspace):
+    workspace.write("version: 1\nwebhook: []\n")
+    done = reconcile(workspace, before=("--log-format", "json"))
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert done.returncode == 65
+    assert [line["event"] for line in lines] == ["run_started", "run_finished", "error"]
+    assert "webhooks.yaml:2:1" in lines[-1]["message"]
+    assert done.stdout == "Not reconciled: the configuration is not valid\n"
+
+
+class TestMetrics:
+    def test_they_tell_what_the_run_came_to(self, workspace: Workspace):
+        workspace.simulator.add_fault(Fault("POST", nth=1, kind="status", status=400))
+        assert reconcile(workspace, "--metrics-file", "m.prom").returncode == 1
+        found = metrics(workspace)
+        wanted = {"wanted": 2, "in_sync": 1, "drifted": 0, "created": 1, "updated": 0, "failed": 1, "unresolved": 0}
+        assert {name: found[f"sendkit_sync_{name}"] for name in wanted} == wanted
+        assert found['sendkit_sync_api_calls{code="400",method="POST"}'] == 1
+        assert SUCCESS not in found
+        assert reconcile(workspace, "--metrics-file", "m.prom").returncode == 0
+        assert metrics(workspace)[SUCCESS] == metrics(workspace)["sendkit_sync_last_run_timestamp_seconds"]
+        assert stat.S_IMODE((workspace.folder / "m.prom").stat().st_mode) == 0o644
+        assert [path.name for path in workspace.folder.glob("m.prom*")] == ["m.prom"]
+
+    def test_the_last_success_outlives_failures(self, tmp_path: Path):
+        path = str(tmp_path / "m.prom")
+        write(path, Figures(), now=1000.0, duration_s=1.0, good=True)
+        write(path, Figures(), now=2000.0, duration_s=1.0, good=False)
+        text = Path(path).read_text(encoding="utf-8")
+        assert f"{SUCCESS} 1000.0\n" in text
+        assert "sendkit_sync_last_run_timestamp_seconds 2000.0\n" in text
+
+    def test_a_damaged_file_is_replaced(self, tmp_path: Path):
+        path = tmp_path / "m.prom"
+        path.write_bytes(b"\xff\x00{")
+        write(str(path), Figures(), now=2000.0, duration_s=1.0, good=False)
+        assert SUCCESS not in path.read_text(encoding="utf-8")
+
+    def test_where_they_cannot_be_written_the_run_says_so_and_fails(self, workspace: Workspace):
+        with pytest.raises(StateIOError, match="the metrics cannot be written"):
+            write(str(workspace.folder / "no" / "m.prom"), Figures(), now=0.0, duration_s=0.0, good=True)
+        done = reconcile(workspace, "--metrics-file", "no/m.prom")
+        assert done.returncode == 1
+        assert done.stdout.endswith("2 in sync. The metrics could not be written.\n")
+        workspace.check_each_made_once("CRM Sync", "Analytics")
+
+    def test_promtool_accepts_them(self, workspace: Workspace):
+        promtool = shutil.which("promtool")
+        if promtool is None:
+            pytest.skip("promtool is not installed")
+        reconcile(workspace, "--metrics-file", "m.prom")
+        text = (workspace.folder / "m.prom").read_text(encoding="utf-8")
+        done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
