@@ -61,6 +61,8 @@ CALLS: dict[str, list[list[str]]] = {
     "secret rotate": [["secret", "rotate", "Drawn", *QUICK], ["secret", "rotate", "Supplied", *QUICK]],
     "secret rekey": [["secret", "rekey"]],
     "state encrypt": [["state", "encrypt"]],
+    "reconcile": [["reconcile", "--metrics-file", "m.prom", "--settle", "0s", *QUICK]],
+    "init": [["init", "started", "--kubernetes", "--systemd"]],
 }
 """Every command but those in `WITHOUT`, in an order in which each has something to do."""
 

@@ -26,7 +26,8 @@ COMMANDS = {
     "import": "Start recording live webhooks, unchanged.",
     "export": "Write the live webhooks as a config file, without secrets.",
     "test": "Have SendKit send its test payload to a webhook.",
-    "reconcile": "Make one unattended pass: settle, look, plan, apply.",
+    "reconcile": "Make one unattended pass: settle, look at the live side, plan, apply.",
+    "init": "Start a repository: a config, and the files for where it runs.",
     "simulator": "Serve the SendKit API on loopback, for trying out.",
     "demo": "Run the main job on the simulator, end to end.",
 }
