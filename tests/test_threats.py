@@ -48,7 +48,7 @@ def test_a_repository_reader_finds_no_secret(workspace: Workspace):
     workspace.write(sealed_config(text=SUPPLIED))
     environment = {"SENDKIT_SECRET_CRM": "canary-supplied-secret-03"}
     assert workspace.run("plan", "--out", "saved.json", **environment).returncode == 0
-    assert workspace.run("apply", "--yes", killed_at="outcome-durable", **environment).returncode < 0
+    assert workspace.run("apply", "--yes", "--parallelism", "1", killed_at="outcome-durable", **environment).returncode < 0
     assert workspace.apply(**environment).returncode == 0
     assert workspace.run("secret", "rotate", "Analytics").returncode == 0
     files = [path for path in workspace.folder.rglob("*") if path.is_file()]

@@ -16,6 +16,7 @@ from .tree import Map, Place, Seq, new_places
 
 MAX_DEPTH = 50
 MAX_EXPANSION = 100_000
+TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
 _INT = re.compile(r"[-+]?[0-9]+\Z")
@@ -122,7 +123,7 @@ class _Builder:
             node.text, node.plain = event.value, plain
         else:
             if depth >= MAX_DEPTH:
-                raise Refused(place, f"nested deeper than {MAX_DEPTH} levels")
+                raise Refused(place, TOO_DEEP)
             if event.anchor:
                 self.anchors[event.anchor] = None
             before = self.nodes
@@ -144,7 +145,7 @@ class _Builder:
         if self.expanded > MAX_EXPANSION:
             raise Refused(place, f"aliases expand to more than {MAX_EXPANSION} nodes")
         if depth + node.height > MAX_DEPTH:
-            raise Refused(place, f"nested deeper than {MAX_DEPTH} levels")
+            raise Refused(place, TOO_DEEP)
         self.nodes += node.weight
         return node
 
@@ -277,6 +278,8 @@ def read_yaml(data: bytes) -> Document:
         mark = error.problem_mark or error.context_mark
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         problem = str(error.problem or "cannot be read")
+        if "nesting" in problem:  # libyaml reads ahead, and has a limit of its own
+            raise Refused(place, TOO_DEEP) from None
         message = "a tab cannot stand here; use spaces" if "\\t" in problem else f"not YAML: {printable(problem)}"
         if mark:
             lines = LINE_BREAK.split(text)
