@@ -36,7 +36,7 @@ class NotDone:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The call may or may not have happened: a timeout, a cut, a 5xx, 408, 409, a 2xx that makes no sense.
+    """The call may or may not have happened: a timeout, a cut, a 5xx, 3xx, 408, 409, a 2xx that makes no sense.
 
     `status` is the HTTP status where one came.
     """
@@ -44,6 +44,11 @@ class Unknown:
     code: str
     message: str
     status: int | None = None
+
+    @property
+    def no_unless_live(self) -> bool:
+        """Tell whether the status says no, but may follow a call that happened: "taken" by itself, or "look there"."""
+        return self.status is not None and (self.status == 409 or 300 <= self.status < 400)
 
 
 Answer = Answered | NotDone | Unknown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
@@ -153,10 +154,49 @@ def test_a_redirect_to_another_server_is_not_followed(workspace: Workspace, stat
     with Simulator() as other:
         place = f"{other.url}/v1/webhooks"
         workspace.simulator.add_fault(Fault("POST", nth=1, when="before", kind="redirect", status=status, location=place))
-        workspace.apply()
+        done = workspace.apply("--format", "json", "--parallelism", "1")
+        assert done.returncode == 1
+        failed, _ = json.loads(done.stdout)["results"]
+        assert (failed["status"], failed["error"]["code"]) == ("failed", "redirect")
+        assert workspace.state["pending"] == {}
         converge(workspace, *NAMES)
         assert other.requests == []
         assert other.webhooks() == []
+
+
+@pytest.mark.parametrize("status", [302, 303, 307])
+def test_a_redirect_after_a_create_that_happened_keeps_its_secret(workspace: Workspace, status: int):
+    workspace.simulator.add_fault(Fault("POST", nth=1, when="after", kind="redirect", status=status))
+    done = workspace.apply()
+    assert done.returncode == 0, done.stderr
+    workspace.check_each_made_once(*NAMES)
+    assert posts(workspace.simulator) == 2
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_redirected_update_is_sent_again_and_keeps_both_secrets_until_then(workspace: Workspace, when: str):
+    assert workspace.apply().returncode == 0
+    workspace.write(TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n"))
+    workspace.simulator.add_fault(Fault("PATCH", when=when, kind="redirect", status=303))
+    environment = {"SENDKIT_SECRET_CRM": "canary-supplied-secret-07"}
+    assert workspace.apply(**environment).returncode == 1
+    assert workspace.state["pending"]["CRM Sync"][0]["secret"]["value"] == environment["SENDKIT_SECRET_CRM"]
+    workspace.simulator.faults.clear()
+    assert workspace.apply(**environment).returncode == 0
+    workspace.check_each_made_once(*NAMES)
+
+
+def test_a_redirected_delete_is_looked_at(workspace: Workspace):
+    assert workspace.apply().returncode == 0
+    workspace.write(TWO.split("  - name: Analytics")[0])
+    workspace.simulator.add_fault(Fault("DELETE", nth=1, when="before", kind="redirect", status=302))
+    refused = workspace.apply("--prune")
+    assert refused.returncode == 1
+    assert "it is still there" in refused.stderr
+    assert "Analytics" in workspace.state["webhooks"]
+    workspace.simulator.add_fault(Fault("DELETE", nth=1, when="after", kind="redirect", status=302))
+    assert workspace.apply("--prune").returncode == 0
+    workspace.check_each_made_once("CRM Sync")
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -258,7 +258,10 @@ def _classified(reply: Reply, message: str, *, wants_live: bool) -> Answer:
             return Answered(None) if told else Unknown("bad-answer", "the answer does not say that it is deleted", status)
         live = wire.live_of(wire.data_of(value))
         return Unknown("bad-answer", "the answer holds no webhook", status) if live is None else Answered(live)
-    if 300 <= status < 500 and status not in (408, 409):
+    if 300 <= status < 400:
+        # A 303 may follow a POST that made the webhook. Where it leads is never asked: the key would go along.
+        return Unknown("redirect", f"the API answered {status}, a redirect, which is never followed: check its address", status)
+    if 400 <= status < 500 and status not in (408, 409):
         return NotDone(code, message, status, stops_run=status in (401, 403))
     return Unknown(code, message, status)
 

@@ -27,6 +27,9 @@ from .update import Updater
 
 NO_LIST = "the server has no list of webhooks: look-alikes cannot be seen, the recorded state alone decides"
 REFUSED_KEY = (401, 403)
+NO_UNLESS_LIVE = ("conflict", "redirect")
+"""The codes of creates that failed where no live webhook turns up."""
+
 log = logging.getLogger(__name__)
 
 
@@ -157,8 +160,8 @@ class Executor:
             return Result(action.kind, action.name, action.id, status, failure)
         if action.kind is not ActionKind.CREATE:
             failure = Failure(answer.code, f"{answer.message}; it may be sent again: run apply once more")
-        elif answer.status == 409:
-            failure = Failure("conflict", answer.message)
+        elif answer.no_unless_live:
+            failure = Failure("conflict" if answer.status == 409 else "redirect", answer.message)
         return Result(action.kind, action.name, action.id, Status.UNRESOLVED, failure)
 
     @property
@@ -252,8 +255,13 @@ class Executor:
             failure = results[name].failure
             if name not in still_open:
                 results[name] = Result(ActionKind.CREATE, name, state.webhooks[name].id, Status.DONE)
-            elif failure is not None and failure.code == "conflict" and not self.stop.is_set() and not self._may_be_ours(name):
-                self._drop_conflict(name)
+            elif (
+                failure is not None
+                and failure.code in NO_UNLESS_LIVE
+                and not self.stop.is_set()
+                and not self._may_be_ours(name)
+            ):
+                self._drop_last(name)
                 results[name] = Result(ActionKind.CREATE, name, None, Status.FAILED, failure)
 
     def _may_be_ours(self, name: str) -> bool:
@@ -261,7 +269,7 @@ class Executor:
         fresh = [live for live in self._live or [] if live.id not in self._live_before]
         return same_name_unproved(name, fresh, self.ledger.state.recorded_ids())
 
-    def _drop_conflict(self, name: str) -> None:
+    def _drop_last(self, name: str) -> None:
         intents = self.ledger.state.pending.get(name, ())
         if intents:
             self.ledger.drop(intents[-1])

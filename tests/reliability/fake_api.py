@@ -25,7 +25,8 @@ class Fate(StrEnum):
     REFUSED = "refused"
     """422, or for a delete 404, although nothing happened."""
     KEY_REFUSED = "key-refused"
-    REDIRECTED = "redirected"
+    REDIRECTED_BEFORE = "redirected-before"
+    REDIRECTED_AFTER = "redirected-after"
     UNREACHABLE = "unreachable"
     LOST_BEFORE = "lost-before"
     """No answer, and nothing happened."""
@@ -39,6 +40,9 @@ class Fate(StrEnum):
     """It happened, and the answer shows some other webhook."""
     REWRITTEN = "rewritten"
     """It happened, and the answer shows another URL and a masked secret."""
+
+
+NOTHING_HAPPENED = (Fate.LOST_BEFORE, Fate.CONFLICT_BEFORE, Fate.REDIRECTED_BEFORE)
 
 
 @dataclass(slots=True)
@@ -95,9 +99,9 @@ class FakeApi:
             made = self._server.new(name, settings, secret)
             if fate is Fate.LATE:
                 self._server.under_way.append((self._server.clock.steady + LATE_S, made))
-            elif fate not in (Fate.LOST_BEFORE, Fate.CONFLICT_BEFORE):
-                # A server that says "taken" and hides what it made cannot be told from one that made nothing.
-                self._server.add(made, visible=fate is Fate.CONFLICT_AFTER)
+            elif fate not in NOTHING_HAPPENED:
+                # A server that says "taken" or "look there" and hides what it made cannot be told from one that made nothing.
+                self._server.add(made, visible=fate in (Fate.CONFLICT_AFTER, Fate.REDIRECTED_AFTER))
         self._world.step("answer")
         if refusal is not None:
             return refusal
@@ -111,6 +115,8 @@ class FakeApi:
                 return Answered(replace(made, id="f" * 24, name="someone else's", secret=None))
             case Fate.CONFLICT_BEFORE | Fate.CONFLICT_AFTER:
                 return Unknown("http-409", "taken", 409)
+            case Fate.REDIRECTED_BEFORE | Fate.REDIRECTED_AFTER:
+                return Unknown("redirect", "look there", 303)
             case _:
                 return Unknown("timeout", "no answer")
 
@@ -121,7 +127,7 @@ class FakeApi:
         live = self._server.live.get(webhook_id)
         if refusal is None and live is None:
             refusal = NotDone("http-404", "no such webhook", 404)
-        happens = refusal is None and fate not in (Fate.LOST_BEFORE, Fate.CONFLICT_BEFORE, Fate.LATE)
+        happens = refusal is None and fate not in (*NOTHING_HAPPENED, Fate.LATE)
         if happens and live is not None:
             live = _patched(live, fields)
             self._server.live[webhook_id] = live
@@ -134,7 +140,7 @@ class FakeApi:
         fate = self._fates.pop() if self._fates else Fate.FINE
         self._retries(fate, before_resend)
         refusal = NotDone("http-404", "not found", 404) if fate is Fate.REFUSED else _refusal(fate)
-        if refusal is None and fate not in (Fate.LOST_BEFORE, Fate.CONFLICT_BEFORE, Fate.LATE):
+        if refusal is None and fate not in (*NOTHING_HAPPENED, Fate.LATE):
             self._server.live.pop(webhook_id, None)
         self._world.step("answer")
         if refusal is not None:
@@ -176,8 +182,6 @@ def _refusal(fate: Fate) -> NotDone | None:
             return NotDone("http-422", "unprocessable", 422)
         case Fate.KEY_REFUSED:
             return NotDone("http-401", "key refused", 401, stops_run=True)
-        case Fate.REDIRECTED:
-            return NotDone("http-302", "moved", 302)
         case Fate.UNREACHABLE:
             return NotDone("unreachable", "the server cannot be reached", unreachable=True)
         case _:
