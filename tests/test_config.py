@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -77,9 +76,7 @@ def test_merges_and_unset_secret(tmp_path: Path) -> None:
     ],
 )
 def test_bad_files(tmp_path: Path, text: str | bytes, said: str) -> None:
-    began = time.monotonic()
     assert said in errors(tmp_path, text)
-    assert time.monotonic() - began < 1
 
 
 def test_secrets_are_not_echoed(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,12 @@ from typing import Any
 from ..diagnostics import Diagnostic, Severity, Span, printable
 from ..errors import ConfigError
 from ..model import Secret, Settings, Webhook
-from .checks import KNOWN_EVENTS, MIN_SECRET, check_event, check_name, check_url, has_control
+from .checks import EVENTS, KNOWN_EVENTS, MIN_SECRET, check_event, check_name, check_url, has_control
 from .problems import File, diagnostics_of
 from .schema import check_schema
 from .tree import Map, Seq
 from .variables import fill, literal_secret, secret_variable
-from .yaml_events import Refused, read_yaml
+from .yaml_events import Problem, Refused, read_yaml
 
 MAX_BYTES = 64 * 1024 * 1024
 DEFAULT_STATE = "sendkit.state.json"
@@ -76,7 +77,7 @@ class _Loader:
 
     def read(self, file: File) -> None:
         try:
-            with file.path.open("rb") as stream:
+            with open(file.path, "rb", opener=_without_waiting) as stream:
                 file.data = stream.read(MAX_BYTES + 1)
         except (OSError, ValueError) as error:
             file.add((1, 1), f"cannot be read: {_reason(error)}")
@@ -182,7 +183,8 @@ class _Loader:
                 continue
             if event not in KNOWN_EVENTS:
                 for severity, message in check_event(event):
-                    file.add(listed.place_of(index), message, severity)
+                    misspelt = (event, EVENTS) if severity is Severity.WARNING else None
+                    file.problems.append(Problem(listed.place_of(index), message, severity, misspelt=misspelt))
             if raw != event and event in events:
                 file.add(listed.place_of(index), "the event is given twice")
             events.add(event)
@@ -238,6 +240,13 @@ def _recipients(root: Map) -> tuple[str, ...]:
     age = encryption.get("age") if isinstance(encryption, Map) else None
     listed = age.get("recipients") if isinstance(age, Map) else None
     return tuple(sorted(one for one in listed if isinstance(one, str))) if isinstance(listed, list) else ()
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a named pipe that nobody writes to is an empty one, in place of a wait for ever."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def _is_utf8(text: str) -> bool:

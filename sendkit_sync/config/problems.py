@@ -17,6 +17,8 @@ MAX_DIAGNOSTICS = 1000
 
 _KEY = re.compile(r"([\w-]+)[\"']?\s*:")
 _WIDTH = 160
+_LONGEST = 2000
+"""A line with more characters is not shown: nobody wrote it by hand, and whether it holds a secret is costly to tell."""
 _SHOWN = [
     "version",
     "workspace",
@@ -58,22 +60,17 @@ class File:
 
 
 class _Needles:
-    """The secrets, found in a line of usual length at a cost that does not grow with their number."""
-
-    LONG = 2000
+    """The secrets, found in a line at a cost that does not grow with their number."""
 
     def __init__(self, secrets: Collection[str]) -> None:
-        self._parts = {part for secret in secrets for part in (secret, secret.strip())} - {""}
         self._heads: dict[int, dict[str, list[str]]] = {}
-        for part in self._parts:
+        for part in {part for secret in secrets for part in (secret, secret.strip())} - {""}:
             # Where a long part stands, its first eight characters stand too: only there it is looked for.
             size = min(len(part), 8)
             self._heads.setdefault(size, {}).setdefault(part[:size], []).append(part)
 
     def in_text(self, text: str) -> bool:
         """Tell whether a secret stands in `text`."""
-        if len(text) > self.LONG:
-            return any(part in text for part in self._parts)
         return any(
             part in text
             for size, heads in self._heads.items()
@@ -97,12 +94,19 @@ def diagnostics_of(files: Sequence[File], secrets: Collection[str]) -> list[Diag
         for problem in problems[:room]:
             last = file.span(problem.place)
             excerpt, caret = _excerpt(file, problem, lines, needles)
-            result.append(Diagnostic(problem.severity, last, problem.message, excerpt, caret))
+            result.append(Diagnostic(problem.severity, last, problem.message + _hint(problem), excerpt, caret))
     if last is not None and total > len(result):
         left = [one for file in files for one in file.problems if one.severity is Severity.ERROR]
         severity = Severity.ERROR if left else Severity.WARNING
         result.append(Diagnostic(severity, last, f"{total - len(result)} more problems are not shown"))
     return result
+
+
+def _hint(problem: Problem) -> str:
+    """Return a hint at the nearest known word, or nothing."""
+    word, known = problem.misspelt or ("", ())
+    near = get_close_matches(word[:100], known, 1, 0.6)
+    return f"; did you mean `{near[0]}`?" if near else ""
 
 
 @lru_cache(maxsize=1024)
@@ -116,6 +120,8 @@ def _excerpt(file: File, problem: Problem, lines: list[str], needles: _Needles) 
     if not 0 < line <= len(lines) or not lines[line - 1].strip() or line in file.document.secret_lines:
         return None, 0
     text = lines[line - 1]
+    if len(text) > _LONGEST:
+        return None, 0
     keys = _KEY.findall(text)
     # A URL with "@" may hold a password, and an unknown key may be a badly misspelt `secret`.
     if (

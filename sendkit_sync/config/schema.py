@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -47,12 +46,6 @@ def _errors(root: Any) -> Iterable[ValidationError]:
     return errors
 
 
-def did_you_mean(word: str, known: list[str]) -> str:
-    """Return a hint at the nearest known word, or nothing."""
-    near = get_close_matches(word[:100], known, 1, 0.6)
-    return f"; did you mean `{near[0]}`?" if near else ""
-
-
 def kind(value: object) -> str:
     """Return what a value is, in words and without showing it."""
     if value is None:
@@ -90,11 +83,10 @@ def _translate(root: Any, error: ValidationError) -> Iterator[Problem]:
     match error.validator:
         case "additionalProperties":
             node: Any = error.instance
-            known: list[str] = list(error.schema["properties"])  # type: ignore[index]
+            known: tuple[str, ...] = tuple(error.schema["properties"])  # type: ignore[index]
             for key in node:
                 if key not in known:
-                    hint = did_you_mean(key, known)
-                    yield Problem(node.key_at(key), f"unknown key{shown_key(key)}{hint}")
+                    yield Problem(node.key_at(key), f"unknown key{shown_key(key)}", misspelt=(key, known))
         case "required":
             missing = next((key for key in rule if error.message.startswith(repr(key))), rule[0])
             yield Problem(place, f"{name} lacks the key `{missing}`")

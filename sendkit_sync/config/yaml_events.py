@@ -35,12 +35,17 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong at a place of the file in hand."""
+    """What is wrong at a place of the file in hand.
+
+    `misspelt` is a word that nobody knows, with those that it may be meant as: a hint is made of it only for a
+    problem that is shown, for finding the nearest word is slow.
+    """
 
     place: Place
     message: str
     severity: Severity = Severity.ERROR
     syntax: bool = False
+    misspelt: tuple[str, tuple[str, ...]] | None = None
 
 
 class Refused(Exception):
