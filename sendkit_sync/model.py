@@ -257,6 +257,11 @@ class State:
     webhooks: Mapping[str, Recorded] = field(default_factory=dict)
     pending: Mapping[str, tuple[Intent, ...]] = field(default_factory=dict)
 
+    @property
+    def empty(self) -> bool:
+        """Tell whether nothing is recorded or pending: then it belongs to no address and no workspace yet."""
+        return not self.webhooks and not self.pending
+
     def unresolved(self) -> list[str]:
         """Return, sorted, the names whose create may or may not have happened."""
         return sorted(

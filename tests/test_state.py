@@ -212,6 +212,7 @@ def test_foreign_journal_and_api(path: str, tmp_path: Path) -> None:
     Path(path + ".journal").rename(other + ".journal")
     with pytest.raises(StateInvalidError, match="belongs to serial"):
         read_state(other)
+    killed_run(path)
     with pytest.raises(StateInvalidError, match="belongs to the API"), ledger(path, "https://other.example"):
         pass
 

@@ -32,10 +32,10 @@ def adopt(ledger: Ledger, vault: Vault, name: str, live: Live) -> Recorded:
     if held is None and live.id in state.recorded_ids():
         owner = next(other for other, recorded in state.webhooks.items() if recorded.id == live.id)
         raise RefusedError(f'{live.id} is recorded already, as "{owner}"', hint="Use `renamedFrom` to rename it.")
-    if live.workspace_id is not None and state.workspace_id is None:
+    if live.workspace_id not in (None, state.workspace_id):
+        if state.workspace_id is not None and not state.empty:
+            raise RefusedError(f"{live.id} belongs to workspace {live.workspace_id}, the state to {state.workspace_id}")
         ledger.set_workspace(live.workspace_id)
-    elif live.workspace_id is not None and live.workspace_id != state.workspace_id:
-        raise RefusedError(f"{live.id} belongs to workspace {live.workspace_id}, the state to {state.workspace_id}")
     secret = held.secret if held is not None else None
     previous = held.previous_secret if held is not None else None
     sent = _sent(state, live)

@@ -74,6 +74,6 @@ class Ledger(Protocol):
         """Drop the record of `name` and all its intents."""
         ...
 
-    def set_workspace(self, workspace_id: str) -> None:
-        """Note the workspace that all the ids belong to."""
+    def set_workspace(self, workspace_id: str | None) -> None:
+        """Note the workspace that all the ids belong to; None where it is not known yet."""
         ...

@@ -81,7 +81,10 @@ def session(context: Context, wanted: Wanted, stop: threading.Event) -> Iterator
         ) as ledger,
     ):
         before = state if state is not None else replace(ledger.state, webhooks={}, pending={})
-        if workspace_id is not None and ledger.state.workspace_id is None:
+        # Once more: another run may have held the lock since the first look.
+        workspace_of(wanted.config, ledger.state)
+        refuse_clear_writes(wanted.config, ledger.state, wanted.path)
+        if ledger.state.workspace_id != workspace_id and (ledger.state.empty or ledger.state.workspace_id is None):
             ledger.set_workspace(workspace_id)
         executor = Executor(
             api,

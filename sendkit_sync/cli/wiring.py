@@ -67,7 +67,7 @@ def workspace_of(config: Config, state: State | None) -> str | None:
     named = {
         "the config": config.workspace,
         "SENDKIT_WORKSPACE_ID": os.environ.get("SENDKIT_WORKSPACE_ID") or None,
-        "the state": state.workspace_id if state else None,
+        "the state": state.workspace_id if state and not state.empty else None,
     }
     known = {source: value for source, value in named.items() if value}
     if len(set(known.values())) > 1:
@@ -77,7 +77,7 @@ def workspace_of(config: Config, state: State | None) -> str | None:
 
 def check_api(state: State | None, context: Context, path: str) -> None:
     """Raise `InvalidError` where the state was recorded with another API address."""
-    if state is not None and state.api != context.api_url:
+    if state is not None and not state.empty and state.api != context.api_url:
         raise InvalidError(
             "the state was recorded with another API address",
             where=path,

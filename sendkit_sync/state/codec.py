@@ -62,6 +62,9 @@ class Node:
             self.fail("must be a string")
         return self.value
 
+    def text_or_null(self) -> str | None:
+        return None if self.value is None else self.text()
+
     def filled(self) -> str:
         return self.text() or self.fail("must not be empty")
 
@@ -189,12 +192,12 @@ def decode_snapshot(raw: bytes, where: str) -> Snapshot:
                 hint="Use the version of sendkit-sync that wrote it, or a newer one. Nothing was overwritten.",
             )
     fields = node.fields("version lineage serial api workspaceId journal webhooks pending")
-    workspace, journal = fields["workspaceId"], fields["journal"]
+    journal = fields["journal"]
     state = State(
         fields["lineage"].filled(),
         fields["serial"].count(),
         fields["api"].filled(),
-        None if workspace.value is None else workspace.text(),
+        fields["workspaceId"].text_or_null(),
         {name: decode_recorded(value) for name, value in fields["webhooks"].items()},
         {name: _decode_intents(value, name) for name, value in fields["pending"].items()},
     )

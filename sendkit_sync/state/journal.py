@@ -158,7 +158,7 @@ def forget(name: str) -> Entry:
     return Entry({"do": "forget", "name": name}, change)
 
 
-def workspace(workspace_id: str) -> Entry:
+def workspace(workspace_id: str | None) -> Entry:
     def change(book: Book) -> None:
         book.workspace_id = workspace_id
 
@@ -189,7 +189,7 @@ _DECODERS: dict[str, Callable[[Node], Entry]] = {
     "drop": lambda node: _drop_of(node.fields("do name op")),
     "expire": lambda node: expire(node.fields("do name")["name"].text()),
     "forget": lambda node: forget(node.fields("do name")["name"].text()),
-    "workspace": lambda node: workspace(node.fields("do workspaceId")["workspaceId"].text()),
+    "workspace": lambda node: workspace(node.fields("do workspaceId")["workspaceId"].text_or_null()),
 }
 
 

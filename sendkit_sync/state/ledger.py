@@ -86,6 +86,9 @@ def _recover(store: Store, api: str, dice: Dice) -> Snapshot:
         store.write_snapshot(encode_snapshot(state, None))
         return Snapshot(state, None)
     snapshot, state, left = loaded
+    if state.api != api and state.empty:
+        # What a first run to a mistyped address left behind.
+        return _fold(store, snapshot, replace(state, api=api, workspace_id=None), left or snapshot.journal)
     if state.api != api:
         raise StateInvalidError(
             f"the state belongs to the API at {state.api}, not to {api}",
@@ -95,7 +98,7 @@ def _recover(store: Store, api: str, dice: Dice) -> Snapshot:
     return snapshot if left is None else _fold(store, snapshot, state, left)
 
 
-def _fold(store: Store, snapshot: Snapshot, state: State, folded: str) -> Snapshot:
+def _fold(store: Store, snapshot: Snapshot, state: State, folded: str | None) -> Snapshot:
     """Write `state` as the next snapshot if it differs, and remove the journal."""
     failpoints.reached("fold-begun")
     if encode_snapshot(state, snapshot.journal) != encode_snapshot(snapshot.state, snapshot.journal):
@@ -153,8 +156,8 @@ class JournalLedger:
         """Drop the record of `name` and all its intents."""
         self._append(journal.forget(name), "outcome")
 
-    def set_workspace(self, workspace_id: str) -> None:
-        """Note the workspace that all the ids belong to."""
+    def set_workspace(self, workspace_id: str | None) -> None:
+        """Note the workspace that all the ids belong to; None where it is not known yet."""
         self._append(journal.workspace(workspace_id), "outcome")
 
     def stop(self) -> bool:
