@@ -211,7 +211,7 @@ def test_a_refused_key_stops_the_run(workspace: Workspace):
 
 
 def test_a_platform_key_needs_a_workspace(workspace: Workspace):
-    assert workspace.apply(SENDKIT_API_KEY="sk_user_canary").returncode in {64, 65}
+    assert workspace.apply(SENDKIT_API_KEY="sk_user_canary").returncode == 64
     assert workspace.simulator.requests == []
     done = workspace.apply(SENDKIT_API_KEY="sk_user_canary", SENDKIT_WORKSPACE_ID="ws_9")
     assert done.returncode == 0, done.stderr

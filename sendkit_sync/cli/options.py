@@ -30,7 +30,7 @@ def flag(*names: str, **settings: Any) -> Callable[[Callable[..., Any]], Callabl
     """Return a click option that `SENDKIT_SYNC_<FLAG>` sets too."""
     long = next(name for name in names if name.startswith("--"))
     variable = "SENDKIT_SYNC_" + long.split("/")[0].removeprefix("--").replace("-", "_").upper()
-    return click.option(*names, envvar=variable, **settings)
+    return click.option(*names, envvar=variable, show_default="default" in settings, **settings)
 
 
 config_flag = flag(

@@ -15,7 +15,7 @@ from .yaml_events import LINE_BREAK, Document, Problem, near_secret
 
 MAX_DIAGNOSTICS = 1000
 
-_KEY = re.compile(r"([\w-]+)[\"']?\s*:")
+_KEY = re.compile(r"([\w-]+)[\"']?\s*:(?!//)")
 _WIDTH = 160
 _LONGEST = 2000
 """A line with more characters is not shown: nobody wrote it by hand, and whether it holds a secret is costly to tell."""
@@ -35,8 +35,6 @@ _SHOWN = [
     "events",
     "retryAttempts",
     "timeoutMs",
-    "https",
-    "http",
 ]
 
 
