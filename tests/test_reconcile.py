@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_end_to_end import KILLER, Workspace
+from test_end_to_end import KEY, KILLER, Workspace
 
 from sendkit_sync.cli.metrics import SUCCESS, Figures, write
 from sendkit_sync.errors import StateIOError
@@ -30,6 +36,36 @@ def workspace(tmp_path: Path, simulator: Simulator) -> Workspace:
 
 def reconcile(workspace: Workspace, *words: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     return workspace.run(*before, "reconcile", "--settle", "1s", "--retry-for", "1s", *words)
+
+
+def started(workspace: Workspace, *words: str) -> subprocess.Popen[str]:
+    """Start a command, and let it run."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SENDKIT")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "sendkit_sync", *words],
+        cwd=workspace.folder,
+        env=clean | {"SENDKIT_API_URL": workspace.simulator.url, "SENDKIT_API_KEY": KEY},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < until, "it never came"
+        time.sleep(0.02)
+
+
+def sent(workspace: Workspace, method: str) -> int:
+    return sum(request["method"] == method for request in workspace.simulator.requests)
+
+
+def opened(process: subprocess.Popen[str], path: Path) -> bool:
+    """Tell whether `process` has `path` open, as it has while it waits for that lock."""
+    links = Path(f"/proc/{process.pid}/fd")
+    return path.exists() and any(link.exists() and link.samefile(path) for link in links.iterdir())
 
 
 def metrics(workspace: Workspace) -> dict[str, float]:
@@ -83,8 +119,6 @@ def test_after_the_deadline_no_new_call_is_made(workspace: Workspace):
 
 
 def test_a_busy_lock_is_waited_for_and_then_said(workspace: Workspace):
-    import fcntl
-
     with (workspace.folder / "sendkit.state.json.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = reconcile(workspace, "--metrics-file", "m.prom")
@@ -101,6 +135,80 @@ def test_a_signal_ends_it_as_it_ends_an_apply(workspace: Workspace, monkeypatch:
     assert done.stdout.startswith("Not reconciled: interrupted. Reconciled: 1 created")
     assert reconcile(workspace).returncode == 0
     workspace.check_each_made_once("CRM Sync", "Analytics")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_records_the_call_under_way(workspace: Workspace, number: signal.Signals):
+    workspace.simulator.add_fault(Fault("POST", nth=1, when="after", kind="delay", delay_s=1))
+    run = started(workspace, "reconcile", "--parallelism", "1")
+    wait_for(lambda: len(workspace.simulator.webhooks()) == 1)
+    run.send_signal(number)
+    out, err = run.communicate(timeout=60)
+    assert (run.returncode, sent(workspace, "POST")) == (130, 1), err
+    assert out == "Not reconciled: interrupted. Reconciled: 1 created, 0 updated, 0 deleted, 1 not attempted. 1 in sync.\n"
+    assert not (workspace.folder / "sendkit.state.json.journal").exists()
+    assert reconcile(workspace).returncode == 0
+    workspace.check_each_made_once("CRM Sync", "Analytics")
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to see what a process waits for")
+@pytest.mark.parametrize(
+    ("words", "said"), [(["reconcile", "--deadline", "1h"], "Not reconciled: interrupted.\n"), (["apply", "--yes"], "")]
+)
+def test_a_signal_ends_the_wait_for_the_lock(workspace: Workspace, words: list[str], said: str):
+    lock_path = workspace.folder / "sendkit.state.json.lock"
+    with lock_path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run = started(workspace, *words, "--lock-timeout", "10m")
+        wait_for(lambda: opened(run, lock_path))
+        run.terminate()
+        out, err = run.communicate(timeout=60)
+    assert (run.returncode, out) == (130, said), err
+
+
+def test_a_lock_that_is_let_go_in_time_is_taken(workspace: Workspace):
+    lock_path = workspace.folder / "sendkit.state.json.lock"
+    with lock_path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run = started(workspace, "reconcile", "--lock-timeout", "1m")
+        wait_for(lambda: opened(run, lock_path))
+    out, err = run.communicate(timeout=60)
+    assert (run.returncode, out) == (0, "Reconciled: 2 created, 0 updated, 0 deleted. 2 in sync.\n"), err
+
+
+def test_the_deadline_ends_the_wait_for_the_lock(workspace: Workspace):
+    with (workspace.folder / "sendkit.state.json.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = reconcile(workspace, "--lock-timeout", "10m", "--deadline", "1s")
+    assert done.returncode == 75
+    assert done.stdout.startswith("Not reconciled: the state is locked by")
+    assert "the state is locked by" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault("GET", kind="status", status=429, retry_after="60"), ()),
+        (Fault("POST", kind="status", status=429, retry_after="60"), ()),
+        (Fault("POST", kind="status", status=500), ("--settle", "10m")),
+    ],
+    ids=["told to wait before the list", "told to wait before a create", "settling"],
+)
+def test_the_deadline_ends_every_wait(workspace: Workspace, fault: Fault, words: tuple[str, ...]):
+    workspace.simulator.add_fault(fault)
+    began = time.monotonic()
+    done = workspace.run("reconcile", "--deadline", "2s", *words)
+    assert time.monotonic() - began < 30
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.startswith("Not reconciled: the deadline of 2 s is over.")
+    assert workspace.simulator.webhooks() == []
+
+
+def test_a_state_that_cannot_be_kept_is_said_although_the_deadline_is_over(workspace: Workspace):
+    (workspace.folder / "sendkit.state.json").write_text("{", encoding="utf-8")
+    done = reconcile(workspace, "--deadline", "0s")
+    assert done.returncode == 65
+    assert "sendkit.state.json" in done.stderr
 
 
 def test_events_are_one_object_a_line(workspace: Workspace):

@@ -15,7 +15,7 @@ import click
 from ..applying.executor import Limits
 from ..applying.results import Report, Result, Status
 from ..config import Config
-from ..errors import ApiError, ExitCode, InvalidError, RefusedError, UsageError
+from ..errors import ApiError, ExitCode, InvalidError, LockedError, RefusedError, UsageError
 from ..model import ActionKind
 from ..planning.plan import Plan
 from ..planning.planner import Options
@@ -101,7 +101,7 @@ def command(
     with stopping() as stop:
         try:
             report = _run(context, wanted, saved, stop, yes=yes, force=force, form=form)
-        except ApiError:
+        except (ApiError, LockedError):
             if stop.is_set():
                 return ExitCode.INTERRUPTED
             raise

@@ -12,7 +12,7 @@ import click
 from ..applying.executor import Limits
 from ..applying.results import Report, Result, Status
 from ..clock import Clock, SystemClock
-from ..errors import ExitCode, RefusedError, SyncError
+from ..errors import ApiError, ExitCode, LockedError, RefusedError, SyncError
 from ..model import ActionKind
 from ..planning.plan import Plan, Reason
 from ..planning.planner import Options
@@ -53,7 +53,15 @@ class Pass:
     line: str = ""
     """What a person reads at the end."""
     late: bool = False
-    """Whether the deadline is over."""
+    """Whether the deadline ended it."""
+
+    def ended_by_stop(self, error: SyncError, stop: threading.Event) -> bool:
+        """Tell whether `error` only says that a wait or a call was ended early.
+
+        A lock that is still busy at the deadline is an error of its own.
+        """
+        ends = (ApiError,) if self.late else (ApiError, LockedError)
+        return stop.is_set() and isinstance(error, ends)
 
 
 @click.command("reconcile")
@@ -116,16 +124,16 @@ def command(
                     options=Options(prune),
                     limits=Limits(**limits),  # type: ignore[arg-type]
                     refresh=True,
-                    lock_timeout_s=min(lock_timeout, deadline),
+                    lock_timeout_s=lock_timeout,
                 )
                 one.figures.counts["wanted"] = len(config.webhooks)
                 code = _look(one, wanted, stop) if dry_run else _apply(one, wanted, stop)
             except SyncError as error:
-                code = error.exit_code
-                if not stop.is_set():
+                code = ExitCode.INTERRUPTED if one.ended_by_stop(error, stop) else error.exit_code
+                if code is not ExitCode.INTERRUPTED:
                     one.line = f"Not reconciled: {error.what}"
                     raise
-            if stop.is_set():
+            if code is ExitCode.INTERRUPTED:
                 code = ExitCode.FAILED if one.late else ExitCode.INTERRUPTED
                 why = f"the deadline of {deadline:g} s is over" if one.late else "interrupted"
                 one.line = f"Not reconciled: {why}. {one.line}".rstrip()

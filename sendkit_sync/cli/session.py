@@ -78,6 +78,7 @@ def session(context: Context, wanted: Wanted, stop: threading.Event) -> Iterator
             dice=dice,
             purpose=wanted.purpose,
             lock_timeout_s=wanted.lock_timeout_s,
+            stop=stop,
         ) as ledger,
     ):
         before = state if state is not None else replace(ledger.state, webhooks={}, pending={})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -24,9 +25,9 @@ class FileStore:
         self.backup_path = self.path + ".backup"
         self._folder = str(Path(self.path).parent)
 
-    def locked(self, *, clock: Clock, purpose: str, timeout_s: float) -> AbstractContextManager[None]:
-        """Hold the lock; raises `LockedError` where it stays busy for `timeout_s`."""
-        return locked(self.lock_path, clock=clock, purpose=purpose, timeout_s=timeout_s)
+    def locked(self, *, clock: Clock, purpose: str, timeout_s: float, stop: threading.Event) -> AbstractContextManager[None]:
+        """Hold the lock; raises `LockedError` where it stays busy for `timeout_s`, or until `stop` is set."""
+        return locked(self.lock_path, clock=clock, purpose=purpose, timeout_s=timeout_s, stop=stop)
 
     def read_snapshot(self) -> bytes | None:
         """Return the snapshot, or None where there is none."""

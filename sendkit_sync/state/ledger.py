@@ -50,18 +50,33 @@ def _load(store: Store, raw: bytes | None, lines: bytes | None) -> tuple[Snapsho
 
 
 def open_ledger(
-    path: str, *, api: str, clock: Clock, dice: Dice, purpose: str, lock_timeout_s: float = 0.0
+    path: str,
+    *,
+    api: str,
+    clock: Clock,
+    dice: Dice,
+    purpose: str,
+    lock_timeout_s: float = 0.0,
+    stop: threading.Event | None = None,
 ) -> AbstractContextManager[JournalLedger]:
     """Open the ledger of the state file `path`."""
-    return open_store(FileStore(path), api=api, clock=clock, dice=dice, purpose=purpose, lock_timeout_s=lock_timeout_s)
+    store = FileStore(path)
+    return open_store(store, api=api, clock=clock, dice=dice, purpose=purpose, lock_timeout_s=lock_timeout_s, stop=stop)
 
 
 @contextmanager
 def open_store(
-    store: Store, *, api: str, clock: Clock, dice: Dice, purpose: str, lock_timeout_s: float = 0.0
+    store: Store,
+    *,
+    api: str,
+    clock: Clock,
+    dice: Dice,
+    purpose: str,
+    lock_timeout_s: float = 0.0,
+    stop: threading.Event | None = None,
 ) -> Iterator[JournalLedger]:
-    """Hold the lock, recover what a killed run left, and fold the journal on leaving."""
-    with store.locked(clock=clock, purpose=purpose, timeout_s=lock_timeout_s):
+    """Hold the lock, recover what a killed run left, and fold the journal on leaving; `stop` ends the wait for the lock."""
+    with store.locked(clock=clock, purpose=purpose, timeout_s=lock_timeout_s, stop=stop or threading.Event()):
         failpoints.reached("lock-taken")
         snapshot = _recover(store, api, dice)
         ledger = JournalLedger(store, snapshot, dice.token())

@@ -20,12 +20,12 @@ _POLL_S = 0.2
 
 
 @contextmanager
-def locked(path: str, *, clock: Clock, purpose: str, timeout_s: float) -> Iterator[None]:
-    """Hold the lock file `path`; wait for it at most `timeout_s`."""
+def locked(path: str, *, clock: Clock, purpose: str, timeout_s: float, stop: threading.Event) -> Iterator[None]:
+    """Hold the lock file `path`; wait for it at most `timeout_s`, and no longer than until `stop` is set."""
     with io_errors(path, "cannot open the lock"):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _take(descriptor, path, clock, timeout_s)
+        _take(descriptor, path, clock, timeout_s, stop)
         with io_errors(path, "cannot write the lock"):
             os.ftruncate(descriptor, 0)
             write_all(descriptor, _card(clock, purpose))
@@ -38,7 +38,7 @@ def locked(path: str, *, clock: Clock, purpose: str, timeout_s: float) -> Iterat
         os.close(descriptor)
 
 
-def _take(descriptor: int, path: str, clock: Clock, timeout_s: float) -> None:
+def _take(descriptor: int, path: str, clock: Clock, timeout_s: float, stop: threading.Event) -> None:
     deadline = clock.monotonic() + timeout_s
     while True:
         with io_errors(path, "cannot lock"):
@@ -49,7 +49,7 @@ def _take(descriptor: int, path: str, clock: Clock, timeout_s: float) -> None:
             else:
                 return
         left = deadline - clock.monotonic()
-        if left <= 0:
+        if left <= 0 or clock.sleep(min(_POLL_S, left), stop):
             holder = _holder(descriptor)
             raise LockedError(
                 f"the state is locked by {holder or 'another run'}",
@@ -57,7 +57,6 @@ def _take(descriptor: int, path: str, clock: Clock, timeout_s: float) -> None:
                 holder=holder,
                 hint="Wait for the other run, or pass --lock-timeout. The lock goes with its process; do not delete the file.",
             )
-        clock.sleep(min(_POLL_S, left), threading.Event())
 
 
 def _card(clock: Clock, purpose: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -37,8 +38,11 @@ class Store(Protocol):
         """Where the journal is, for messages."""
         ...
 
-    def locked(self, *, clock: Clock, purpose: str, timeout_s: float) -> AbstractContextManager[None]:
-        """Hold the lock; it goes with its process. Raises `LockedError` where it stays busy for `timeout_s`."""
+    def locked(self, *, clock: Clock, purpose: str, timeout_s: float, stop: threading.Event) -> AbstractContextManager[None]:
+        """Hold the lock; it goes with its process.
+
+        Raises `LockedError` where it stays busy for `timeout_s`, or until `stop` is set.
+        """
         ...
 
     def read_snapshot(self) -> bytes | None:

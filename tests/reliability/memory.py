@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -41,7 +42,7 @@ class MemoryStore:
         self._writes = 0
 
     @contextmanager
-    def locked(self, *, clock: Clock, purpose: str, timeout_s: float) -> Iterator[None]:
+    def locked(self, *, clock: Clock, purpose: str, timeout_s: float, stop: threading.Event) -> Iterator[None]:
         if self._disk.locked:
             raise LockedError("the state is locked", where=self.path, holder=None)
         self._disk.locked = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,14 +76,14 @@ def test_removing_the_journal_leaves_the_snapshot_and_may_be_done_twice(opener: 
 def test_the_lock_lets_one_in_and_goes_with_its_holder(opener: Opener):
     clock = FakeClock()
     with (
-        opener().locked(clock=clock, purpose="first", timeout_s=0.0),
+        opener().locked(clock=clock, purpose="first", timeout_s=0.0, stop=threading.Event()),
         pytest.raises(LockedError),
-        opener().locked(clock=clock, purpose="second", timeout_s=0.0),
+        opener().locked(clock=clock, purpose="second", timeout_s=0.0, stop=threading.Event()),
     ):
         pass
-    with pytest.raises(KeyboardInterrupt), opener().locked(clock=clock, purpose="third", timeout_s=0.0):
+    with pytest.raises(KeyboardInterrupt), opener().locked(clock=clock, purpose="third", timeout_s=0.0, stop=threading.Event()):
         raise KeyboardInterrupt
-    with opener().locked(clock=clock, purpose="fourth", timeout_s=0.0):
+    with opener().locked(clock=clock, purpose="fourth", timeout_s=0.0, stop=threading.Event()):
         pass
 
 
