@@ -61,7 +61,7 @@ class Creator:
         if doubt is not None:
             return Unknown("unexpected_answer", doubt), []
         self.ledger.record(webhook.name, record_of(intent, answer.live, self.vault, former), replaces=replaces)
-        return answer, differences(webhook, answer.live)
+        return answer, differences(webhook, secret, answer.live)
 
     def _secret(
         self, webhook: Webhook, former: Recorded | None, replaces: str | None
@@ -105,8 +105,8 @@ class Creator:
         return None
 
 
-def differences(webhook: Webhook, live: Live) -> list[str]:
-    """Return what the API recorded otherwise than it was sent, as lines for people."""
+def differences(webhook: Webhook, secret: Secret | None, live: Live) -> list[str]:
+    """Return what the API recorded otherwise than it was sent, as lines for people; `secret` is None where none was."""
     sent, answered = webhook.settings.effective(), live.settings.effective()
     pairs = (
         ("name", webhook.name, live.name),
@@ -114,5 +114,6 @@ def differences(webhook: Webhook, live: Live) -> list[str]:
         ("events", sent.events, answered.events),
         ("retryAttempts", sent.retry_attempts, answered.retry_attempts),
         ("timeoutMs", sent.timeout_ms, answered.timeout_ms),
+        ("secret", secret, secret if live.secret is None or secret is None else live.secret),
     )
     return [f"the API recorded another {field} than was sent" for field, mine, theirs in pairs if mine != theirs]

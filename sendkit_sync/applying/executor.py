@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
 from ..answers import Answer, Answered, NotDone, Unknown
 from ..clock import Clock
 from ..diagnostics import printable
-from ..errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError
+from ..errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, RefusedError
 from ..model import ActionKind, Live
 from ..planning.plan import Action, Plan
 from ..vault import Vault
@@ -69,12 +70,14 @@ class Executor:
         """Settle every create and delete that an earlier run left without an outcome.
 
         An update is not settled: it is planned again. Raises what `Api.list` raises, but for a server without a
-        list: then creates stay as they are.
+        list: then creates stay as they are. Raises `RefusedError` for the key of another workspace.
         """
         pending = [intent for intents in self.ledger.state.pending.values() for intent in intents]
-        for intent in pending:
-            if intent.action is ActionKind.DELETE:
-                self.deleter.look(intent, Unknown("unresolved", "an earlier delete has no outcome yet"))
+        deletes = [intent for intent in pending if intent.action is ActionKind.DELETE]
+        if deletes:
+            self._refuse_other_workspace()
+        for intent in deletes:
+            self.deleter.look(intent, Unknown("unresolved", "an earlier delete has no outcome yet"))
         names = sorted({intent.name for intent in pending if intent.action is ActionKind.CREATE})
         if not names:
             return
@@ -91,10 +94,14 @@ class Executor:
     def execute(self, plan: Plan) -> Report:
         """Carry out `plan` as far as it goes; every outcome is recorded before it is reported.
 
-        Raises `StateIOError` where an outcome cannot be kept, and what `Api.list` raises before the first create.
+        Raises `StateIOError` where an outcome cannot be kept, and before the first create or delete what `Api.list`
+        raises, and `RefusedError` for the key of another workspace.
         """
         results: dict[str, Result] = {}
-        guarded = self._guarded([action for action in plan.actions if action.kind is ActionKind.CREATE], results)
+        creates = [action for action in plan.actions if action.kind is ActionKind.CREATE]
+        if not creates and any(action.kind is ActionKind.DELETE for action in plan.actions):
+            self._refuse_other_workspace()
+        guarded = self._guarded(creates, results)
         changes = {ActionKind.CREATE, ActionKind.UPDATE}
         self._run(
             [action for action in plan.actions if action.kind in changes and action.name not in results], guarded, results
@@ -173,6 +180,12 @@ class Executor:
             return Failure("stopped", f"the run was stopped: {self._halt.message}")
         return Failure("interrupted", "the run was interrupted")
 
+    def _refuse_other_workspace(self) -> None:
+        """Raise `RefusedError` where the key sees another workspace: its 404 says nothing of a webhook in ours."""
+        if self.ledger.state.workspace_id is not None:
+            with suppress(NoEndpointError):
+                check_workspace(self.api.list(), self.ledger.state.workspace_id)
+
     def _guarded(self, creates: Sequence[Action], results: dict[str, Result]) -> dict[str, tuple[str, ...]]:
         """Read the live list once and fail the creates that a look-alike blocks; map the others to the ids they resemble."""
         seen: dict[str, tuple[str, ...]] = {}
@@ -246,7 +259,7 @@ class Executor:
             return
         try:
             self._settle(names, settle_s=self.limits.settle_s)
-        except (ApiError, ApiUnreachableError, KeyRefusedError) as error:
+        except (ApiError, ApiUnreachableError, KeyRefusedError, RefusedError) as error:
             self._warn(f"the live list cannot be read to settle what is unknown: {error.what}")
             return
         state = self.ledger.state

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ..clock import Clock
 from ..model import ActionKind, Intent, Live, Recorded, SecretOrigin, StoredSecret
 from ..vault import Vault
+from .guard import check_workspace
 from .ports import Api, Ledger
 
 FIRST_PAUSE_S = 0.2
@@ -44,12 +45,14 @@ def find_match(intents: Sequence[Intent], live: Sequence[Live], recorded_ids: se
 
 
 def _made_by(intent: Intent, live: Live) -> bool:
-    if live.name != intent.name:
-        return False
     if intent.secret is not None and live.secret is not None:
-        return intent.secret.matches(live.secret)
+        # A drawn secret is proof enough: a server may make another name of the one that it is sent.
+        drawn = intent.secret.origin is SecretOrigin.GENERATED
+        return intent.secret.matches(live.secret) and (drawn or live.name == intent.name)
     settings = intent.settings
-    return settings is not None and (live.settings.url, live.settings.events) == (settings.url, settings.events)
+    if settings is None or live.name != intent.name:
+        return False
+    return (live.settings.url, live.settings.events) == (settings.url, settings.events)
 
 
 def settle_creates(
@@ -64,13 +67,15 @@ def settle_creates(
 ) -> list[Live]:
     """Read the live list until every create of `names` has its match or `settle_s` seconds are over.
 
-    Matches are recorded. Returns the list that was read last. Raises what `Api.list` raises.
+    Matches are recorded. Returns the list that was read last. Raises what `Api.list` raises, and `RefusedError` for
+    the list of another workspace.
     """
     deadline = clock.monotonic() + settle_s
     pause_s = FIRST_PAUSE_S
     open_names = list(names)
     while True:
         live = list(api.list())
+        check_workspace(live, ledger.state.workspace_id)
         open_names = [name for name in open_names if not _settle_one(name, live, ledger, vault)]
         left_s = deadline - clock.monotonic()
         if not open_names or left_s <= 0 or clock.sleep(min(pause_s, left_s), stop):

@@ -56,8 +56,9 @@ class Updater:
             fields["secret"] = secret
         edit = Edit(fields, webhook.settings, stored, action.former_name)
         answer = self.send(webhook.name, record, edit)
-        warnings = differences(webhook, answer.live) if isinstance(answer, Answered) and answer.live is not None else []
-        return answer, warnings
+        if not isinstance(answer, Answered) or answer.live is None:
+            return answer, []
+        return answer, differences(webhook, secret, answer.live)
 
     def send(self, name: str, record: Recorded, edit: Edit) -> Answer:
         """PATCH `edit` onto the webhook of `record` and record the answer under `name`.

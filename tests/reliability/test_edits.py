@@ -30,7 +30,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
         yield Runs(tmp_path, simulator, ["Anna"])
 
 
-def die_at(runs: Runs, place: str) -> None:
+def die_at(runs: Runs, place: str, *words: str) -> None:
     """Let an apply end at a fail point without any cleaning up of the state."""
 
     def hook(name: str) -> None:
@@ -40,7 +40,7 @@ def die_at(runs: Runs, place: str) -> None:
     failpoints.hook = hook
     try:
         with pytest.raises(Crash):
-            runs.apply_here()
+            runs.apply_here(*words)
     finally:
         failpoints.hook = lambda name: None
 
