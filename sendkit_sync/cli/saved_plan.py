@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..diagnostics import printable
-from ..errors import PlanFileError, RefusedError, StateIOError
+from ..errors import PlanFileError, RefusedError, StateIOError, UsageError
 from ..model import State
 from ..planning.plan import Plan
 from ..planning.planner import Options
@@ -19,6 +19,7 @@ from ..schemas import schema
 
 VERSION = "1.0"
 MAX_BYTES = 256 * 1024 * 1024
+_START = b'{\n  "format_version": '
 _UNBOUND = frozenset({"tool_version", "state"})
 
 
@@ -54,7 +55,10 @@ class SavedPlan:
 
 
 def save(path: str, plan: Plan, *, refresh: bool, prune: bool) -> None:
-    """Write `plan` to `path`, mode 0600; it holds no secret. Raises `StateIOError` where it cannot be written."""
+    """Write `plan` to `path`, mode 0600; it holds no secret.
+
+    Raises `UsageError` where `path` is a file that holds something else, `StateIOError` where it cannot be written.
+    """
     document = {
         "format_version": VERSION,
         "options": {"refresh": refresh, "prune": prune, "targets": list(plan.targets)},
@@ -63,11 +67,24 @@ def save(path: str, plan: Plan, *, refresh: bool, prune: bool) -> None:
         "plan": plan_document(plan),
     }
     try:
+        _refuse_other_file(path)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(dump(document))
     except OSError as error:
         raise StateIOError(f"the plan cannot be written: {error.strerror}", where=path) from error
+
+
+def _refuse_other_file(path: str) -> None:
+    """Raise `UsageError` where a plan would overwrite something else: the state and its secrets, a config."""
+    if not Path(path).is_file():
+        return
+    with Path(path).open("rb") as file:
+        head = file.read(len(_START))
+    if not _START.startswith(head):
+        raise UsageError(
+            f"--out {printable(path)} is a file that holds no saved plan", hint="Nothing was written. Name another file."
+        )
 
 
 def load(path: str) -> SavedPlan:
