@@ -145,6 +145,23 @@ class TestRename:
         assert "renamed from `CRM Sync` already" in refused.stdout
 
 
+    @pytest.mark.parametrize(
+        "renames",
+        [{"B": "A", "A": None}, {"B": "A", "A": "B"}, {"B": "A", "C": "B"}],
+        ids=["the-old-name-anew", "a-swap", "a-chain"],
+    )
+    def test_a_name_is_not_given_up_and_kept(self, workspace: Workspace, renames: dict[str, str | None]):
+        """Else one URL would get the other's secret, or two webhooks would deliver to it."""
+        text = "version: 1\nwebhooks:\n"
+        for name, former in renames.items():
+            text += f"  - name: {name}\n    url: https://{name}.example.com/\n    events: [email.sent]\n"
+            text += f"    renamedFrom: {former}\n" if former else ""
+        workspace.write(text)
+        refused = workspace.run("validate")
+        assert refused.returncode == 65
+        assert "is also the name of the entry at webhooks.yaml:" in refused.stdout
+
+
 class TestRefresh:
     def test_plan_refresh_sends_get_only_and_writes_nothing(self, applied: Workspace):
         before = {path.name: path.read_bytes() for path in applied.folder.iterdir()}
@@ -348,6 +365,16 @@ class TestSavedPlan:
         refused = workspace.apply("--plan", "plan.bin")
         assert refused.returncode == 65
         assert "Traceback" not in refused.stderr
+
+    @pytest.mark.parametrize("file", ["sendkit.state.json", "webhooks.yaml"])
+    def test_it_overwrites_nothing_but_a_plan(self, applied: Workspace, file: str):
+        before = (applied.folder / file).read_bytes()
+        refused = applied.run("plan", "--out", file)
+        assert refused.returncode == 64
+        assert "holds no saved plan" in refused.stderr
+        assert (applied.folder / file).read_bytes() == before
+        assert applied.run("plan", "--out", "plan.bin").returncode == 0
+        assert applied.run("plan", "--out", "plan.bin").returncode == 0
 
     def test_it_holds_no_secret(self, workspace: Workspace):
         workspace.write(TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n"))

@@ -16,7 +16,7 @@ from ..model import Secret, Settings, Webhook
 from .checks import EVENTS, KNOWN_EVENTS, MIN_SECRET, check_event, check_name, check_url, has_control
 from .problems import File, diagnostics_of
 from .schema import check_schema
-from .tree import Map, Seq
+from .tree import Map, Place, Seq
 from .variables import fill, literal_secret, secret_variable
 from .yaml_events import Problem, Refused, read_yaml
 
@@ -51,7 +51,7 @@ class _Loader:
         self.files: list[File] = []
         self.secrets: set[str] = set()
         self.webhooks: dict[str, Webhook] = {}
-        self.former: dict[str, str] = {}
+        self.former: dict[str, tuple[str, File, Place]] = {}
         self.recipients: tuple[tuple[str, ...], Span] | None = None
         self.shared: dict[str, tuple[str, Span]] = {}
 
@@ -166,12 +166,23 @@ class _Loader:
         retry, timeout = (int(one) if isinstance(one, int | float) and abs(one) < 1e100 else None for one in numbers)
         former = texts.get("renamedFrom")
         if former is not None:
-            other = self.former.setdefault(former, name)
+            place = entry.place_of("renamedFrom")
+            other, _, _ = self.former.setdefault(former, (name, file, place))
             if other != name:
-                place = entry.place_of("renamedFrom")
                 file.add(place, f"`{printable(other, 60)}` is renamed from `{printable(former, 60)}` already")
         settings = Settings(texts.get("url", ""), tuple(sorted(events)), retry, timeout)
         self.webhooks[name] = Webhook(name, settings, secret, origin, former, span)
+
+    def check_renames(self) -> None:
+        """Refuse a `renamedFrom` that names another entry: which of the two the recorded webhook is, nobody could tell."""
+        for former, (name, file, place) in self.former.items():
+            if former in self.webhooks and former != name:
+                there = self.webhooks[former].span
+                file.add(
+                    place,
+                    f"`{printable(former, 60)}` is also the name of the entry at {there}; "
+                    "take this line out if the rename is applied, else leave that entry out until it is",
+                )
 
     def events(self, file: File, listed: Any) -> set[str]:
         events: set[str] = set()
@@ -270,6 +281,7 @@ def load_config(paths: Sequence[str], env: Mapping[str, str], *, state_given: bo
         loader.take(file)
     for file in loader.files:
         loader.take_webhooks(file)
+    loader.check_renames()
     state = loader.state_path(state_given)
     found = diagnostics_of(loader.files, loader.secrets)
     if any(problem.severity is Severity.ERROR for file in loader.files for problem in file.problems) or not loader.files:
