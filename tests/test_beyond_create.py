@@ -55,16 +55,38 @@ def numbered(count: int) -> str:
 
 
 class TestUpdate:
-    def test_only_what_differs_is_sent(self, applied: Workspace):
-        before = ids(applied)
-        applied.write(TWO.replace("timeoutMs: 5000", "timeoutMs: 7000"))
-        done = applied.apply()
+    def test_only_what_differs_is_sent(self, workspace: Workspace):
+        workspace.write(numbered(6))
+        assert workspace.apply().returncode == 0
+        before = ids(workspace)
+        entries = numbered(6)
+        for old, new in {
+            "h0.example.com/in": "h0.example.com/out",
+            "name: Hook 01": "name: Hook 09\n    renamedFrom: Hook 01",
+            "h2.example.com/in\n    events: [email.sent": "h2.example.com/in\n    events: [email.sent, email.opened",
+            "  - name: Hook 03\n": "  - name: Hook 03\n    retryAttempts: 5\n    timeoutMs: 7000\n",
+            "  - name: Hook 04\n": "  - name: Hook 04\n    secret: ${FOUR}\n",
+            "name: Hook 05": "name: Hook 10\n    renamedFrom: Hook 05\n    secret: ${FIVE}\n    timeoutMs: 1",
+        }.items():
+            entries = entries.replace(old, new)
+        workspace.write(entries)
+        workspace.simulator.requests.clear()
+        secrets = {"SENDKIT_SECRET_FOUR": "canary-supplied-secret-4", "SENDKIT_SECRET_FIVE": "canary-supplied-secret-5"}
+        done = workspace.apply(**secrets)
         assert done.returncode == 0, done.stderr
-        live = {webhook["name"]: webhook for webhook in applied.simulator.webhooks()}
-        assert live["Analytics"]["timeoutMs"] == 7000
-        assert sent(applied, "POST", "PATCH") == ["PATCH"]
-        assert ids(applied) == before
-        check_converged(applied, "CRM Sync", "Analytics")
+        fields = {request["path"].rpartition("/")[2]: request["fields"] for request in workspace.simulator.requests}
+        assert [fields[before[f"Hook {number:02}"]] for number in range(6)] == [
+            ["url"],
+            ["name"],
+            ["events"],
+            ["retryAttempts", "timeoutMs"],
+            ["secret"],
+            ["name", "secret", "timeoutMs"],
+        ]
+        assert sent(workspace, "POST", "PATCH", "DELETE") == ["PATCH"] * 6
+        assert sorted(ids(workspace).values()) == sorted(before.values())
+        assert workspace.run("plan", "--refresh", "--detailed-exitcode", **secrets).returncode == 0
+        workspace.check_each_made_once("Hook 00", "Hook 09", "Hook 02", "Hook 03", "Hook 04", "Hook 10")
 
     def test_a_left_out_number_goes_back_to_the_default(self, applied: Workspace):
         applied.write(TWO.replace("    timeoutMs: 5000\n", ""))

@@ -189,6 +189,7 @@ def test_log_has_ids_but_no_key(tmp_path: Path) -> None:
         assert KEY not in text
         assert (sim.requests[0]["id"], sim.requests[0]["name"], sim.requests[0]["status"]) == (made["_id"], "crm", 201)
         assert "x-api-key" in sim.requests[0]["headers"]
+        assert (sim.requests[0]["fields"], sim.requests[1]["fields"]) == (list(BODY), [])
 
 
 def test_drop_before_and_after() -> None:

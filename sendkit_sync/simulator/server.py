@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ..version import __version__
 from .faults import Fault, FaultBook, gzip_bomb
-from .store import ApiError, Json, Store, error_body, workspace_of
+from .store import FIELDS, ApiError, Json, Store, error_body, workspace_of
 
 BASE = "/v1/webhooks"
 TEST_TIMEOUT_S = 5.0
@@ -196,18 +196,27 @@ class _Request:
             raise ApiError(400, "Body is not valid JSON") from None
 
     def entry(self, status: int | None, fault: Fault | None, answer: Json | None) -> Json:
-        """Return the line for the log; names of headers only, and no key in the address."""
+        """Return the line for the log; names of headers and of the API's fields only, and no key in the address."""
         entry: Json = {
             "method": self.method,
             "path": _KEY.sub("sk_***", self.path),
             "query": _KEY.sub("sk_***", self.query),
             "status": status,
             "headers": sorted({name.lower() for name in self.headers}),
+            "fields": self._fields(),
             "fault": None if fault is None else fault.kind,
         }
         if answer is not None and self.method == "POST" and self.path == BASE and answer.get("success"):
             entry.update(id=answer["data"]["_id"], name=answer["data"]["name"])
         return entry
+
+    def _fields(self) -> list[str]:
+        """Return which of the API's fields the body holds, in the API's order."""
+        try:
+            body = self.json() if self.body else None
+        except ApiError:
+            return []
+        return [field for field in FIELDS if field in body] if isinstance(body, dict) else []
 
 
 class _Server(ThreadingHTTPServer):
