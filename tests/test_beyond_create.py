@@ -166,7 +166,6 @@ class TestRename:
         assert refused.returncode == 65
         assert "renamed from `CRM Sync` already" in refused.stdout
 
-
     @pytest.mark.parametrize(
         "renames",
         [{"B": "A", "A": None}, {"B": "A", "A": "B"}, {"B": "A", "C": "B"}],
@@ -198,6 +197,30 @@ class TestRefresh:
         assert [(action["reason"], action["drifted"]) for action in plan["actions"]] == [("drift", ["url"])]
         assert applied.apply("--refresh").returncode == 0
         check_converged(applied, "CRM Sync", "Analytics")
+
+    @pytest.mark.parametrize("form", ["text", "json", "markdown", "html"])
+    def test_what_a_refresh_finds_is_marked_in_every_form(self, applied: Workspace, form: str):
+        """Drift that comes with a rename too, what is gone, inactive, not recorded, and looks like it is ours."""
+        applied.simulator.store.create("ws_demo", {"name": "New", "url": "https://n.example.com/", "events": ["email.sent"]})
+        applied.simulator.change(ids(applied)["CRM Sync"], url="https://elsewhere.example.com/x", status="inactive")
+        applied.simulator.delete(ids(applied)["Analytics"])
+        applied.write(RENAMED + "  - name: New\n    url: https://new.example.com/\n    events: [email.sent]\n")
+        shown = applied.run("plan", "--refresh", "--format", form).stdout
+        if form == "json":
+            plan = json.loads(shown)
+            assert [(action["name"], action["reason"], action["drifted"]) for action in plan["actions"]] == [
+                ("Analytics", "missing", []),
+                ("CRM", "renamed", ["url"]),
+                ("New", "new", []),
+            ]
+            assert plan["actions"][2]["blocked_by"]["kind"] == "live"
+            assert plan["live"] == {"gone": 1, "unrecorded": 1, "inactive": ["CRM Sync"]}
+            return
+        for part in ("it was changed outside", "gone on the live side", "Inactive on the live side", "1 live webhook is not"):
+            assert part in shown
+        assert f"import New {ids(applied)['New']}" in shown
+        assert applied.apply("--refresh").returncode == 1
+        assert sorted(sent(applied, "POST", "PATCH")) == ["PATCH", "POST"]
 
     def test_a_changed_live_name_is_drift(self, applied: Workspace):
         applied.simulator.change(ids(applied)["Analytics"], name="Somebody's")
@@ -331,7 +354,9 @@ class TestImport:
             assert "secret set" in done.stderr
             assert workspace.state["webhooks"]["Analytics"]["secret"] == {"missing": True}
             assert "secret (missing)" in workspace.run("state", "list").stdout
-            assert "Analytics" in workspace.run("plan").stdout
+            for form in ("text", "markdown", "html"):
+                assert "secret set Analytics" in workspace.run("plan", "--format", form).stdout.replace("&#32;", " ")
+            assert json.loads(workspace.run("plan", "--format", "json").stdout)["missing_secrets"] == ["Analytics", "CRM Sync"]
 
     def test_export_import_plan_finds_no_changes(self, lost: Workspace):
         exported = lost.run("export")
@@ -420,6 +445,11 @@ class TestWhatGoesWrongTogether:
         applied.write(RENAMED)
         assert applied.apply("--prune").returncode == 0
         check_converged(applied, "CRM", "Analytics")
+
+    def test_prune_with_a_target_keeps_it_too(self, applied: Workspace):
+        applied.write(TWO.replace("name: CRM Sync", "name: CRM"))
+        assert applied.apply("--prune", "--target", "CRM Sync").returncode == 0
+        assert sorted(ids(applied)) == ["Analytics", "CRM Sync"]
 
     def test_an_unanswered_rename_is_undone_when_the_config_goes_back(self, applied: Workspace):
         applied.simulator.add_fault(Fault("PATCH", when="after", kind="drop"))

@@ -10,7 +10,7 @@ import pytest
 
 from sendkit_sync.diagnostics import Diagnostic, Severity, Span
 from sendkit_sync.model import ActionKind, Secret, Settings, Webhook
-from sendkit_sync.planning.plan import Action, Blocker, Change, Plan, Reason
+from sendkit_sync.planning.plan import Action, Blocker, BlockerKind, Change, Plan, Reason
 from sendkit_sync.render.html import plan_html
 from sendkit_sync.render.json import dump, plan_document
 from sendkit_sync.render.markdown import LIMIT, plan_markdown
@@ -47,10 +47,10 @@ VIEW = {"name": "x", "url": "https://x.example.com", "events": ["email.sent"], "
 ALL = make_plan(
     (
         create(),
-        create(EVIL, "env:SENDKIT_SECRET_X", Blocker("orphan", "Old", "1")),
+        create(EVIL, "env:SENDKIT_SECRET_X", Blocker(BlockerKind.ORPHAN, "Old", "1")),
         UPDATE,
         Action(ActionKind.UPDATE, "S", "2", Reason.DRIFT, changes=(Change("secret", HIDDEN, HIDDEN),)),
-        Action(ActionKind.ADOPT, "Ad", "3", Reason.MATCH, VIEW, VIEW),  # type: ignore[arg-type]
+        Action(ActionKind.ADOPT, "Ad", "3", Reason.DRIFT, VIEW, VIEW),  # type: ignore[arg-type]
         Action(ActionKind.FORGET, "Fo", "4|\n<b>", Reason.MISSING, VIEW),  # type: ignore[arg-type]
         Action(ActionKind.DELETE, "De", "5", Reason.ORPHAN, VIEW),  # type: ignore[arg-type]
     ),
@@ -85,7 +85,9 @@ def test_text_tells_what_to_do() -> None:
     text = plan_text(ALL, colour=False)
     for part in ("renamedFrom: Old", "state resolve 'Un sure'", "from SENDKIT_SECRET_X", "1 to adopt, 1 to forget, 1 blocked"):
         assert part in text
-    assert "import it if it is yours" in plan_text(make_plan((create(blocker=Blocker("live", "L", "9")),)), colour=False)
+    assert "sendkit-sync import 'CRM Sync' 9" in plan_text(
+        make_plan((create(blocker=Blocker(BlockerKind.LIVE, "L", "9")),)), colour=False
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,13 @@ from ..clock import Clock
 from ..diagnostics import printable
 from ..errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, RefusedError
 from ..model import ActionKind, Live
-from ..planning.plan import Action, Plan
+from ..planning.look_alikes import LookAlikes
+from ..planning.plan import Action, Blocker, BlockerKind, Plan
 from ..vault import Vault
 from .adopt import take_over
 from .create import Creator
 from .delete import Deleter
-from .guard import LookAlikes, check_workspace
+from .guard import check_workspace
 from .pool import Runner, run_all
 from .ports import Api, Ledger
 from .results import Failure, Report, Result, Status
@@ -209,20 +210,12 @@ class Executor:
         return seen
 
     def _blocker(self, action: Action, alike: Sequence[Live]) -> Failure | None:
-        if self.limits.allow_duplicate:
+        blocker = action.blocked_by
+        if blocker is None and alike:
+            blocker = Blocker(BlockerKind.LIVE, alike[0].name, alike[0].id)
+        if blocker is None or self.limits.allow_duplicate:
             return None
-        if action.blocked_by is not None:
-            by = action.blocked_by
-            return Failure(
-                "look_alike",
-                f'{by.kind} "{by.name}" has the same url and events: add `renamedFrom: {by.name}`, or use --allow-duplicate',
-            )
-        if alike:
-            return Failure(
-                "look_alike",
-                f"live webhook {alike[0].id} looks the same and is not recorded: import it, or use --allow-duplicate",
-            )
-        return None
+        return Failure("look_alike", f"{_likeness(action.name, blocker)}, or use --allow-duplicate")
 
     def _create(self, action: Action, seen: tuple[str, ...]) -> Result:
         assert action.desired is not None
@@ -321,3 +314,18 @@ class Executor:
     def _warn(self, text: str) -> None:
         if text not in self._warnings:
             self._warnings.append(text)
+
+
+def _likeness(name: str, blocker: Blocker) -> str:
+    """Return by what the create of `name` is blocked, and what else than a duplicate can be done."""
+    other = printable(blocker.name)
+    match blocker.kind:
+        case BlockerKind.ORPHAN:
+            return f'orphan "{other}" has the same url and events: add `renamedFrom: {other}`'
+        case BlockerKind.UNRESOLVED:
+            return f'"{other}" may be the same webhook, and its create has no outcome yet: run apply again'
+        case BlockerKind.LIVE:
+            return (
+                f"live webhook {blocker.id} looks the same and is not recorded: "
+                f'sendkit-sync import "{printable(name)}" {blocker.id}'
+            )

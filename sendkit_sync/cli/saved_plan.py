@@ -20,7 +20,8 @@ from ..schemas import schema
 VERSION = "1.0"
 MAX_BYTES = 256 * 1024 * 1024
 _START = b'{\n  "format_version": '
-_UNBOUND = frozenset({"tool_version", "state"})
+_UNBOUND = frozenset({"tool_version", "state", "live"})
+"""What may differ: the state is compared before it is settled, and what nobody acts on does not count."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,17 @@ class Reason(StrEnum):
     """`renamedFrom` names the recorded webhook."""
     ORPHAN = "orphan"
     """Recorded, no longer desired, and to be pruned."""
-    MATCH = "match"
-    """A live webhook matches a desired one by name and URL."""
+
+
+class BlockerKind(StrEnum):
+    """What a create must not double."""
+
+    ORPHAN = "orphan"
+    """A recorded webhook of the same URL and events that is no longer desired."""
+    UNRESOLVED = "unresolved"
+    """A create without an outcome, of the same URL and events or of the name that is to be renamed."""
+    LIVE = "live"
+    """A live webhook of the same name, or of the same URL and events, that nobody recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +57,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """What a create looks like, and must not double: an orphan, an unresolved intent, or a live webhook.
+    """What a create looks like, and must not double; `id` is None for an unresolved one."""
 
-    `kind` is `orphan`, `unresolved` or `live`; `id` is None for an unresolved one.
-    """
-
-    kind: str
+    kind: BlockerKind
     name: str
     id: str | None
 

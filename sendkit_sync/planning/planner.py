@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..model import ActionKind, Recorded, Settings, State, Webhook
+from ..model import ActionKind, Recorded, State, Webhook
 from .diff import changes, differs, drifted_fields, secret_differs, view, view_before
-from .plan import Action, Blocker, LiveFacts, LiveSide, Plan, Reason
-
-_Delivery = tuple[str, tuple[str, ...]]
+from .look_alikes import Delivery, LookAlikes, delivery
+from .plan import Action, Blocker, BlockerKind, LiveFacts, LiveSide, Plan, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +95,8 @@ class _Planner:
     unresolved: list[str] = field(default_factory=list)
     unchanged: int = 0
     open_updates: frozenset[str | None] = frozenset()
+    twins: Mapping[Delivery, Blocker] = field(default_factory=dict)
+    strangers: LookAlikes = field(default_factory=LookAlikes)
 
     def run(self) -> None:
         self.unresolved = self.state.unresolved()
@@ -104,22 +105,30 @@ class _Planner:
             intent.id for intents in self.state.pending.values() for intent in intents if intent.action is ActionKind.UPDATE
         )
         renames = self._renames(open_names)
-        lost = sorted(name for name in self.state.webhooks if name not in self.wanted and name not in renames.values())
-        twins = self._twins(lost, open_names)
+        renamed = frozenset(renames.values())
+        lost = sorted(name for name in self.state.webhooks if name not in self.wanted and name not in renamed)
+        self.twins = self._twins(lost, open_names)
+        if self.live is not None:
+            self.strangers = LookAlikes(self.live.by_id.values(), self.state.recorded_ids())
+        blocking: set[str] = set()
         for name in sorted(self.wanted):
-            if name in open_names or not self.options.cover(name):
+            if name in open_names:
                 continue
             webhook = self.wanted[name]
             old = renames.get(name, name)
             record = self.state.webhooks.get(old)
-            blocker = self._blocker(webhook, open_names)
-            if record is None:
-                self._create(webhook, None, old, blocker or twins.get(_delivery(webhook.settings)))
-            elif self.live is not None and record.id in self.live.gone:
-                self._create(webhook, record, old, blocker)
-            else:
+            covered = self.options.cover(name)
+            if record is None or (self.live is not None and record.id in self.live.gone):
+                blocker = self._blocker(webhook, record, open_names)
+                if blocker is not None and blocker.kind is BlockerKind.ORPHAN:
+                    blocking.add(blocker.name)
+                if covered:
+                    self._create(webhook, record, old, blocker)
+            elif covered:
                 self._compare(webhook, record, old)
-        self._lose([name for name in lost if self.options.cover(name)], open_names)
+        # An orphan that blocks a create may be the same webhook under its former name.
+        kept = open_names | blocking
+        self._lose([name for name in lost if self.options.cover(name)], kept)
 
     def expired(self) -> Iterable[str]:
         """Return the names of creates that left no trace and that nobody wants any more."""
@@ -140,21 +149,26 @@ class _Planner:
                 taken.add(old)
         return renames
 
-    def _twins(self, lost: Iterable[str], open_names: frozenset[str]) -> dict[_Delivery, Blocker]:
+    def _twins(self, lost: Iterable[str], open_names: frozenset[str]) -> dict[Delivery, Blocker]:
         """Map a URL with its events to what delivers there, is recorded or may be live, and is no longer desired."""
-        found: dict[_Delivery, Blocker] = {}
+        found: dict[Delivery, Blocker] = {}
         for name in open_names - self.wanted.keys():
             for intent in self.state.pending[name]:
                 if intent.settings is not None:
-                    found[_delivery(intent.settings)] = Blocker("unresolved", name, None)
+                    found[delivery(intent.settings)] = Blocker(BlockerKind.UNRESOLVED, name, None)
         for name in sorted(lost, reverse=True):
             record = self.state.webhooks[name]
-            found[_delivery(record.applied)] = Blocker("orphan", name, record.id)
+            found[delivery(record.applied)] = Blocker(BlockerKind.ORPHAN, name, record.id)
         return found
 
-    def _blocker(self, webhook: Webhook, open_names: frozenset[str]) -> Blocker | None:
+    def _blocker(self, webhook: Webhook, record: Recorded | None, open_names: frozenset[str]) -> Blocker | None:
+        """Return what a create of `webhook` would double; `record` is that of the webhook that is gone."""
         old = webhook.renamed_from
-        return Blocker("unresolved", old, None) if old in open_names and old not in self.wanted else None
+        if old in open_names and old not in self.wanted:
+            return Blocker(BlockerKind.UNRESOLVED, old, None)
+        if record is None and (twin := self.twins.get(delivery(webhook.settings))):
+            return twin
+        return next((Blocker(BlockerKind.LIVE, live.name, live.id) for live in self.strangers.of(webhook)), None)
 
     def _create(self, webhook: Webhook, gone: Recorded | None, old: str, blocker: Blocker | None) -> None:
         reason = Reason.NEW
@@ -214,13 +228,11 @@ class _Planner:
             )
         )
 
-    def _lose(self, lost: Iterable[str], open_names: frozenset[str]) -> None:
-        # An orphan that blocks a create may be the same webhook under its former name.
-        blocking = {action.blocked_by.name for action in self.actions if action.blocked_by is not None}
+    def _lose(self, lost: Iterable[str], kept: frozenset[str]) -> None:
         for name in lost:
             record = self.state.webhooks[name]
             gone = self.live is not None and record.id in self.live.gone
-            if not self.options.prune or name in open_names or name in blocking:
+            if not self.options.prune or name in kept:
                 self.orphans.append(name)
                 continue
             self.deletes.append(
@@ -237,7 +249,3 @@ class _Planner:
 
 def _other(old: str, name: str) -> str | None:
     return None if old == name else old
-
-
-def _delivery(settings: Settings) -> _Delivery:
-    return settings.url, settings.events

@@ -6,7 +6,7 @@ from html import escape
 
 from ..diagnostics import printable
 from ..planning.plan import Action, Plan
-from .words import REASONS, SIGNS, blocker_text, notes, rows, shown_name, summary_line, unrecorded_text
+from .words import SIGNS, blocked_text, notes, remarks, rows, shown_name, summary_line, unrecorded_text
 
 STYLE = """
 :root { color-scheme: light dark; --bg: #fff; --fg: #1b1f24; --dim: #59636e; --line: #d1d9e0; --create: #116329;
@@ -37,10 +37,8 @@ def _action(action: Action, opened: str) -> str:
         f'<details class="{action.kind}"{opened}><summary><b>{SIGNS[action.kind]} {action.kind}</b> '
         f"{escape(shown_name(action.name))}{ident}{blocked}</summary>\n"
     ]
-    if action.reason in REASONS:
-        parts.append(f'<p class="note">{escape(REASONS[action.reason])}</p>\n')
-    if action.blocked_by is not None:
-        parts += [f'<p class="note blocked">{escape(line)}</p>\n' for line in blocker_text(action.blocked_by)]
+    parts += [f'<p class="note">{escape(line)}</p>\n' for line in remarks(action)]
+    parts += [f'<p class="note blocked">{escape(line)}</p>\n' for line in blocked_text(action)]
     fields = rows(action)
     if fields:
         parts.append("<table>\n")

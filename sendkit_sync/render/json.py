@@ -31,12 +31,13 @@ def _action(action: Action) -> dict[str, Any]:
             for change in action.changes
         ],
         "drifted": list(action.drifted),
-        "blocked_by": None if blocker is None else {"kind": blocker.kind, "name": blocker.name, "id": blocker.id},
+        "blocked_by": None if blocker is None else {"kind": str(blocker.kind), "name": blocker.name, "id": blocker.id},
     }
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
     """Return the plan as the document that `schemas/plan.schema.json` describes."""
+    facts = plan.refreshed
     summary: dict[str, int] = {str(kind): plan.count(kind) for kind in ActionKind}
     summary |= {"unchanged": plan.unchanged, "orphan": len(plan.orphans), "unresolved": len(plan.unresolved)}
     return {
@@ -48,6 +49,10 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "actions": [_action(action) for action in plan.actions],
         "orphans": list(plan.orphans),
         "unresolved": list(plan.unresolved),
+        "missing_secrets": list(plan.missing_secrets),
+        "live": None
+        if facts is None
+        else {"gone": facts.gone, "unrecorded": facts.unrecorded, "inactive": list(facts.inactive)},
     }
 
 

@@ -6,7 +6,7 @@ import string
 
 from ..diagnostics import printable
 from ..planning.plan import Action, Plan
-from .words import REASONS, SIGNS, blocker_text, notes, rows, shown_name, summary_line, unrecorded_text
+from .words import SIGNS, blocked_text, notes, remarks, rows, shown_name, summary_line, unrecorded_text
 
 LIMIT = 65_536
 """What GitHub takes in a comment; counted in bytes here, to be safe."""
@@ -43,7 +43,7 @@ class _Page:
 
 
 def _row(action: Action) -> str:
-    note = "; ".join(blocker_text(action.blocked_by)) if action.blocked_by is not None else REASONS.get(action.reason, "")
+    note = "; ".join(remarks(action) + blocked_text(action))
     cells = (f"{SIGNS[action.kind]} {action.kind}", shown_name(action.name), printable(action.id or ""), note)
     return "| " + " | ".join(_code(cell) if cell else "" for cell in cells) + " |\n"
 

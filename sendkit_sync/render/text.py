@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..diagnostics import printable
 from ..model import ActionKind
 from ..planning.plan import Action, Plan
-from .words import REASONS, SIGNS, blocker_text, notes, rows, shown_name, summary_line, unrecorded_text
+from .words import SIGNS, blocked_text, notes, remarks, rows, shown_name, summary_line, unrecorded_text
 
 Paint = Callable[[str, str], str]
 
@@ -34,10 +34,8 @@ def _action(action: Action, paint: Paint) -> list[str]:
     if action.id is not None:
         title += f" ({printable(action.id)})"
     lines = ["  " + paint(title, COLOURS[action.kind])]
-    if action.reason in REASONS:
-        lines.append(f"      # {REASONS[action.reason]}")
-    if action.blocked_by is not None:
-        lines += ["      " + paint(f"! {line}", "red") for line in blocker_text(action.blocked_by)]
+    lines += [f"      # {line}" for line in remarks(action)]
+    lines += ["      " + paint(f"! {line}", "red") for line in blocked_text(action)]
     fields = rows(action)
     width = max((len(path) for path, _ in fields), default=0)
     width = max(width, len("secret")) + 2

@@ -8,7 +8,7 @@ import shlex
 
 from ..diagnostics import printable
 from ..model import DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS, SENSITIVE, ActionKind
-from ..planning.plan import Action, Blocker, JsonValue, Plan, Reason
+from ..planning.plan import Action, BlockerKind, JsonValue, Plan, Reason
 
 SIGNS = {
     ActionKind.CREATE: "+",
@@ -26,7 +26,6 @@ REASONS = {
     Reason.RETRY: "an earlier attempt has no known outcome, and may be sent again",
     Reason.RENAMED: "it is renamed (renamedFrom)",
     Reason.ORPHAN: "it is recorded, but no longer in the config",
-    Reason.MATCH: "a live webhook has this name and URL",
 }
 """Reasons worth a line; new and changed speak for themselves."""
 
@@ -108,28 +107,47 @@ def _yaml(name: str) -> str:
     return printable(name if plain else json.dumps(name, ensure_ascii=False), 512)
 
 
-def blocker_text(blocker: Blocker) -> list[str]:
-    """Return by whom a create is blocked, and what to do about it."""
+def remarks(action: Action) -> list[str]:
+    """Return why an action is in the plan, where that is worth a line."""
+    lines = [REASONS[action.reason]] if action.reason in REASONS else []
+    if action.drifted and action.reason is not Reason.DRIFT:
+        lines.append(REASONS[Reason.DRIFT])
+    return lines
+
+
+def blocked_text(action: Action) -> list[str]:
+    """Return by what a create is blocked, and what to do about it; nothing where it is not."""
+    blocker = action.blocked_by
+    if blocker is None:
+        return []
     which = f'"{shown_name(blocker.name)}"' + (f" ({printable(blocker.id)})" if blocker.id is not None else "")
-    if blocker.kind == "orphan":
-        return [
-            f"blocked: it looks like {which}, which is recorded and no longer in the config",
-            f"if it is the same webhook, add `renamedFrom: {_yaml(blocker.name)}`; if not, pass --allow-duplicate",
-        ]
-    if blocker.kind == "unresolved":
-        return [
-            f"blocked: it looks like {which}, whose create may have happened",
-            f"{resolve_text(blocker.name)}; to create it all the same, pass --allow-duplicate",
-        ]
-    return [
-        f"blocked: it looks like the live webhook {which}, which is not recorded",
-        "import it if it is yours; if not, pass --allow-duplicate",
-    ]
+    match blocker.kind:
+        case BlockerKind.ORPHAN:
+            return [
+                f"blocked: it looks like {which}, which is recorded and no longer in the config",
+                f"if it is the same webhook, add `renamedFrom: {_yaml(blocker.name)}`; if not, pass --allow-duplicate",
+            ]
+        case BlockerKind.UNRESOLVED:
+            return [
+                f"blocked: it looks like {which}, whose create may have happened",
+                f"{resolve_text(blocker.name)}; to create it all the same, pass --allow-duplicate",
+            ]
+        case BlockerKind.LIVE:
+            adopt = f"sendkit-sync import {_shell(action.name)} {printable(blocker.id or 'ID')}"
+            return [
+                f"blocked: it looks like the live webhook {which}, which is not recorded",
+                f"if it is yours, run `{adopt}`; if not, pass --allow-duplicate",
+            ]
 
 
 def resolve_text(name: str) -> str:
     """Return what to do about an unresolved webhook."""
-    return f"run apply again, or `sendkit-sync state resolve {shlex.quote(shown_name(name))}`"
+    return f"run apply again, or `sendkit-sync state resolve {_shell(name)}`"
+
+
+def _shell(name: str) -> str:
+    """Return a name as a shell takes it."""
+    return shlex.quote(shown_name(name))
 
 
 def notes(plan: Plan) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -140,7 +158,10 @@ def notes(plan: Plan) -> list[tuple[str, list[tuple[str, str]]]]:
             "Unresolved (the call may or may not have happened):",
             [(name, resolve_text(name)) for name in plan.unresolved],
         ),
-        ("Missing secrets (recorded without a secret):", [(name, "") for name in plan.missing_secrets]),
+        (
+            "Missing secrets (recorded without a secret):",
+            [(name, f"run `sendkit-sync secret set {_shell(name)} < FILE`") for name in plan.missing_secrets],
+        ),
         ("Expired attempts (no trace was found, and nobody wants them any more):", [(name, "") for name in plan.expired]),
     ]
     if plan.refreshed is not None:
