@@ -7,7 +7,7 @@ import threading
 
 import click
 
-from ..render.config import config_text
+from ..config.export import config_text
 from .messages import say
 from .options import flag, retry_flag, timeout_flag
 from .wiring import Calls, Context, client

@@ -72,6 +72,9 @@ def command(
             pairs = [(name, _live(config, name, api.get(webhook_id), webhook_id))]
         for wanted, live in pairs:
             _tell(wanted, live, adopt(ledger, vault, wanted, live))
+        left = sum(webhook.name not in ledger.state.webhooks for webhook in config.webhooks)
+    if name is None and left:
+        say(f"{left} of {len(config.webhooks)} entries match no live webhook alone: sendkit-sync plan --refresh shows them")
     click.echo(f"{len(pairs)} webhook{'' if len(pairs) == 1 else 's'} adopted.")
 
 
@@ -88,4 +91,5 @@ def _tell(name: str, live: Live, recorded: Recorded) -> None:
     if live.name != name:
         say(f'warning: its name in SendKit is "{printable(live.name, 256)}", and stays')
     if recorded.secret is None:
-        say("warning: the API shows no whole secret of it; supply it: sendkit-sync secret set NAME < FILE")
+        named = f'"{printable(name, 256)}"'
+        say(f"warning: the API shows no whole secret of it; supply it: sendkit-sync secret set {named} < FILE")

@@ -35,9 +35,14 @@ def _accepts() -> Accepts:
     return compiled(schema("webhooks"))
 
 
+def fits(root: Any) -> bool:
+    """Tell whether data is seen to fit the schema at once; false also where only jsonschema could tell."""
+    return _accepts()(root)
+
+
 def _errors(root: Any) -> Iterable[ValidationError]:
     """Return what jsonschema finds; it is imported and asked only for data that is not seen to fit."""
-    if _accepts()(root):
+    if fits(root):
         return ()
     from jsonschema import Draft7Validator, validators
 

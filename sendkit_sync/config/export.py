@@ -1,0 +1,82 @@
+"""Live webhooks as a config file that `validate` accepts; without secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import yaml
+
+from ..diagnostics import Severity, printable
+from ..model import DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS, Live
+from .checks import check_event, check_name, check_url
+from .schema import fits
+
+HEADER = (
+    "# Written by `sendkit-sync export`. Secrets are not in it: `sendkit-sync import --matching` records what the API shows.\n"
+)
+
+
+class _Quoted(str):
+    """A text that is written in double quotes."""
+
+
+class _Dumper(yaml.SafeDumper):
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+
+_Dumper.add_representer(_Quoted, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style='"'))
+
+
+def config_text(live: Sequence[Live]) -> tuple[str, list[str]]:
+    """Return the YAML of the webhooks sorted by name and id, and warnings about those that need a look.
+
+    A name that several bear is told apart by the id; a webhook that no config can hold is left out.
+    """
+    entries: list[dict[str, object]] = []
+    warnings: list[str] = []
+    taken: set[str] = set()
+    for webhook in sorted(live, key=lambda one: (one.name, one.id)):
+        entry = _entry(webhook)
+        wrong = list(_wrong(webhook, entry))
+        if wrong:
+            warnings.append(f"{webhook.id} is left out: {'; '.join(wrong)}")
+            continue
+        name = str(entry["name"])
+        if name in taken:
+            while name in taken:
+                name = f"{name} ({webhook.id})"
+            by_hand = f'sendkit-sync import "{printable(name, 256)}" {webhook.id}'
+            warnings.append(f"{webhook.id} has the name of another webhook: its id was added to it; to adopt it: {by_hand}")
+        taken.add(name)
+        entries.append({key: _written(value) for key, value in (entry | {"name": name}).items()})
+    text = yaml.dump({"version": 1, "webhooks": entries}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
+    return HEADER + text, warnings
+
+
+def _entry(webhook: Live) -> dict[str, object]:
+    settings = webhook.settings
+    entry: dict[str, object] = {"name": webhook.name.strip(), "url": settings.url, "events": list(settings.events)}
+    if settings.retry_attempts not in (None, DEFAULT_RETRY_ATTEMPTS):
+        entry["retryAttempts"] = settings.retry_attempts
+    if settings.timeout_ms not in (None, DEFAULT_TIMEOUT_MS):
+        entry["timeoutMs"] = settings.timeout_ms
+    return entry
+
+
+def _wrong(webhook: Live, entry: Mapping[str, object]) -> Iterator[str]:
+    """Yield what keeps a config from holding `entry`."""
+    findings = [*check_name(webhook.name.strip(), "name"), *check_url(webhook.settings.url)]
+    for event in webhook.settings.events:
+        findings += check_event(event)
+    errors = dict.fromkeys(message for severity, message in findings if severity is Severity.ERROR)
+    yield from errors
+    if not errors and not fits({"version": 1, "webhooks": [entry]}):
+        yield "its events or numbers fit no config"
+
+
+def _written(value: object) -> object:
+    """Return `value` with every text quoted, so that no reader makes a number or a variable of it."""
+    if isinstance(value, list):
+        return [_written(item) for item in value]
+    return _Quoted(value.replace("${", "$${")) if isinstance(value, str) else value
