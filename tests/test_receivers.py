@@ -145,6 +145,25 @@ class TestDelivery:
         assert '"CRM" is not recorded' in done.stderr
         assert workspace.simulator.requests == []
 
+    @pytest.mark.parametrize("kind", ["status", "drop", "cut"])
+    def test_a_test_payload_that_may_have_arrived_is_not_sent_again(self, workspace: Workspace, kind: str):
+        with receiver(lambda *_: True) as (url, came):
+            workspace.write(config_for(url))
+            workspace.apply()
+            workspace.simulator.add_fault(Fault("POST", "*/test", when="after", kind=kind))
+            done = workspace.run("test", "CRM")
+        assert done.returncode == 1
+        assert "may have been delivered" in done.stderr
+        assert len(came) == 1
+
+    def test_a_test_payload_that_was_not_sent_is_tried_again(self, workspace: Workspace):
+        with receiver(lambda *_: True) as (url, came):
+            workspace.write(config_for(url))
+            workspace.apply()
+            workspace.simulator.add_fault(Fault("POST", "*/test", nth=1, status=429, retry_after="0"))
+            assert workspace.run("test", "CRM").returncode == 0
+        assert len(came) == 1
+
     def test_a_webhook_that_is_gone_is_told_from_a_server_without_tests(self, workspace: Workspace):
         workspace.write(config_for("https://crm.example.com/in"))
         workspace.apply()

@@ -81,8 +81,11 @@ class Client:
         return live
 
     def test(self, webhook_id: str) -> Mapping[str, object]:
-        """Let the API send a test payload to the webhook; return what it says came of it."""
-        reply = self._good(self._read("POST", _path(webhook_id) + "/test"))
+        """Let the API send a test payload to the webhook; return what it says came of it.
+
+        Sent once: after an answer that is cut or a 5xx the receiver may have got it.
+        """
+        reply = self._good(self._read("POST", _path(webhook_id) + "/test", tries_at_most=1))
         data = wire.data_of(wire.decode(reply.body))
         if not isinstance(data, dict):
             raise ApiError("the answer holds no result of the test", status=reply.status, where=self._base)
@@ -210,13 +213,13 @@ class Client:
         if self._clock.sleep(duration_s, self._stop):
             raise _InterruptedError
 
-    def _read(self, method: str, path: str) -> Reply:
+    def _read(self, method: str, path: str, tries_at_most: int = READ_TRIES) -> Reply:
         tries = 0
         while True:
             tries += 1
             try:
                 reply = self._send(method, path, None, lambda: None)
-                if reply.status < 500 or reply.status == 501 or tries >= READ_TRIES:
+                if reply.status < 500 or reply.status == 501 or tries >= tries_at_most:
                     return reply
                 self._sleep(backoff(self._dice, tries), f"the API answered {reply.status}")
             except _InterruptedError:
@@ -225,7 +228,7 @@ class Client:
                 message = wire.clean_message(error.message, [self._key])
                 if not error.sent:
                     raise ApiUnreachableError(message, where=self._base) from None
-                if tries >= READ_TRIES:
+                if tries >= tries_at_most:
                     raise ApiError(message, status=error.status, where=self._base) from None
                 delay = backoff(self._dice, tries)
                 log.info("%s %s: trying again in %.1f s: %s", method, _shown(path), delay, message)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..diagnostics import printable
-from ..errors import ExitCode, NoEndpointError, RefusedError
+from ..errors import ApiError, ExitCode, NoEndpointError, RefusedError
 from ..model import Recorded
 from ..state import read_state
 from .messages import say
@@ -58,3 +58,8 @@ def _answer(api: Client, name: str, recorded: Recorded) -> Mapping[str, object]:
                 f'"{printable(name)}" ({recorded.id}) is gone in SendKit', hint="Run apply --refresh to create it anew."
             ) from error
         raise RefusedError(f"the server sends no test payloads: {error.what}") from error
+    except ApiError as error:
+        if error.status is not None and 300 <= error.status < 500:
+            raise
+        hint = "It may have been delivered all the same, so it was not sent again: look at the receiver."
+        raise ApiError(error.what, status=error.status, where=error.where, hint=hint) from error
