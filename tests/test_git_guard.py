@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -59,6 +60,20 @@ def test_apply_is_refused_in_ci_before_any_call(
     assert not list(tree.glob("sendkit.state.json*"))
 
 
+@pytest.mark.parametrize("words", [["import", "--matching"], ["reconcile"]], ids=" ".join)
+def test_whatever_writes_secrets_is_refused_in_ci(
+    tree: Path, words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CI", "true")
+    with Simulator() as simulator:
+        monkeypatch.setenv("SENDKIT_API_URL", simulator.url)
+        monkeypatch.setenv("SENDKIT_API_KEY", "sk_canary_git")
+        assert run(words) == 1
+        assert simulator.requests == []
+    assert WARNING in capsys.readouterr().err
+    assert not list(tree.glob("sendkit.state.json*"))
+
+
 def test_apply_warns_only_where_a_person_runs_it(
     tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
@@ -69,8 +84,14 @@ def test_apply_warns_only_where_a_person_runs_it(
 
 @pytest.mark.parametrize(
     ("ignore", "taken"),
-    [("sendkit.state.json*\n", False), ("*.json*\n", False), ("sendkit.state.json\n", True), ("", True)],
-    ids=["all", "wider", "without the backup", "none"],
+    [
+        ("sendkit.state.json*\n", False),
+        ("*.json*\n", False),
+        ("sendkit.state.json\n", True),
+        ("sendkit.state.json\n*.journal\n*.backup\n", True),
+        ("", True),
+    ],
+    ids=["all", "wider", "without the backup", "without what a killed run leaves", "none"],
 )
 def test_every_file_that_holds_secrets_must_be_ignored(tree: Path, ignore: str, taken: bool):
     (tree / ".gitignore").write_text(ignore, encoding="utf-8")
@@ -104,10 +125,35 @@ def test_another_repository_in_the_environment_does_not_decide(
     assert taken_by_git("sendkit.state.json")
 
 
-def test_without_git_nothing_is_said(tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+def test_without_git_the_doubt_is_said(tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", "")
     assert run(["plan"]) == 0
-    assert WARNING not in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert WARNING not in err
+    assert "git could not be asked" in err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
+def test_a_work_tree_of_another_user_is_looked_at_too(tree: Path):
+    for path in (tree, tree / ".git"):
+        os.chown(path, 4711, 4711)
+    assert subprocess.run(["git", "status"], cwd=tree, check=False, capture_output=True).returncode == 128
+    assert taken_by_git("sendkit.state.json")
+
+
+def test_git_is_not_given_what_it_does_not_need(
+    tree: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+):
+    folder = tmp_path_factory.mktemp("bin")
+    (folder / "git").write_text(f'#!/bin/sh\n{{ env; echo "$@"; }} > "{folder}/seen"\nexit 1\n', encoding="utf-8")
+    (folder / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    for name in ("SENDKIT_API_KEY", "SENDKIT_SECRET_CRM", "SENDKIT_VAR_X", "SOPS_AGE_KEY", "SOPS_AGE_KEY_FILE", "GITHUB_TOKEN"):
+        monkeypatch.setenv(name, "canary-of-the-environment")
+    assert taken_by_git("sendkit.state.json")
+    seen = (folder / "seen").read_text(encoding="utf-8")
+    assert "check-ignore" in seen
+    assert "canary" not in seen
 
 
 def test_outside_a_work_tree_nothing_is_said(
@@ -140,4 +186,6 @@ def test_encryption_over_a_state_in_clear_still_warns(
         recipient = str(pyrage.x25519.Identity.generate().to_public())
         (tree / "webhooks.yaml").write_text(SEALED.format(recipient), encoding="utf-8")
         assert run(["plan"]) == 0
-    assert WARNING in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert WARNING in err
+    assert "state encrypt" in err

@@ -10,29 +10,39 @@ from ..errors import RefusedError
 from ..model import State
 from .messages import say
 
-FILES = ("", ".journal", ".backup")
-"""What is added to the name of the state for each file that holds secrets."""
+FILES = ("", ".journal", ".backup", ".tmp", ".backup.tmp")
+"""What is added to the name of the state for each file that holds secrets; the last two stay after a kill only."""
+
+NEEDED = ("PATH", "HOME", "XDG_CONFIG_HOME", "LD_LIBRARY_PATH")
+"""The variables that git is given: none of those that hold secrets, or point it at another repository."""
 
 TIMEOUT_S = 10.0
 WHAT = "the state holds secrets in clear, and stands in a git work tree that does not ignore it"
-HINT = (
-    "Seal them with `encryption` in the config, or keep the state on storage that outlives the runner and add its name with * "
-    "behind it to .gitignore."
-)
+DOUBT = "the state holds secrets in clear, and stands in a git work tree; git could not be asked whether it ignores it"
+IGNORE = "keep the state on storage that outlives the runner and add its name with * behind it to .gitignore."
 
 
 def warn_of_git(config: Config, state: State | None, path: str) -> None:
     """Print a warning where a commit would take secrets along."""
-    if holds_clear(config, state) and taken_by_git(path):
-        say(f"warning: {WHAT}\n  {HINT}")
+    _warn(config, holds_clear(config, state) and taken_by_git(path))
 
 
 def refuse_for_git(config: Config, state: State | None, path: str) -> None:
     """Raise `RefusedError` where a commit would take secrets along and `CI` is set; else warn of it."""
-    if not _in_ci():
-        warn_of_git(config, state, path)
-    elif holds_clear(config, state) and taken_by_git(path):
-        raise RefusedError(WHAT, where=path, hint=HINT)
+    taken = holds_clear(config, state) and taken_by_git(path)
+    if taken and _in_ci():
+        raise RefusedError(WHAT, where=path, hint=_hint(config))
+    _warn(config, taken)
+
+
+def _warn(config: Config, taken: bool | None) -> None:
+    if taken is not False:
+        say(f"warning: {WHAT if taken else DOUBT}\n  {_hint(config)}")
+
+
+def _hint(config: Config) -> str:
+    seal = "Run `sendkit-sync state encrypt`" if config.recipients else "Seal them with `encryption` in the config"
+    return f"{seal}, or {IGNORE}"
 
 
 def holds_clear(config: Config, state: State | None) -> bool:
@@ -42,30 +52,30 @@ def holds_clear(config: Config, state: State | None) -> bool:
     return state is not None and any(secret.clear is not None for secret in state.secrets())
 
 
-def taken_by_git(path: str) -> bool:
-    """Tell whether `git add` takes a file of the state at `path`; False also where git cannot be asked."""
+def taken_by_git(path: str) -> bool | None:
+    """Tell whether `git add` takes a file of the state at `path`; None where git cannot be asked."""
     real = Path(os.path.realpath(path))
     if not any((folder / ".git").exists() for folder in real.parents):
         return False
     import subprocess
 
-    # A hook or an alias may have set GIT_DIR and the like for another repository.
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     names = [real.name + end for end in FILES]
+    # In a container the tree often belongs to another user, and git refuses it; with these flags nothing of its own runs.
+    flags = ["safe.directory=*", "core.fsmonitor=false", "protocol.allow=never"]
     try:
         done = subprocess.run(
-            ["git", "-c", "core.fsmonitor=false", "check-ignore", "-z", "--stdin"],
+            ["git", *(word for one in flags for word in ("-c", one)), "check-ignore", "-z", "--stdin"],
             input="".join(f"./{name}\0" for name in names).encode(errors="surrogateescape"),
             cwd=real.parent,
-            env=clean,
+            env={name: os.environ[name] for name in NEEDED if name in os.environ},
             capture_output=True,
             timeout=TIMEOUT_S,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return False
+        return None
     # 0 and 1 tell how many are ignored; anything else that git does not answer. What is tracked is not ignored.
-    return done.returncode in (0, 1) and done.stdout.count(b"\0") < len(names)
+    return done.stdout.count(b"\0") < len(names) if done.returncode in (0, 1) else None
 
 
 def _in_ci() -> bool:

@@ -13,6 +13,7 @@ from ..diagnostics import printable
 from ..errors import RefusedError, UsageError
 from ..model import Live, Recorded
 from ..state import open_ledger, read_state
+from .git_guard import refuse_for_git
 from .messages import say, say_warnings
 from .options import config_flag, flag, lock_flag, retry_flag, state_flag, timeout_flag
 from .wiring import Calls, Context, check_api, client, read_config, refuse_clear_writes, vault_for, workspace_of
@@ -52,6 +53,7 @@ def command(
     state = read_state(path)
     check_api(state, context, path)
     refuse_clear_writes(config, state, path)
+    refuse_for_git(config, state, path)
     calls = Calls(timeout, retry_for)
     stop = threading.Event()
     with (

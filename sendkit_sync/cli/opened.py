@@ -10,17 +10,22 @@ from ..clock import SystemClock, SystemDice
 from ..config import Config
 from ..errors import RefusedError
 from ..state import open_ledger, read_state
+from .git_guard import refuse_for_git
 from .wiring import Context, check_api, refuse_clear_writes
 
 
 @contextmanager
-def opened(context: Context, config: Config, path: str, purpose: str, lock_timeout_s: float) -> Iterator[Ledger]:
+def opened(
+    context: Context, config: Config, path: str, purpose: str, lock_timeout_s: float, *, adds_secret: bool = False
+) -> Iterator[Ledger]:
     """Open the record to change it; raises where there is none, or where it must not be written in clear."""
     state = read_state(path)
     if state is None:
         raise RefusedError("nothing is recorded yet", where=path)
     check_api(state, context, path)
     refuse_clear_writes(config, state, path)
+    if adds_secret:
+        refuse_for_git(config, state, path)
     with open_ledger(
         path, api=context.api_url, clock=SystemClock(), dice=SystemDice(), purpose=purpose, lock_timeout_s=lock_timeout_s
     ) as ledger:
