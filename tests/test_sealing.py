@@ -5,14 +5,23 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import shutil
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from test_end_to_end import TWO, Workspace
 
+from sendkit_sync.cli.private_file import append_private, replace_private
+from sendkit_sync.errors import RefusedError, StateIOError
+from sendkit_sync.model import Secret
+from sendkit_sync.secrets import delivery
 from sendkit_sync.simulator import Fault, Simulator
 
 pyrage = pytest.importorskip("pyrage", reason="the extra age is not installed")
@@ -212,6 +221,10 @@ def test_set_supplies_what_an_import_could_not_read(tmp_path: Path):
         assert workspace.run("secret", "get", "CRM Sync").stdout == secret + "\n"
         assert workspace.run("secret", "set", "CRM Sync", given="another-one").returncode == 1
         assert workspace.run("secret", "set", "Analytics", given="\n").returncode == 64
+        assert workspace.run("secret", "set", "Analytics", given="a zero \0 byte in a secret").returncode == 64
+        short = workspace.run("secret", "set", "Analytics", given="password123")
+        assert short.returncode == 0
+        assert "shorter than 20 characters" in short.stderr
 
 
 @pytest.mark.skipif(shutil.which("age") is None, reason="the command age is not installed")
@@ -227,7 +240,7 @@ def test_the_age_command_opens_what_was_sealed(applied: Workspace):
     }
 
 
-NASTY = "canary '\"$HOME`id`\\n%0A \t#!ü€ \\ end"
+NASTY = "canary '\"$HOME`id`\\n%0A \t#!ü€ \\ end: {a} [b] & *c ~\r\n $(id) 'last"
 
 
 class TestExport:
@@ -237,8 +250,27 @@ class TestExport:
         assert workspace.apply(SENDKIT_SECRET_CRM=NASTY).returncode == 0
         return workspace
 
-    def export(self, workspace: Workspace, *words: str) -> subprocess.CompletedProcess[str]:
-        return workspace.run("secret", "export", *words, SENDKIT_SECRET_CRM=NASTY, **READER)
+    def export(self, workspace: Workspace, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return workspace.run("secret", "export", *words, SENDKIT_SECRET_CRM=NASTY, **READER, **environment)
+
+    def stdout_of(self, workspace: Workspace, *words: str) -> bytes:
+        """Return the very bytes that a command writes where the locale is not UTF-8."""
+        done = subprocess.run(
+            [sys.executable, "-X", "utf8=0", "-m", "sendkit_sync", "secret", *words],
+            cwd=workspace.folder,
+            env=os.environ
+            | {"SENDKIT_API_URL": workspace.simulator.url, "SENDKIT_SECRET_CRM": NASTY, "PYTHONIOENCODING": "latin-1"}
+            | READER,
+            capture_output=True,
+            check=True,
+        )
+        return done.stdout
+
+    def test_what_is_printed_is_exact_whatever_the_locale(self, nasty: Workspace):
+        assert self.stdout_of(nasty, "get", "CRM Sync") == NASTY.encode() + b"\n"
+        dotenv = self.stdout_of(nasty, "export", "--format", "dotenv")
+        assert self.export(nasty, "--format", "dotenv", "--output", ".env").returncode == 0
+        assert (nasty.folder / ".env").read_bytes() == dotenv
 
     def test_a_shell_that_sources_dotenv_gets_the_exact_bytes(self, nasty: Workspace):
         assert self.export(nasty, "--format", "dotenv", "--output", ".env").returncode == 0
@@ -248,23 +280,52 @@ class TestExport:
             got = subprocess.run([shell, "-c", script], cwd=nasty.folder, capture_output=True, check=True)
             assert got.stdout.decode() == NASTY
 
+    def test_a_drawn_secret_has_no_quotes_in_dotenv(self, nasty: Workspace):
+        """`docker run --env-file` takes quotes for a part of the value."""
+        shown = self.export(nasty, "--format", "dotenv", "--only", "Analytics").stdout
+        assert shown == f"SENDKIT_SECRET_ANALYTICS={live(nasty)['Analytics']['secret']}\n"
+
     def test_kubernetes_gets_the_exact_bytes(self, nasty: Workspace):
         manifest = yaml.safe_load(self.export(nasty, "--format", "kubernetes").stdout)
         assert (manifest["kind"], manifest["metadata"]["name"]) == ("Secret", "sendkit-webhooks")
         assert base64.b64decode(manifest["data"]["SENDKIT_SECRET_CRM_SYNC"]).decode() == NASTY
         assert set(manifest["data"]) == {"SENDKIT_SECRET_CRM_SYNC", "SENDKIT_SECRET_ANALYTICS"}
+        assert self.export(nasty, "--format", "kubernetes", "--secret-name", "No Name").returncode == 64
 
     def test_json_maps_names_to_secrets(self, nasty: Workspace):
         exported = json.loads(self.export(nasty, "--format", "json", "--only", "CRM Sync").stdout)
         assert exported == {"CRM Sync": NASTY}
 
-    def test_github_actions_masks_and_appends(self, nasty: Workspace):
-        (nasty.folder / "env").write_text("BEFORE=1\n")
-        done = self.export(nasty, "--format", "github-actions", "--only", "CRM Sync", "--output", "env")
-        assert done.stdout == "::add-mask::" + NASTY.replace("%", "%25") + "\n"
-        first, head, value, fence = (nasty.folder / "env").read_text().splitlines()
-        assert (first, value) == ("BEFORE=1", NASTY)
-        assert head == f"SENDKIT_SECRET_CRM_SYNC<<{fence}"
+    @pytest.mark.parametrize("words", [("--output", "env"), ()], ids=["named", "from GITHUB_ENV"])
+    def test_github_actions_masks_and_appends(self, nasty: Workspace, words: tuple[str, ...]):
+        path = nasty.folder / "env"
+        path.write_text("BEFORE=1\n")
+        given = {} if words else {"GITHUB_ENV": str(path)}
+        done = self.export(nasty, "--format", "github-actions", "--only", "CRM Sync", *words, **given)
+        first, second = NASTY.replace("%", "%25").split("\r\n")
+        assert done.stdout == f"::add-mask::{first}\n::add-mask::{second}\n"
+        head, end = b"BEFORE=1\nSENDKIT_SECRET_CRM_SYNC<<", path.read_bytes()
+        assert end.startswith(head)
+        fence, _, rest = end.removeprefix(head).partition(b"\n")
+        assert rest == NASTY.encode() + b"\n" + fence + b"\n"
+
+    def test_github_actions_needs_a_file_and_a_runner_that_sees_the_masks(self, nasty: Workspace):
+        refused = self.export(nasty, "--format", "github-actions", GITHUB_ENV="")
+        assert (refused.returncode, refused.stdout) == (64, "")
+        assert "--output" in refused.stderr
+        with (nasty.folder / "env").open("wb") as file:
+            done = subprocess.run(
+                [sys.executable, "-m", "sendkit_sync", "secret", "export", "--format", "github-actions", "--output", "other"],
+                cwd=nasty.folder,
+                env=os.environ | {"SENDKIT_API_URL": nasty.simulator.url, "SENDKIT_SECRET_CRM": NASTY} | READER,
+                stdout=file,
+                stderr=subprocess.PIPE,
+                check=False,
+            )
+        assert done.returncode == 64
+        assert b"what to mask" in done.stderr
+        assert (nasty.folder / "env").read_bytes() == b""
+        assert not (nasty.folder / "other").exists()
 
     def test_two_names_of_one_variable_are_an_error(self, workspace: Workspace):
         workspace.write(sealed_config(text=TWO.replace("name: Analytics", "name: CRM-Sync")))
@@ -274,6 +335,80 @@ class TestExport:
         assert "SENDKIT_SECRET_CRM_SYNC" in refused.stderr
         assert self.export(workspace, "--format", "dotenv", "--only", "CRM-Sync").returncode == 0
         assert self.export(workspace, "--format", "dotenv", "--only", "Nobody").returncode == 1
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
+SECRETS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=24)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.dictionaries(NAMES, SECRETS, min_size=1, max_size=5))
+def test_every_format_keeps_the_exact_bytes(secrets: dict[str, str]):
+    given = {name: Secret(text) for name, text in secrets.items()}
+    wanted = {delivery.variable_name(name): text.encode() for name, text in secrets.items()}
+    assume(len(wanted) == len(secrets))
+    assert all(re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) for name in wanted)
+    shown = "".join(f'printf "%s\\0" "${name}"\n' for name in wanted)
+    for shell in ("sh", "bash"):
+        got = subprocess.run([shell], input=(delivery.dotenv(given) + shown).encode(), capture_output=True, check=True)
+        assert got.stdout.split(b"\0")[:-1] == list(wanted.values())
+    assert json.loads(delivery.as_json(given)) == secrets
+    manifest = yaml.safe_load(delivery.kubernetes(given, "x"))
+    assert {name: base64.b64decode(value) for name, value in manifest["data"].items()} == wanted
+    assert read_by_runner(delivery.github_environment(given)) == wanted
+
+
+def read_by_runner(text: str) -> dict[str, bytes]:
+    """Read what GITHUB_ENV holds as a runner on Linux does: lines end at a line feed only."""
+    found, lines = {}, text.split("\n")
+    while lines and (first := lines.pop(0)):
+        name, _, fence = first.partition("<<")
+        end = lines.index(fence)
+        found[name] = "\n".join(lines[:end]).encode()
+        del lines[: end + 1]
+    return found
+
+
+class TestPrivateFile:
+    """What `--output` promises of the file, whatever stands there before."""
+
+    @pytest.mark.parametrize("write", [replace_private, append_private])
+    def test_an_open_file_is_closed_to_others(self, tmp_path: Path, write: Callable[[str, str], None]):
+        path = tmp_path / "out"
+        path.write_text("old\n")
+        path.chmod(0o666)
+        write(str(path), "canary\n")
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert path.read_text() == ("canary\n" if write is replace_private else "old\ncanary\n")
+        assert list(tmp_path.iterdir()) == [path]
+
+    @pytest.mark.parametrize("write", [replace_private, append_private])
+    @pytest.mark.parametrize("what", ["link", "dangling", "folder", "pipe"])
+    def test_what_is_no_plain_file_is_refused(self, tmp_path: Path, write: Callable[[str, str], None], what: str):
+        path, other = tmp_path / "out", tmp_path / "other"
+        match what:
+            case "folder":
+                path.mkdir()
+            case "pipe":
+                os.mkfifo(path)
+            case _:
+                path.symlink_to(other)
+        if what == "link":
+            other.write_text("kept")
+        before = sorted(tmp_path.iterdir())
+        with pytest.raises(RefusedError, match="plain file"):
+            write(str(path), "canary")
+        assert sorted(tmp_path.iterdir()) == before
+        assert not other.exists() or other.read_text() == "kept"
+
+    def test_a_write_that_fails_leaves_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        def fail(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(Path, "replace", fail)
+        with pytest.raises(StateIOError, match="No space left"):
+            replace_private(str(tmp_path / "out"), "canary")
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_without_the_extra_the_message_says_how_to_get_it(workspace: Workspace):

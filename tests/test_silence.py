@@ -56,6 +56,8 @@ CALLS: dict[str, list[list[str]]] = {
     "secret export": [
         ["secret", "export", "--format", "json"],
         ["secret", "export", "--format", "dotenv", "--output", "asked-for"],
+        ["secret", "export", "--format", "kubernetes"],
+        ["secret", "export", "--format", "github-actions", "--output", "asked-for"],
     ],
     "secret set": [["secret", "set", "Written"], ["secret", "set", "Drawn"]],
     "secret rotate": [["secret", "rotate", "Drawn", *QUICK], ["secret", "rotate", "Supplied", *QUICK]],
@@ -143,10 +145,20 @@ def assert_no_file_tells(folder: Path, known: set[str], cores: list[str]) -> Non
             assert_silent(path.read_bytes(), cores, path.name)
 
 
+class Written(io.TextIOWrapper):
+    """A stream as a process has it, of text over bytes, that gives back what was written."""
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO(), encoding="utf-8", errors="surrogateescape", write_through=True)
+
+    def getvalue(self) -> str:
+        return self.buffer.getvalue().decode("utf-8", "surrogateescape")  # type: ignore[attr-defined]
+
+
 @contextlib.contextmanager
-def process(folder: Path, environment: dict[str, str], stdin: str = "") -> Iterator[tuple[io.StringIO, io.StringIO]]:
+def process(folder: Path, environment: dict[str, str], stdin: str = "") -> Iterator[tuple[Written, Written]]:
     """Let `run` see what a new process in `folder` would see, and give what it writes; no wait takes time."""
-    out, err = io.StringIO(), io.StringIO()
+    out, err = Written(), Written()
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("SENDKIT", "SOPS", "CI", "GITHUB"))}
     root, own = logging.getLogger(), logging.getLogger("sendkit_sync")
     former = root.level, own.level, list(root.handlers)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -15,8 +16,9 @@ from ..applying.ports import Ledger
 from ..applying.update import Edit
 from ..clock import SystemDice
 from ..config import Config
+from ..config.checks import MIN_SECRET
 from ..diagnostics import printable
-from ..errors import ExitCode, RefusedError, SecretUnreadableError, StateIOError, UsageError
+from ..errors import ExitCode, RefusedError, SecretUnreadableError, UsageError
 from ..model import Recorded, Secret, SecretOrigin, StoredSecret
 from ..secrets import delivery
 from ..state import read_state
@@ -24,6 +26,7 @@ from ..vault import Vault
 from .messages import say
 from .opened import opened
 from .options import config_flag, flag, lock_flag, retry_flag, state_flag, timeout_flag
+from .private_file import append_private, replace_private
 from .resealing import reseal
 from .wiring import Calls, Context, check_api, read_config, vault_for
 
@@ -50,7 +53,7 @@ def get(context: Context, /, name: str, previous: bool, configs: tuple[str, ...]
     stored = recorded.previous_secret if previous else recorded.secret
     if stored is None:
         raise RefusedError(f'no {"previous " if previous else ""}secret of "{printable(name)}" is recorded')
-    click.echo(_open(vault_for(config, context), name, recorded, stored).reveal())
+    _show(_open(vault_for(config, context), name, recorded, stored).reveal() + "\n")
 
 
 @command.command("export")
@@ -92,12 +95,7 @@ def export(
 
 def _write(form: str, secrets: Mapping[str, Secret], output: str | None, secret_name: str) -> None:
     if form == "github-actions":
-        environment = delivery.github_environment(secrets)
-        click.echo(delivery.github_masks(secrets), nl=False)
-        if output is None:
-            click.echo(environment, nl=False)
-        else:
-            _put(output, environment, append=True)
+        _hand_to_github(secrets, output)
         return
     if form == "dotenv":
         text = delivery.dotenv(secrets)
@@ -106,22 +104,33 @@ def _write(form: str, secrets: Mapping[str, Secret], output: str | None, secret_
     else:
         text = delivery.kubernetes(secrets, secret_name)
     if output is None:
-        click.echo(text, nl=False)
+        _show(text)
     else:
-        _put(output, text, append=False)
+        replace_private(output, text)
 
 
-def _put(path: str, text: str, *, append: bool) -> None:
-    """Write `text`; a new file gets mode 0600, and one that is replaced does too."""
-    target = Path(path if append else f"{path}.tmp{os.getpid()}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_APPEND if append else os.O_EXCL)
+def _hand_to_github(secrets: Mapping[str, Secret], output: str | None) -> None:
+    """Tell the runner on stdout what to mask, and only then append the secrets to the file that it reads."""
+    output = output or os.environ.get("GITHUB_ENV")
+    if not output:
+        raise UsageError("GITHUB_ENV is not set", hint="Outside a job on GitHub, name a file with --output.")
+    if _is_file(sys.stdout):
+        hint = "Leave the redirection away: the secrets go to the file that GITHUB_ENV names, or --output."
+        raise UsageError("stdout is a file, and the runner would not see there what to mask", hint=hint)
+    _show(delivery.github_masks(secrets))
+    append_private(output, delivery.github_environment(secrets))
+
+
+def _is_file(stream: TextIO) -> bool:
     try:
-        with os.fdopen(os.open(target, flags, 0o600), "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        if not append:
-            target.replace(path)
-    except OSError as error:
-        raise StateIOError(f"the secrets cannot be written: {error.strerror}", where=path) from error
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _show(text: str) -> None:
+    """Write `text` to stdout, in UTF-8 whatever the locale is: a receiver needs the very bytes that sign."""
+    click.echo(text.encode("utf-8", "surrogatepass"), nl=False)
 
 
 @command.command("set")
@@ -136,7 +145,11 @@ def set_(context: Context, /, name: str, lock_timeout: float, configs: tuple[str
     text = click.prompt("Secret", hide_input=True, err=True) if sys.stdin.isatty() else _from_stdin()
     if not text.strip():
         raise UsageError("standard input holds no secret", hint="Write it there: sendkit-sync secret set NAME < FILE")
-    with opened(context, config, path, "secret set", lock_timeout) as ledger:
+    if "\0" in text:
+        raise UsageError("the secret holds a zero byte, which no variable can hold")
+    if len(text) < MIN_SECRET:
+        say(f"warning: the secret is shorter than {MIN_SECRET} characters")
+    with opened(context, config, path, "secret set", lock_timeout, adds_secret=True) as ledger:
         recorded = _of(ledger, name)
         if recorded.secret is not None:
             raise RefusedError(f'a secret of "{printable(name)}" is recorded', hint="To change it: secret rotate")

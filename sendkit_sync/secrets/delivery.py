@@ -5,16 +5,24 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
+import shlex
 from collections.abc import Mapping
 
 from ..diagnostics import printable
-from ..errors import RefusedError
+from ..errors import RefusedError, UsageError
 from ..model import Secret
 
 PREFIX = "SENDKIT_SECRET_"
 
 FORMS = ("dotenv", "json", "kubernetes", "github-actions")
 """The values of `secret export --format`."""
+
+
+LONGEST_KEY = 253
+"""How long a name and a key may be in Kubernetes."""
+
+_SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
 def variable_name(name: str) -> str:
@@ -42,9 +50,11 @@ def variables(secrets: Mapping[str, Secret]) -> dict[str, Secret]:
 
 
 def dotenv(secrets: Mapping[str, Secret]) -> str:
-    """Return lines `NAME='value'` that a POSIX shell sources to the exact values."""
-    quoted = {variable: secret.reveal().replace("'", "'\\''") for variable, secret in variables(secrets).items()}
-    return "".join(f"{variable}='{value}'\n" for variable, value in quoted.items())
+    """Return lines `NAME=value` that a POSIX shell sources to the exact values.
+
+    What needs no quotes has none: `docker run --env-file` would take them for a part of the value.
+    """
+    return "".join(f"{variable}={shlex.quote(secret.reveal())}\n" for variable, secret in variables(secrets).items())
 
 
 def as_json(secrets: Mapping[str, Secret]) -> str:
@@ -53,11 +63,19 @@ def as_json(secrets: Mapping[str, Secret]) -> str:
 
 
 def kubernetes(secrets: Mapping[str, Secret], name: str) -> str:
-    """Return the manifest of a Kubernetes Secret called `name`, with the variables as its keys."""
+    """Return the manifest of a Kubernetes Secret called `name`, with the variables as its keys.
+
+    Raises `UsageError` or `RefusedError` where Kubernetes would not take the name or a key.
+    """
+    if not _SUBDOMAIN.fullmatch(name) or len(name) > LONGEST_KEY:
+        raise UsageError("the name of a Kubernetes Secret holds lower-case letters, digits, - and . only")
     lines = ["apiVersion: v1", "kind: Secret", "metadata:", f"  name: {json.dumps(name)}", "type: Opaque"]
     data = {
         variable: base64.b64encode(secret.reveal().encode()).decode("ascii") for variable, secret in variables(secrets).items()
     }
+    if long := [variable for variable in data if len(variable) > LONGEST_KEY]:
+        hint = "Rename the webhook, or export the others with --only NAME."
+        raise RefusedError(f"{long[0][:60]}... is longer than the {LONGEST_KEY} characters of a key", hint=hint)
     lines.append("data:" if data else "data: {}")
     lines += [f'  {variable}: "{value}"' for variable, value in data.items()]
     return "\n".join(lines) + "\n"
