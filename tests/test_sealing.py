@@ -155,6 +155,26 @@ def test_the_identity_may_stand_in_a_file(applied: Workspace):
     assert applied.run("secret", "get", "CRM Sync", SOPS_AGE_KEY_FILE="none.txt").returncode == 1
 
 
+@pytest.mark.parametrize("other", [OTHER, "AGE-PLUGIN-YUBIKEY-1CANARY", "AGE-SECRET-KEY-PQ-1CANARY", "ssh-ed25519 AAAA"])
+def test_identities_are_read_as_sops_reads_them(applied: Workspace, other: object):
+    """Both variables count, several keys may stand in each, and one of another kind is in nobody's way."""
+    wanted = live(applied)["CRM Sync"]["secret"] + "\n"
+    (applied.folder / "keys.txt").write_text(f"\ufeff# created: today\r\n\r\n{other}\r\n  {IDENTITY}  \r\n")
+    (applied.folder / "other.txt").write_text(f"{other}\n{OTHER}\n")
+    for environment in (
+        {"SOPS_AGE_KEY_FILE": "keys.txt"},
+        {"SOPS_AGE_KEY_FILE": "keys.txt", "SOPS_AGE_KEY": str(OTHER)},
+        {"SOPS_AGE_KEY_FILE": "other.txt", "SOPS_AGE_KEY": f"# a comment\n{other}\n{IDENTITY}"},
+    ):
+        assert applied.run("secret", "get", "CRM Sync", **environment).stdout == wanted
+
+
+def test_an_identity_in_the_place_of_its_file_is_not_repeated(applied: Workspace):
+    refused = applied.run("-vv", "secret", "get", "CRM Sync", SOPS_AGE_KEY_FILE=str(IDENTITY))
+    assert refused.returncode == 1
+    assert str(IDENTITY)[:24] not in refused.stdout + refused.stderr
+
+
 def test_a_clear_write_beside_sealed_secrets_is_refused(applied: Workspace):
     applied.write(TWO + "  - name: Third\n    url: https://third.example.com/in\n    events: [email.sent]\n")
     refused = applied.apply()

@@ -19,7 +19,9 @@ from ..model import Fingerprint, Secret, SecretOrigin, StoredSecret
 if TYPE_CHECKING:
     from pyrage import x25519
 
-IDENTITY_PREFIX = "AGE-SECRET-KEY-"
+IDENTITY_PREFIX = "AGE-SECRET-KEY-1"
+"""How an X25519 identity begins; those of other kinds go on otherwise."""
+
 NO_IDENTITY = "Set SOPS_AGE_KEY, or SOPS_AGE_KEY_FILE to a file with the identity."
 
 
@@ -80,20 +82,20 @@ class AgeVault:
             raise InvalidError("a recipient in `encryption` is no valid age1... recipient") from error
 
     def _read_identities(self) -> list[x25519.Identity]:
-        text = self._environment.get("SOPS_AGE_KEY", "")
-        path = self._environment.get("SOPS_AGE_KEY_FILE", "")
-        if not text and path:
+        """Return the identities of both variables, as SOPS does; comments and keys of other kinds are passed over."""
+        texts = [self._environment.get("SOPS_AGE_KEY", "")]
+        if path := self._environment.get("SOPS_AGE_KEY_FILE", ""):
             try:
-                text = Path(path).read_text(encoding="utf-8")
+                texts.append(Path(path).read_text(encoding="utf-8-sig"))
             except (OSError, UnicodeDecodeError) as error:
                 raise SecretUnreadableError("the identity file cannot be read", where=path) from error
-        found = [line.strip() for line in text.splitlines() if line.strip().startswith(IDENTITY_PREFIX)]
+        lines = [line.strip() for text in texts for line in text.splitlines()]
         try:
-            identities = [self._age.x25519.Identity.from_str(line) for line in found]
+            identities = [self._age.x25519.Identity.from_str(line) for line in lines if line.startswith(IDENTITY_PREFIX)]
         except self._age.IdentityError:
             # Not chained: the library's error holds the line that it could not read.
             raise SecretUnreadableError("the identity in the environment is not valid", hint=NO_IDENTITY) from None
-        if text and not identities:
+        if any(texts) and not identities:
             raise SecretUnreadableError("the environment names an identity, but holds none", hint=NO_IDENTITY)
         return identities
 
