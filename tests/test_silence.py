@@ -234,13 +234,13 @@ def test_no_command_shows_a_secret(secret: Canaries, fault: Fault | None, form: 
 
 
 @contextlib.contextmanager
-def echo(status: int) -> Iterator[str]:
-    """Serve an API that answers everything with `status`, and tells all it was sent in the text of its error."""
+def echo(status: int, also: str = "") -> Iterator[str]:
+    """Serve an API that answers everything with `status`, and tells `also` and all it was sent in the text of its error."""
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-            told = json.dumps({"error": "Echo", "message": f"{body} {self.headers['X-Api-Key']} {self.path}"}).encode()
+            told = json.dumps({"error": "Echo", "message": f"{also}{body} {self.headers['X-Api-Key']} {self.path}"}).encode()
             self.send_response(200 if self.command == "GET" and "?" in self.path and status != 403 else status)
             if self.command == "GET" and "?" in self.path and status != 403:
                 told = b'{"success": true, "data": [], "pagination": {"hasMore": false}}'
@@ -317,6 +317,11 @@ MISUSES: dict[str, dict[str, str]] = {
     "a bad log format in the environment": {"SENDKIT_SYNC_LOG_FORMAT": "{core}"},
     "a password in the address": {"SENDKIT_API_URL": "https://user:{core}@api.example.com"},
     "a query in the address": {"SENDKIT_API_URL": "http://127.0.0.1:9/?token={core}"},
+    "a password in a proxy's address": {
+        "SENDKIT_API_URL": "https://api.example.com",
+        "https_proxy": "http://user:{core}/x@127.0.0.1:9",
+    },
+    "a key in the place of its file": {"SENDKIT_SYNC_API_KEY_FILE": "sk_{core}"},
     "an address that nobody answers": {"SENDKIT_API_URL": "http://127.0.0.1:9", "SENDKIT_API_KEY": "{core}"},
 }
 
@@ -334,6 +339,120 @@ def test_a_misuse_does_not_repeat_the_value(misuse: str, tmp_path: Path):
     assert err.getvalue()
     assert_silent((out.getvalue() + err.getvalue()).encode(), [core], misuse)
     assert_no_file_tells(tmp_path, set(), [core])
+
+
+@pytest.mark.parametrize(
+    "words", [["plan", "--out", "saved.json"], ["state", "forget", "Drawn"], ["state", "resolve", "Drawn", "--not-created"]]
+)
+def test_a_password_in_the_address_is_neither_shown_nor_kept(words: list[str], tmp_path: Path):
+    core = "q7wfmzkp3hn5xv2c8rtb4jyd"
+    with Simulator() as simulator:
+        secret = with_a_state(tmp_path, simulator)
+    with process(tmp_path, secret.environment(f"https://user:{core}@api.example.com")) as (out, err):
+        assert run(["-vv", *words]) == 64
+    assert "user name or a password" in err.getvalue()
+    assert_silent((out.getvalue() + err.getvalue()).encode(), [core], words[0])
+    assert_no_file_tells(tmp_path, set(), [core])
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SENDKIT_API_KEY", "{core}"),
+        ("SENDKIT_SECRET_UNUSED", "{core}"),
+        ("SOPS_AGE_KEY", "# a comment\nAGE-SECRET-KEY-1{core}\n"),
+        ("NOTHING_OF_OURS", "sk_{core}"),
+        ("NOTHING_OF_OURS", "AGE-SECRET-KEY-1{core}"),
+    ],
+)
+def test_a_secret_given_as_a_word_is_not_repeated(variable: str, value: str, tmp_path: Path):
+    core = "Q7WFMZKP3HN5XV2C8RTB4JYD"
+    text = value.replace("{core}", core)
+    word = text.split("\n")[-2] if "\n" in text else text
+    for words in (["plan", word], [word], ["state", "show", word, "--state", "none.json"], ["validate", "-c", word]):
+        with process(tmp_path, {variable: text}) as (out, err):
+            assert run(["-vv", *words]) != 0
+        shown = out.getvalue() + err.getvalue()
+        assert shown
+        assert_silent(shown.encode(), [core], words[0])
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_a_server_says_of_another_secret_is_not_repeated(form: str, tmp_path: Path):
+    """The error of one call may hold the secret of another webhook: the client knows its own only."""
+    core = "q7wfmzkp3hn5xv2c8rtb4jyd"
+    secret = Canaries("sk_good_key", core, "a-written-secret-of-length")
+    (tmp_path / "webhooks.yaml").write_text(secret.config(changed=False), encoding="utf-8")
+    with echo(422, f"{core} is taken. ") as url:
+        for words in (CALLS["apply"][0], CALLS["apply"][1], CALLS["reconcile"][0]):
+            with process(tmp_path, secret.environment(url)) as (out, err):
+                assert run(["-vv", "--log-format", form, *words]) == 1
+            assert "is taken" in out.getvalue() + err.getvalue()
+            assert_silent((out.getvalue() + err.getvalue()).encode(), [core], " ".join(words))
+
+
+MISBEHAVE = """\
+import os, resource, sys, threading, warnings
+from sendkit_sync.cli import logs, main
+
+SECRET = os.environ["SENDKIT_API_KEY"]
+resource.setrlimit(resource.RLIMIT_CORE, resource.getrlimit(resource.RLIMIT_CORE)[1:] * 2)
+
+class Odd:
+    def __del__(self):
+        raise ValueError(SECRET)
+
+def misbehave(*_, **__):
+    logs.set_up(0, "text")
+    warnings.warn("a warning that holds " + SECRET)
+    thread = threading.Thread(target=int, args=[SECRET])
+    thread.start()
+    thread.join()
+    Odd()
+    print("core", resource.getrlimit(resource.RLIMIT_CORE)[0])
+    return 3
+
+def fail(_):
+    raise {error}(SECRET)
+
+main.cli.main = misbehave
+if len(sys.argv) > 1:
+    main.run = fail
+main.main()
+"""
+
+
+def misbehaving(*words: str, error: str = "ValueError") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "default", "-X", "faulthandler", "-c", MISBEHAVE.replace("{error}", error), *words],
+        env=os.environ | {"SENDKIT_API_KEY": "canary-of-the-process"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_warning_a_thread_and_a_finalizer_do_not_tell_their_values():
+    done = misbehaving()
+    assert done.returncode == 3
+    assert "canary" not in done.stdout + done.stderr
+    assert "a warning that holds (sensitive)" in done.stderr
+    assert done.stderr.count("unexpected ValueError") == 2
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("error", "code"), [("ValueError", 1), ("KeyboardInterrupt", -2)])
+def test_an_error_that_nobody_caught_does_not_tell_its_values(error: str, code: int):
+    done = misbehaving("fail", error=error)
+    assert done.returncode == code
+    assert done.stderr
+    assert "canary" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_crash_leaves_no_core_behind():
+    assert misbehaving().stdout == "core 0\n"
 
 
 def broken(secret: Canaries) -> dict[str, str]:

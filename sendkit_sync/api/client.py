@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from ..answers import Answer, Answered, NotDone, Unknown
 from ..clock import Clock, Dice
 from ..errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, UsageError
 from ..model import PLATFORM_KEY_PREFIX, Live, Secret, Settings
 from . import wire
+from .address import checked_address, visible
 from .retry import Pause, backoff, retry_after
 from .transport import ExchangeError, Reply, Transport
 
@@ -43,7 +43,7 @@ class Client:
         on_wait: Callable[[str], None] = lambda _: None,
         on_call: Callable[[str, str], None] = lambda method, outcome: None,
     ) -> None:
-        self._base = _checked_base(base_url)
+        self._base = checked_address(base_url)
         self._key = key
         self._headers = _headers(key, workspace_id)
         self._retry_for_s = retry_for_s
@@ -282,41 +282,15 @@ def _shown(path: str) -> str:
     return path.partition("?")[0]
 
 
-def _visible(text: str) -> bool:
-    return bool(text) and all("!" <= char <= "~" for char in text)
-
-
 def _headers(key: Secret, workspace_id: str | None) -> dict[str, str]:
     text = key.reveal()
-    if not _visible(text):
+    if not visible(text):
         raise KeyRefusedError("the API key is empty, or holds a space, a line break or a character that is not ASCII")
     headers = {"X-Api-Key": text}
     if text.startswith(PLATFORM_KEY_PREFIX):
         if not workspace_id:
             raise UsageError("a platform key needs a workspace", hint="Set SENDKIT_WORKSPACE_ID.")
-        if not _visible(workspace_id):
+        if not visible(workspace_id):
             raise UsageError("the workspace id holds a space, a line break or a character that is not ASCII")
         headers["X-Workspace-Id"] = workspace_id
     return headers
-
-
-def _checked_base(base_url: str) -> str:
-    try:
-        parts = urlsplit(base_url)
-        host, _port = parts.hostname or "", parts.port
-    except ValueError:
-        raise UsageError("the API address is not a URL") from None
-    if parts.username is not None or parts.password is not None:
-        raise UsageError("the API address must not hold a user name or a password")
-    if not host or parts.query or parts.fragment or not _visible(base_url):
-        raise UsageError("the API address must be a plain URL: scheme, host, and perhaps a port and a path")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _loopback(host)):
-        raise UsageError("the API address must begin with https:// (http:// only for this machine)")
-    return base_url.rstrip("/")
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -289,6 +289,9 @@ def _read(response: requests.Response) -> bytes:
 def _failure(error: Exception, trace: _Trace, status: int | None, timeout_s: float) -> ExchangeError:
     root = _root(error)
     text = f"{type(root).__name__}: {root}"
+    if isinstance(root, urllib3.exceptions.LocationValueError):
+        # The text holds a part of the address, perhaps of its password. The one of the API was read before.
+        text = "a proxy's address in the environment is not a URL"
     if trace.sent:
         if trace.expired or isinstance(root, TimeoutError | urllib3.exceptions.TimeoutError):
             return ExchangeError("timeout", f"no whole answer in {timeout_s:g} s", sent=True, status=status)

@@ -19,6 +19,7 @@ from ..errors import ApiError, ExitCode, InvalidError, LockedError, RefusedError
 from ..model import ActionKind
 from ..planning.plan import Plan
 from ..planning.planner import Options
+from .logs import REDACTOR
 from .messages import say, say_warnings
 from .options import (
     config_flag,
@@ -241,7 +242,7 @@ def document(report: Report) -> dict[str, object]:
                 "name": result.name,
                 "id": result.id,
                 "status": str(result.status),
-                "error": result.failure and {"code": result.failure.code, "message": result.failure.message},
+                "error": result.failure and {"code": result.failure.code, "message": REDACTOR.clean(result.failure.message)},
             }
             for result in report.results
         ],

@@ -16,6 +16,7 @@ from ..errors import ConfigError, ExitCode, SyncError
 from ..version import __version__
 from .logs import REDACTOR, event, set_up
 from .options import flag
+from .process import set_up as set_up_process
 
 COMMANDS = {
     "validate": "Check the config files; needs no key and no network.",
@@ -80,6 +81,7 @@ def cli(
 
 def main() -> NoReturn:
     """Run the command line and leave with the exit code of the contract."""
+    set_up_process()
     code = run(sys.argv[1:])
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
@@ -99,6 +101,7 @@ def _stdout_is_broken() -> bool:
 
 def run(arguments: list[str]) -> int:
     """Run the command line `arguments`, print any error to stderr, and return the exit code."""
+    REDACTOR.add_environment(os.environ)
     try:
         result: Any = cli.main(arguments, prog_name="sendkit-sync", standalone_mode=False)
     except click.exceptions.Exit as exit_:
@@ -135,12 +138,12 @@ def _usage_text(error: click.UsageError) -> str:
 def _config_failure(error: ConfigError) -> int:
     from ..render.problems import problems_text
 
-    if event("error", message=problems_text(error.diagnostics, colour=False, excerpts=False), exit_code=int(error.exit_code)):
+    plain = problems_text(error.diagnostics, colour=False, excerpts=False)
+    if event("error", message=REDACTOR.clean(plain), exit_code=int(error.exit_code)):
         return error.exit_code
     on_terminal = sys.stderr.isatty()
-    sys.stderr.write(
-        problems_text(error.diagnostics, colour=on_terminal and not os.environ.get("NO_COLOR"), excerpts=on_terminal)
-    )
+    colour = on_terminal and not os.environ.get("NO_COLOR")
+    sys.stderr.write(REDACTOR.clean(problems_text(error.diagnostics, colour=colour, excerpts=on_terminal)))
     return error.exit_code
 
 

@@ -8,11 +8,12 @@ import sys
 import click
 
 from ..config import Config
-from .logs import event
+from .logs import REDACTOR, event
 
 
 def say(text: str) -> None:
-    """Print a line to stderr, as an event where the log is JSON; a closed stderr must not stop a run."""
+    """Print a line to stderr, as an event where the log is JSON, without secrets; a closed stderr must not stop a run."""
+    text = REDACTOR.clean(text)
     if event(text):
         return
     try:

@@ -19,7 +19,7 @@ from ..planning.planner import Options
 from ..render.words import summary_line
 from ..state import read_state
 from .apply_command import exit_code, refuse_unset_secrets, stopping
-from .logs import event
+from .logs import REDACTOR, event
 from .messages import say, say_warnings
 from .metrics import Figures, check_extra, write
 from .options import (
@@ -247,4 +247,4 @@ def _end(one: Pass, clock: Clock, began: float, metrics_file: str | None, code: 
             say(f"warning: {error}")
             one.line = f"{one.line} {NO_METRICS}".lstrip()
     event("run_finished", exit_code=int(code), duration_s=round(duration_s, 3), **one.figures.counts)
-    click.echo(one.line or "Not reconciled.")
+    click.echo(REDACTOR.clean(one.line) or "Not reconciled.")

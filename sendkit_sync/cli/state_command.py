@@ -15,7 +15,7 @@ from ..model import SENSITIVE, ActionKind, Intent, Recorded, State
 from ..planning.diff import view
 from ..state import open_ledger, read_state
 from .options import config_flag, flag, lock_flag, state_flag
-from .wiring import Context, read_config
+from .wiring import Context, check_api, read_config
 
 
 @click.group("state")
@@ -93,7 +93,7 @@ def resolve(
     if (webhook_id is None) is not not_created:
         raise UsageError("say either --id ID or --not-created")
     path = _path(configs, state_path)
-    _state(path)
+    check_api(_state(path), context, path)
     with open_ledger(
         path, api=context.api_url, clock=SystemClock(), dice=SystemDice(), purpose="state resolve", lock_timeout_s=lock_timeout
     ) as ledger:
@@ -140,7 +140,7 @@ def _resolve(ledger: Ledger, intents: Sequence[Intent], webhook_id: str) -> None
 def forget(context: Context, name: str, lock_timeout: float, configs: tuple[str, ...], state_path: str | None) -> None:
     """Drop a record, its secret too, and leave the webhook."""
     path = _path(configs, state_path)
-    _state(path)
+    check_api(_state(path), context, path)
     with open_ledger(
         path, api=context.api_url, clock=SystemClock(), dice=SystemDice(), purpose="state forget", lock_timeout_s=lock_timeout
     ) as ledger:

@@ -8,6 +8,7 @@ import click
 
 from ..errors import ConfigError, ExitCode
 from ..render.problems import problems_github, problems_json, problems_text
+from .logs import REDACTOR
 from .options import config_flag, flag
 from .wiring import Context, read_config
 
@@ -27,11 +28,12 @@ def command(context: Context, configs: tuple[str, ...], strict: bool, form: str)
     except ConfigError as error:
         found, code = error.diagnostics, ExitCode.INVALID
     if form == "json":
-        click.echo(problems_json(found), nl=False)
+        text = problems_json(found)
     elif form == "github":
-        click.echo(problems_github(found), nl=False)
+        text = problems_github(found)
     else:
-        click.echo(problems_text(found, colour=context.colour, excerpts=sys.stdout.isatty()), nl=False)
+        text = problems_text(found, colour=context.colour, excerpts=sys.stdout.isatty())
         if code is ExitCode.DONE:
-            click.echo(f"{count} webhook{'' if count == 1 else 's'}: valid.")
+            text += f"{count} webhook{'' if count == 1 else 's'}: valid.\n"
+    click.echo(REDACTOR.clean(text), nl=False)
     return code

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..api.address import checked_address
 from ..clock import SystemClock, SystemDice
 from ..config import Config, load_config
 from ..errors import InvalidError, KeyRefusedError
@@ -76,7 +77,8 @@ def workspace_of(config: Config, state: State | None) -> str | None:
 
 
 def check_api(state: State | None, context: Context, path: str) -> None:
-    """Raise `InvalidError` where the state was recorded with another API address."""
+    """Raise `UsageError` for an address that no key may be sent to, `InvalidError` where `state` has another one."""
+    checked_address(context.api_url)
     if state is not None and not state.empty and state.api != context.api_url:
         raise InvalidError(
             "the state was recorded with another API address",

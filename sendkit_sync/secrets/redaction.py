@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..model import SENSITIVE, Secret, SecretOrigin, StoredSecret
 from ..spellings import spellings
 from ..vault import Vault
 
+_KEYS = re.compile(r"\bsk_[A-Za-z0-9_-]{8,}|\bAGE-SECRET-KEY-[A-Z0-9-]{8,}", re.IGNORECASE)
+"""What has the form of an API key or of an age identity, whoever gave it and wherever it stands."""
+
 
 class Redactor:
-    """Puts `(sensitive)` in the place of the secrets it was given; safe to use from several threads."""
+    """Puts `(sensitive)` in the place of the secrets it was given, and of keys; safe to use from several threads."""
 
     def __init__(self) -> None:
         self._new: set[Secret] = set()
@@ -34,7 +38,13 @@ class Redactor:
                 self._forms = sorted(self._known, key=len, reverse=True)
             for form in self._forms:
                 text = text.replace(form, SENSITIVE)
-        return text
+        return _KEYS.sub(SENSITIVE, text)
+
+    def add_environment(self, environment: Mapping[str, str]) -> None:
+        """Know the secrets that `environment` holds for this tool, used or not."""
+        for name, value in environment.items():
+            if name == "SENDKIT_API_KEY" or name.startswith("SENDKIT_SECRET_"):
+                self.add(Secret(value))
 
 
 class WatchedVault:

@@ -1,0 +1,37 @@
+"""Sets a process up so that nothing that goes wrong beside the commands tells what its values hold.
+
+Python's own handlers print a traceback with the text of the error, which may hold a secret.
+"""
+
+from __future__ import annotations
+
+import logging
+import resource
+import sys
+import threading
+from types import TracebackType
+
+log = logging.getLogger(__name__)
+
+
+def set_up() -> None:
+    """Route warnings and errors that nobody catches to the log, and leave no core dump, which would hold the key."""
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _uncaught
+    threading.excepthook = _uncaught_in_thread
+    sys.unraisablehook = _unraisable
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    interrupted = issubclass(kind, KeyboardInterrupt)
+    sys.stderr.write("error: interrupted\n" if interrupted else f"error: unexpected {kind.__name__}\n")
+
+
+def _uncaught_in_thread(details: threading.ExceptHookArgs) -> None:
+    log.error("unexpected %s in a thread", details.exc_type.__name__)
+
+
+def _unraisable(details: sys.UnraisableHookArgs) -> None:
+    log.error("unexpected %s while cleaning up", details.exc_type.__name__)
