@@ -38,6 +38,7 @@ ENVIRONMENT = {
     "SOPS_AGE_KEY_FILE": "A file with the identity, where `SOPS_AGE_KEY` is not set.",
     "CI": "Where it is set, `apply` refuses a state in clear that git would take along.",
     "NO_COLOR": "No colours on a terminal.",
+    "GITHUB_ENV": "The file that `secret export --format github-actions` appends to, without `--output`.",
     "GITHUB_STEP_SUMMARY": "The file that `plan --step-summary` appends to.",
 }
 """What the tool reads besides the flags; a test compares it with the code."""

@@ -59,7 +59,7 @@ def get(context: Context, /, name: str, previous: bool, configs: tuple[str, ...]
 @command.command("export")
 @flag("--format", "form", type=click.Choice(delivery.FORMS), required=True, help="Who is to read it.")
 @flag("--only", "only", multiple=True, metavar="NAME", help="Only this webhook; repeatable.")
-@flag("--output", metavar="FILE", help="Write a file of mode 0600; for github-actions, append to it.")
+@flag("--output", metavar="FILE", help="Write a file of mode 0600; for github-actions, append to it (default: GITHUB_ENV).")
 @flag("--secret-name", default="sendkit-webhooks", metavar="NAME", help="Name of the Kubernetes Secret.")
 @config_flag
 @state_flag
