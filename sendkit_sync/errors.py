@@ -9,6 +9,7 @@ SyncError                       1  something failed or was refused
     PlanFileError              65  a saved plan
   ApiUnreachableError          69  the API cannot be reached, nothing was changed
   StateIOError                 74  the state cannot be read or written
+    JournalGoneError           74  the journal was deleted while a run wrote to it
   LockedError                  75  another run holds the lock
   KeyRefusedError              77  the API key is missing or was refused
   RefusedError                  1  a limit, a stale plan, a "no"
@@ -121,6 +122,10 @@ class StateIOError(SyncError):
     """The state cannot be read or written."""
 
     exit_code = ExitCode.STATE_IO
+
+
+class JournalGoneError(StateIOError):
+    """Somebody deleted the journal while the run wrote to it: another run may be under way."""
 
 
 class LockedError(SyncError):

@@ -19,10 +19,6 @@ from test_end_to_end import KEY, TWO, Workspace
 from sendkit_sync.simulator import Fault, Simulator
 
 NAMES = ("CRM Sync", "Analytics")
-FIVE_NAMES = tuple(f"Hook {number}" for number in range(1, 6))
-FIVE = "version: 1\nwebhooks:\n" + "".join(
-    f"  - name: {name}\n    url: https://example.com/in/{name[-1]}\n    events: [email.opened]\n" for name in FIVE_NAMES
-)
 FORKER = """\
 import os, signal, sys, time
 from sendkit_sync import failpoints
@@ -216,15 +212,6 @@ def test_a_rate_limit_is_waited_out(workspace: Workspace):
     assert time.monotonic() - began >= 1
     assert [request["status"] for request in workspace.simulator.requests if request["method"] == "POST"] == [429, 201]
     workspace.check_each_made_once("CRM Sync")
-
-
-@pytest.mark.parametrize("nth", [1, 3, 5])
-@pytest.mark.parametrize(("when", "kind"), [("before", "drop"), ("after", "status")])
-def test_a_fault_at_any_of_five_calls(workspace: Workspace, nth: int, when: str, kind: str):
-    workspace.write(FIVE)
-    workspace.simulator.add_fault(Fault("POST", nth=nth, when=when, kind=kind))
-    workspace.apply("--parallelism", "1")
-    converge(workspace, *FIVE_NAMES)
 
 
 def test_a_lost_answer_is_settled_by_name_url_and_events_where_secrets_are_masked(tmp_path: Path):

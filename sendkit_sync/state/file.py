@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ..clock import Clock
+from ..errors import JournalGoneError
 from ..failpoints import reached
 from .lock import locked
 from .raw import io_errors, write_all
@@ -85,6 +86,12 @@ class FileJournal:
         with io_errors(self._path, "cannot write the journal"):
             write_all(self._descriptor, data)
             _datasync(self._descriptor)
+        if not self.there():
+            raise JournalGoneError("the journal was deleted while the run was under way", where=self._path)
+
+    def there(self) -> bool:
+        """Tell whether nobody deleted it: by hand, by `git clean`, or as a run that a deleted lock file let in."""
+        return os.fstat(self._descriptor).st_nlink > 0
 
     def close(self) -> None:
         """Close the file."""

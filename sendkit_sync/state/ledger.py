@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from .. import failpoints
 from ..clock import Clock, Dice
-from ..errors import StateInvalidError, StateIOError
+from ..errors import JournalGoneError, StateInvalidError, StateIOError
 from ..model import Intent, Recorded, State
 from . import journal
 from .codec import RESTORE_HINT, Snapshot, decode_snapshot, encode_snapshot
@@ -138,6 +138,8 @@ class JournalLedger:
         self._durable = 0
         self._leading = False
         self._failure: str | None = None
+        self._gone = False
+        self._base = store.read_snapshot()
         header = journal.Header(journal_id, snapshot.state.lineage, snapshot.state.serial)
         self._writer = store.create_journal(header.line())
 
@@ -176,17 +178,30 @@ class JournalLedger:
         self._append(journal.workspace(workspace_id), "outcome")
 
     def stop(self) -> bool:
-        """Take no more entries; return whether all that was taken can be folded."""
+        """Take no more entries; return whether all that was taken can be folded.
+
+        It can where the journal is gone: then what this process knows is written nowhere else.
+        """
         with self._turn:
             self._turn.wait_for(lambda: not self._leading)
-            sound = self._failure is None
+            sound = self._failure is None or self._gone
             self._failure = self._failure or "the ledger is closed"
             self._turn.notify_all()
             return sound
 
     def fold(self) -> None:
-        """Fold the journal into the snapshot, after `stop`."""
+        """Fold the journal into the snapshot, after `stop`; raises `StateIOError` where another run took over."""
+        if not self._writer.there() and not self._untouched():
+            raise StateIOError(
+                "another run took the state over, for the lock file or the journal was deleted",
+                where=self._store.path,
+                hint="Nothing was overwritten. Run again when the other one has ended, and leave both files alone.",
+            )
         self._snapshot = _fold(self._store, self._snapshot, self.state, self._journal)
+
+    def _untouched(self) -> bool:
+        """Tell whether no other run has written since this one began."""
+        return self._store.read_journal() is None and self._store.read_snapshot() in (self._base, None)
 
     def close(self) -> None:
         """Let go of the journal, folded or not."""
@@ -218,6 +233,7 @@ class JournalLedger:
         try:
             self._writer.append(b"".join(lines))
         except BaseException as error:
+            self._gone = isinstance(error, JournalGoneError)
             self._finish(0, str(error) if isinstance(error, StateIOError) else "a write was interrupted")
             raise
         self._finish(last, None)

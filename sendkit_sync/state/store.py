@@ -13,7 +13,14 @@ class JournalWriter(Protocol):
     """An open journal."""
 
     def append(self, data: bytes) -> None:
-        """Add whole lines; durable on return. Raises `StateIOError`, and then nobody knows how much is kept."""
+        """Add whole lines; durable on return. Raises `StateIOError`, and then nobody knows how much is kept.
+
+        Raises `JournalGoneError` where the journal is there no more.
+        """
+        ...
+
+    def there(self) -> bool:
+        """Tell whether the journal is still in its place."""
         ...
 
     def close(self) -> None:

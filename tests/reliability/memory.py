@@ -105,5 +105,8 @@ class MemoryJournal:
     def append(self, data: bytes) -> None:
         self._store.append(data)
 
+    def there(self) -> bool:
+        return self._store.read_journal() is not None
+
     def close(self) -> None:
         """Nothing is held."""

@@ -65,6 +65,14 @@ def test_a_new_journal_replaces_the_former(opener: Opener):
     assert opener().read_journal() == b"second\n"
 
 
+def test_a_journal_that_another_process_removed_is_there_no_more(opener: Opener):
+    writer = opener().create_journal(b"header\n")
+    assert writer.there()
+    opener().remove_journal()
+    assert not writer.there()
+    writer.close()
+
+
 def test_removing_the_journal_leaves_the_snapshot_and_may_be_done_twice(opener: Opener):
     opener().write_snapshot(b"kept")
     opener().create_journal(b"header\n").close()
