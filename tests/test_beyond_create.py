@@ -437,6 +437,15 @@ def test_target_leaves_the_others_alone(workspace: Workspace):
     check_converged(workspace, "CRM Sync", "Analytics")
 
 
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_a_target_that_matches_nothing_is_said(workspace: Workspace, command: str):
+    words = ["--yes"] if command == "apply" else []
+    refused = workspace.run(command, *words, "--target", "CRM*", "--target", "Analitics")
+    assert refused.returncode == 64
+    assert '--target "Analitics" matches no webhook' in refused.stderr
+    assert workspace.simulator.webhooks() == []
+
+
 class TestWhatGoesWrongTogether:
     def test_prune_keeps_the_orphan_that_blocks_a_create(self, applied: Workspace):
         applied.write(TWO.replace("name: CRM Sync", "name: CRM"))

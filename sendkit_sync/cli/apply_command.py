@@ -35,7 +35,7 @@ from .options import (
     target_flag,
     timeout_flag,
 )
-from .plan_command import shown
+from .plan_command import check_targets, shown
 from .session import Wanted, session
 from .wiring import Calls, Context, read_config, read_key
 
@@ -127,6 +127,8 @@ def _run(
         if saved is not None:
             saved.check_base(run.state_before)
             saved.check(run.plan)
+        else:
+            check_targets(run.plan)
         if form == "text" or not yes:
             click.echo(shown(run.plan, "text", context.colour and form == "text"), nl=False, err=form != "text")
         run.check_limits(force=force)

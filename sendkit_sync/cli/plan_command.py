@@ -6,7 +6,8 @@ import threading
 
 import click
 
-from ..errors import ExitCode
+from ..diagnostics import printable
+from ..errors import ExitCode, UsageError
 from ..planning.plan import Plan
 from ..planning.planner import Options
 from ..state import read_state
@@ -55,6 +56,7 @@ def command(
     state = read_state(path)
     warn_of_git(config, state, path)
     plan = plan_of(config, state, context, path, options)
+    check_targets(plan)
     if refresh:
         from .session import look
 
@@ -70,6 +72,15 @@ def command(
         append(shown(plan, "markdown", colour=False))
     click.echo(shown(plan, form, context.colour), nl=False)
     return ExitCode.CHANGES_PENDING if detailed_exitcode and plan.pending else ExitCode.DONE
+
+
+def check_targets(plan: Plan) -> None:
+    """Raise `UsageError` where a --target matches nothing, so that a slip does not pass for "no changes"."""
+    if plan.idle_targets:
+        first = printable(plan.idle_targets[0])
+        raise UsageError(
+            f'--target "{first}" matches no webhook', hint="Use a name of the config or the state; * stands for any text."
+        )
 
 
 def shown(plan: Plan, form: str, colour: bool) -> str:

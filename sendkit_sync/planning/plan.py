@@ -122,7 +122,8 @@ class Plan:
     `actions` are sorted by name, deletes last. `orphans` (recorded, not desired, and not pruned), `unresolved`
     (the call may have happened), `missing_secrets` (recorded without a secret) and `expired` (attempts that left
     no trace, and that nobody wants any more) are sorted names. `refreshed` is None for an offline plan.
-    `lineage` is None and `serial` 0 where nothing is recorded yet. `targets` are the patterns of `--target`.
+    `lineage` is None and `serial` 0 where nothing is recorded yet. `targets` are the patterns of `--target`,
+    `idle_targets` those of them that match nothing.
     """
 
     actions: tuple[Action, ...]
@@ -138,6 +139,7 @@ class Plan:
     expired: tuple[str, ...] = ()
     refreshed: LiveFacts | None = None
     targets: tuple[str, ...] = ()
+    idle_targets: tuple[str, ...] = ()
 
     def count(self, kind: ActionKind) -> int:
         """Return how many actions are of `kind`."""

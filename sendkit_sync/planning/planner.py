@@ -27,6 +27,11 @@ class Options:
         """Tell whether the entry `name` is to be planned."""
         return not self.targets or any(_matches(name, pattern) for pattern in self.targets)
 
+    def idle(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the targets that match none of `names`."""
+        known = tuple(names)
+        return tuple(pattern for pattern in self.targets if not any(_matches(name, pattern) for name in known))
+
 
 def _matches(name: str, pattern: str) -> bool:
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name, re.DOTALL) is not None
@@ -65,6 +70,7 @@ def make_plan(
         expired=tuple(sorted(planner.expired())),
         refreshed=None if live is None else _facts(known, live),
         targets=options.targets,
+        idle_targets=options.idle({*planner.wanted, *known.webhooks, *known.pending}),
     )
 
 
