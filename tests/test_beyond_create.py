@@ -11,6 +11,17 @@ from test_end_to_end import TWO, Workspace
 from sendkit_sync.simulator import Fault, Simulator
 
 RENAMED = TWO.replace("name: CRM Sync", "name: CRM\n    renamedFrom: CRM Sync")
+BY_HAND = {
+    "timeoutMs": ("5000", "7000", 7000, ["import Analytics ID"]),
+    "name": ("name: Analytics", "name: Numbers\n    renamedFrom: Analytics", "Numbers", ["apply --refresh"]),
+    "secret": (
+        "timeoutMs: 5000",
+        "secret: ${HAND}\n    timeoutMs: 5000",
+        "canary-set-by-hand-0123",
+        ["state forget Analytics", "import Analytics ID", "secret set"],
+    ),
+}
+"""By field: what changes in the config, its new value in SendKit, and what the message says to run then."""
 ONE = TWO[: TWO.index("  - name: Analytics")]
 
 
@@ -126,6 +137,31 @@ class TestUpdate:
         assert done.returncode == 1
         assert "change it in SendKit by hand" in done.stderr
         assert "pending" not in applied.state or not applied.state["pending"]
+
+    @pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+    @pytest.mark.parametrize("change", BY_HAND)
+    def test_what_is_changed_by_hand_then_is_taken_over_as_the_message_says(self, tmp_path: Path, change: str, masked: bool):
+        old, new, value, steps = BY_HAND[change]
+        environment = {"SENDKIT_SECRET_HAND": "canary-set-by-hand-0123"}
+        with Simulator(mask_secrets=masked) as simulator:
+            workspace = Workspace(tmp_path, simulator)
+            assert workspace.apply().returncode == 0
+            simulator.add_fault(Fault("PATCH", kind="status", status=405))
+            workspace.write(TWO.replace(old, new))
+            told = workspace.apply(**environment).stderr
+            webhook_id = ids(workspace)["Analytics"]
+            simulator.change(webhook_id, **{change: value})
+            for step in steps:
+                if step.startswith("secret set") and not masked:
+                    continue
+                assert step.replace(" ID", "") in told.replace('"', "")
+                words = (step + " Analytics" * (step == "secret set")).replace("ID", webhook_id).split()
+                given = "canary-set-by-hand-0123" if step == "secret set" else ""
+                done = workspace.run(*words, *["--yes"] * (words[0] == "apply"), given=given, **environment)
+                assert done.returncode == 0, done.stderr
+            again = workspace.run("plan", "--refresh", "--detailed-exitcode", **environment)
+            assert again.returncode == 0, again.stdout
+            workspace.check_each_made_once("CRM Sync", "Numbers" if change == "name" else "Analytics")
 
     @pytest.mark.parametrize("place", ["intent-durable", "request-sent", "answer-read", "outcome-durable"])
     def test_a_killed_update_keeps_both_secrets_and_converges(self, applied: Workspace, place: str):

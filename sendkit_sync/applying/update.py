@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from ..answers import Answer, Answered, NotDone, Unknown
 from ..clock import Clock, Dice
+from ..diagnostics import printable
 from ..errors import SyncError
 from ..model import ActionKind, Intent, Live, Recorded, Secret, SecretOrigin, Settings, StoredSecret, Webhook
 from ..planning.plan import Action
@@ -77,24 +78,24 @@ class Updater:
         )
         self.ledger.begin(intent)
         log.info('%s "%s": intent recorded', intent.action, intent.name)
-        answer = self._patch(record.id, edit.fields, intent)
+        answer = self._patch(record.id, edit, intent)
         if isinstance(answer, NotDone):
             self.ledger.drop(intent)
         elif isinstance(answer, Answered) and answer.live is not None:
             self.ledger.record(name, _changed(record, answer.live, edit), replaces=edit.replaces)
         return answer
 
-    def _patch(self, webhook_id: str, fields: Mapping[str, object], intent: Intent) -> Answer:
+    def _patch(self, webhook_id: str, edit: Edit, intent: Intent) -> Answer:
         def before_resend() -> None:
             self.ledger.resend(intent, self.clock.now())
 
         tries = 1
         while True:
-            answer = self.api.update(webhook_id, fields, before_resend)
+            answer = self.api.update(webhook_id, edit.fields, before_resend)
             if isinstance(answer, Answered) and (answer.live is None or answer.live.id != webhook_id):
                 answer = Unknown("unexpected_answer", "the API answered with another webhook")
             if isinstance(answer, NotDone | Unknown) and answer.status in NO_PATCH:
-                answer = self._without_patch(webhook_id, answer)
+                answer = self._without_patch(webhook_id, edit, intent.name, answer)
             if isinstance(answer, NotDone) and tries > 1:
                 # What this try did not do, the one before may have done: its secret may be the one in force.
                 return Unknown(answer.code, answer.message, answer.status)
@@ -103,15 +104,16 @@ class Updater:
             tries += 1
             before_resend()
 
-    def _without_patch(self, webhook_id: str, answer: NotDone | Unknown) -> NotDone:
-        by_hand = "change it in SendKit by hand, then run `sendkit-sync import` for it"
+    def _without_patch(self, webhook_id: str, edit: Edit, name: str, answer: NotDone | Unknown) -> NotDone:
         if answer.status == 404:
             try:
                 if self.api.get(webhook_id) is None:
                     return NotDone("gone", "it is gone in SendKit: run apply --refresh to create it anew", 404)
             except SyncError as error:
                 return NotDone("not_found", f"{answer.message}; a look at it failed too: {error.what}", 404)
-        return NotDone("no_update", f"the server cannot change webhooks ({answer.status}): {by_hand}", answer.status)
+        why = f"the server cannot change webhooks ({answer.status})"
+        by_hand = f"change it in SendKit by hand, then run {_taking_over(webhook_id, edit, name)}"
+        return NotDone("no_update", f"{why}: {by_hand}", answer.status)
 
     def _fields(self, action: Action, webhook: Webhook, record: Recorded) -> dict[str, object]:
         """Return the fields to send, the secret apart: those that differ, or all after an unanswered update."""
@@ -152,6 +154,17 @@ class Updater:
             return secret, self.vault.keep(webhook.name, secret, stored.origin)
         drawn = Secret(self.dice.secret())
         return drawn, self.vault.keep(webhook.name, drawn, SecretOrigin.GENERATED)
+
+
+def _taking_over(webhook_id: str, edit: Edit, name: str) -> str:
+    """Return the commands by which the record of a webhook that was changed by hand takes the change over."""
+    if "secret" in edit.fields:
+        # A read never replaces a recorded secret: the record has to go first.
+        former = printable(edit.replaces or name)
+        return f'`sendkit-sync state forget "{former}"`, `import "{printable(name)}" {webhook_id}` and `secret set`'
+    if edit.replaces is not None:
+        return "`sendkit-sync apply --refresh`"
+    return f'`sendkit-sync import "{printable(name)}" {webhook_id}`'
 
 
 def _changed(record: Recorded, live: Live, edit: Edit) -> Recorded:
