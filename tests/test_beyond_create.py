@@ -239,6 +239,7 @@ class TestRefresh:
         """Drift that comes with a rename too, what is gone, inactive, not recorded, and looks like it is ours."""
         applied.simulator.store.create("ws_demo", {"name": "New", "url": "https://n.example.com/", "events": ["email.sent"]})
         applied.simulator.change(ids(applied)["CRM Sync"], url="https://elsewhere.example.com/x", status="inactive")
+        applied.simulator.change(ids(applied)["CRM Sync"], secret="canary-of-somebody-else")
         applied.simulator.delete(ids(applied)["Analytics"])
         applied.write(RENAMED + "  - name: New\n    url: https://new.example.com/\n    events: [email.sent]\n")
         shown = applied.run("plan", "--refresh", "--format", form).stdout
@@ -250,10 +251,22 @@ class TestRefresh:
                 ("New", "new", []),
             ]
             assert plan["actions"][2]["blocked_by"]["kind"] == "live"
-            assert plan["live"] == {"gone": 1, "unrecorded": 1, "inactive": ["CRM Sync"]}
+            assert plan["live"] == {
+                "gone": 1,
+                "unrecorded": 1,
+                "inactive": ["CRM Sync"],
+                "other_secrets": ["CRM Sync"],
+            }
             return
-        for part in ("it was changed outside", "gone on the live side", "Inactive on the live side", "1 live webhook is not"):
+        for part in (
+            "it was changed outside",
+            "gone on the live side",
+            "Inactive on the live side",
+            "Another secret on the live side",
+            "1 live webhook is not",
+        ):
             assert part in shown
+        applied.check_nothing_shown()
         assert f"import New {ids(applied)['New']}" in shown
         assert applied.apply("--refresh").returncode == 1
         assert sorted(sent(applied, "POST", "PATCH")) == ["PATCH", "POST"]
@@ -393,6 +406,32 @@ class TestImport:
             for form in ("text", "markdown", "html"):
                 assert "secret set Analytics" in workspace.run("plan", "--format", form).stdout.replace("&#32;", " ")
             assert json.loads(workspace.run("plan", "--format", "json").stdout)["missing_secrets"] == ["Analytics", "CRM Sync"]
+
+    def test_a_secret_that_is_supplied_counts_as_the_one_sendkit_has(self, tmp_path: Path):
+        supplied, other = "canary-supplied-by-hand-1", "canary-supplied-by-hand-2"
+        text = TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n")
+        with Simulator(mask_secrets=True) as simulator:
+            workspace = Workspace(tmp_path, simulator)
+            workspace.apply()
+            for path in tmp_path.glob("sendkit.state.json*"):
+                path.unlink()
+            workspace.run("import", "--matching")
+            simulator.requests.clear()
+            assert workspace.run("secret", "set", "CRM Sync", given=supplied).returncode == 0
+            assert workspace.apply("--refresh").returncode == 0
+            workspace.write(text)
+            assert workspace.run("plan", "--detailed-exitcode", SENDKIT_SECRET_CRM=supplied).returncode == 0
+            assert sent(workspace, "PATCH", "POST") == []
+            assert workspace.apply(SENDKIT_SECRET_CRM=other).returncode == 0
+            live = {webhook["name"]: webhook["secret"] for webhook in simulator.webhooks()}
+            assert live["CRM Sync"] == other
+            assert workspace.state["webhooks"]["CRM Sync"]["previousSecret"]["value"] == supplied
+            told = workspace.run("secret", "set", "Analytics", given=supplied, SENDKIT_SECRET_CRM=other)
+            assert "nothing was sent" in told.stdout
+            workspace.write(text.replace("    timeoutMs", "    secret: ${CRM}\n    timeoutMs"))
+            assert workspace.apply(SENDKIT_SECRET_CRM=other).returncode == 0
+            assert sent(workspace, "PATCH", "POST") == ["PATCH", "PATCH"]
+            workspace.check_nothing_shown()
 
     def test_export_import_plan_finds_no_changes(self, lost: Workspace):
         exported = lost.run("export")

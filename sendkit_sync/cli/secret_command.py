@@ -140,7 +140,10 @@ def _show(text: str) -> None:
 @state_flag
 @click.pass_obj
 def set_(context: Context, /, name: str, lock_timeout: float, configs: tuple[str, ...], state_path: str | None) -> None:
-    """Supply, on standard input, the secret of a webhook that was imported without one."""
+    """Supply, on standard input, the secret that SendKit has of a webhook which was imported without one.
+
+    Nothing is sent.
+    """
     config, path = _place(configs, state_path)
     text = click.prompt("Secret", hide_input=True, err=True) if sys.stdin.isatty() else _from_stdin()
     if not text.strip():
@@ -155,7 +158,10 @@ def set_(context: Context, /, name: str, lock_timeout: float, configs: tuple[str
             raise RefusedError(f'a secret of "{printable(name)}" is recorded', hint="To change it: secret rotate")
         stored = vault_for(config, context).keep(name, Secret(text), SecretOrigin.CONFIG)
         ledger.record(name, replace(recorded, secret=stored))
-    click.echo(f'The secret of "{printable(name)}" is recorded; SendKit was not asked whether it fits.')
+    click.echo(f'The secret of "{printable(name)}" is recorded as the one that SendKit has; nothing was sent.')
+    entry = next((webhook for webhook in config.webhooks if webhook.name == name), None)
+    if entry is not None and entry.secret is not None and not stored.matches(entry.secret):
+        say("warning: the config gives another secret: the next apply sends that one")
 
 
 def _from_stdin() -> str:

@@ -107,12 +107,14 @@ class LiveFacts:
     """What a refresh saw besides the differences.
 
     `gone` counts recorded webhooks that are there no more, `unrecorded` live ones that nobody recorded;
-    `inactive` are the names, sorted, of recorded ones whose status is `inactive`.
+    `inactive` are the names, sorted, of recorded ones whose status is `inactive`, `other_secrets` of those whose
+    secret the API shows whole, and as another than the recorded one.
     """
 
     gone: int
     unrecorded: int
-    inactive: tuple[str, ...]
+    inactive: tuple[str, ...] = ()
+    other_secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

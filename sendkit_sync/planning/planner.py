@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from operator import itemgetter
 
-from ..model import ActionKind, Recorded, State, Webhook
+from ..model import ActionKind, Live, Recorded, State, Webhook
 from .diff import changes, differs, drifted_fields, secret_differs, view, view_before
 from .look_alikes import Delivery, LookAlikes, delivery
 from .plan import Action, Blocker, BlockerKind, LiveFacts, LiveSide, Plan, Reason
@@ -68,25 +69,31 @@ def make_plan(
         workspace_id=workspace_id,
         missing_secrets=tuple(sorted(name for name, record in known.webhooks.items() if record.secret is None)),
         expired=tuple(sorted(planner.expired())),
-        refreshed=None if live is None else _facts(known, live),
+        refreshed=None if live is None else _facts(known, live, planner.open_updates),
         targets=options.targets,
         idle_targets=options.idle({*planner.wanted, *known.webhooks, *known.pending}),
     )
 
 
-def _facts(state: State, live: LiveSide) -> LiveFacts:
+def _facts(state: State, live: LiveSide, open_updates: Set[str | None]) -> LiveFacts:
     recorded = state.recorded_ids()
+    found = [
+        (name, record, live.by_id[record.id])
+        for name, record in sorted(state.webhooks.items(), key=itemgetter(0))
+        if record.id in live.by_id
+    ]
     return LiveFacts(
         gone=len(recorded & live.gone),
-        unrecorded=sum(webhook_id not in recorded for webhook_id in live.by_id),
-        inactive=tuple(
-            sorted(
-                name
-                for name, record in state.webhooks.items()
-                if record.id in live.by_id and live.by_id[record.id].status == "inactive"
-            )
+        unrecorded=len(live.by_id.keys() - recorded),
+        inactive=tuple(name for name, _, seen in found if seen.status == "inactive"),
+        other_secrets=tuple(
+            name for name, record, seen in found if record.id not in open_updates and _other_secret(record, seen)
         ),
     )
+
+
+def _other_secret(record: Recorded, live: Live) -> bool:
+    return record.secret is not None and live.secret is not None and not record.secret.matches(live.secret)
 
 
 @dataclass(slots=True)

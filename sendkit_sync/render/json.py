@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ..model import ActionKind
-from ..planning.plan import Action, Plan, View
+from ..planning.plan import Action, LiveFacts, Plan, View
 from ..version import __version__
 from .words import masked
 
@@ -37,7 +37,6 @@ def _action(action: Action) -> dict[str, Any]:
 
 def plan_document(plan: Plan) -> dict[str, Any]:
     """Return the plan as the document that `schemas/plan.schema.json` describes."""
-    facts = plan.refreshed
     summary: dict[str, int] = {str(kind): plan.count(kind) for kind in ActionKind}
     summary |= {"unchanged": plan.unchanged, "orphan": len(plan.orphans), "unresolved": len(plan.unresolved)}
     return {
@@ -50,9 +49,16 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "orphans": list(plan.orphans),
         "unresolved": list(plan.unresolved),
         "missing_secrets": list(plan.missing_secrets),
-        "live": None
-        if facts is None
-        else {"gone": facts.gone, "unrecorded": facts.unrecorded, "inactive": list(facts.inactive)},
+        "live": None if plan.refreshed is None else _facts(plan.refreshed),
+    }
+
+
+def _facts(facts: LiveFacts) -> dict[str, Any]:
+    return {
+        "gone": facts.gone,
+        "unrecorded": facts.unrecorded,
+        "inactive": list(facts.inactive),
+        "other_secrets": list(facts.other_secrets),
     }
 
 

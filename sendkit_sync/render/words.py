@@ -166,6 +166,12 @@ def notes(plan: Plan) -> list[tuple[str, list[tuple[str, str]]]]:
     ]
     if plan.refreshed is not None:
         found.append(("Inactive on the live side:", [(name, "") for name in plan.refreshed.inactive]))
+        found.append(
+            (
+                "Another secret on the live side (the recorded one is kept; give the webhook a new one):",
+                [(name, "") for name in plan.refreshed.other_secrets],
+            )
+        )
     return [(heading, names) for heading, names in found if names]
 
 
