@@ -109,6 +109,15 @@ class Settings:
             DEFAULT_TIMEOUT_MS if self.timeout_ms is None else self.timeout_ms,
         )
 
+    def filled(self, other: Settings) -> Settings:
+        """Return the same settings with those of `other` in place of what an answer left out: its URL, its numbers."""
+        return Settings(
+            self.url or other.url,
+            self.events,
+            other.retry_attempts if self.retry_attempts is None else self.retry_attempts,
+            other.timeout_ms if self.timeout_ms is None else self.timeout_ms,
+        )
+
     def wire(self) -> dict[str, object]:
         """Return the fields under the API's names, without those that were left out."""
         fields: dict[str, object] = {"url": self.url, "events": list(self.events)}

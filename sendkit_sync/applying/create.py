@@ -107,7 +107,8 @@ class Creator:
 
 def differences(webhook: Webhook, secret: Secret | None, live: Live) -> list[str]:
     """Return what the API recorded otherwise than it was sent, as lines for people; `secret` is None where none was."""
-    sent, answered = webhook.settings.effective(), live.settings.effective()
+    sent = webhook.settings.effective()
+    answered = live.settings.filled(sent)
     pairs = (
         ("name", webhook.name, live.name),
         ("url", sent.url, answered.url),

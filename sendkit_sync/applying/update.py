@@ -12,6 +12,7 @@ from ..clock import Clock, Dice
 from ..diagnostics import printable
 from ..errors import SyncError
 from ..model import ActionKind, Intent, Live, Recorded, Secret, SecretOrigin, Settings, StoredSecret, Webhook
+from ..planning.diff import same_but_for_spelling
 from ..planning.plan import Action
 from ..vault import Vault, readable
 from .create import differences
@@ -59,7 +60,25 @@ class Updater:
         answer = self.send(webhook.name, record, edit)
         if not isinstance(answer, Answered) or answer.live is None:
             return answer, []
-        return answer, differences(webhook, secret, answer.live)
+        warnings = differences(webhook, secret, answer.live)
+        if action.drifted and self._is_respelt(webhook.name, answer.live):
+            warnings.append("the API shows another spelling than it answers: that counts as no change from now on")
+        return answer, warnings
+
+    def _is_respelt(self, name: str, answered: Live) -> bool:
+        """Tell whether a read shows another spelling than was answered, and record that one: else the drift had no end."""
+        try:
+            seen = self.api.get(answered.id)
+        except SyncError:
+            return False
+        if seen is None:
+            return False
+        shown = replace(seen, settings=seen.settings.filled(answered.settings))
+        if (shown.name, shown.settings) == (answered.name, answered.settings) or not same_but_for_spelling(shown, answered):
+            return False
+        record = self.ledger.state.webhooks[name]
+        self.ledger.record(name, replace(record, confirmed=shown.settings, confirmed_name=shown.name))
+        return True
 
     def send(self, name: str, record: Recorded, edit: Edit) -> Answer:
         """PATCH `edit` onto the webhook of `record` and record the answer under `name`.

@@ -39,12 +39,28 @@ def changes(before: View, after: View, *, secret_changed: bool) -> tuple[Change,
 
 
 def drifted_fields(recorded: Recorded, live: Live) -> tuple[str, ...]:
-    """Return the fields, in the order of `FIELDS`, in which live differs from what the API confirmed last."""
-    confirmed, seen = recorded.confirmed.effective(), live.settings.effective()
+    """Return the fields, in the order of `FIELDS`, in which live differs from what the API confirmed last.
+
+    What an answer left out never differs.
+    """
+    confirmed = recorded.confirmed.filled(recorded.applied.effective())
+    seen = live.settings.filled(confirmed)
     if (recorded.confirmed_name, confirmed) == (live.name, seen):
         return ()
     before, after = view(recorded.confirmed_name, confirmed), view(live.name, seen)
     return tuple(field for field in FIELDS[:-1] if before[field] != after[field])
+
+
+def same_but_for_spelling(one: Live, other: Live) -> bool:
+    """Tell whether two answers are equal but for case, and a slash at the end of the URL."""
+    return _spelling(one) == _spelling(other)
+
+
+def _spelling(live: Live) -> tuple[object, ...]:
+    settings = live.settings.effective()
+    events = sorted(event.casefold() for event in settings.events)
+    url = settings.url.casefold().rstrip("/")
+    return live.name.strip().casefold(), url, events, settings.retry_attempts, settings.timeout_ms
 
 
 def view_before(name: str, recorded: Recorded, live: Live | None, drifted: tuple[str, ...]) -> View:
