@@ -253,8 +253,12 @@ def test_list(server: Server, make: Callable[..., Client]) -> None:
     assert [live.id for live in client.list()] == ["a", "b", "c"]
     assert server.requests[-1][1].endswith("cursor=2")
     assert server.requests[-1][2]["X-Workspace-Id"] == "ws"
-    server.steps = [page("a", {"page": 1, "pages": 9}), page("b", {"page": 2, "pages": 9})]
-    assert [live.id for live in client.list()] == ["a", "b"]
+    server.steps = [page(ids, {"page": number, "pages": 4}) for number, ids in enumerate(("a", "", "bc", ""), 1)]
+    assert [live.id for live in client.list()] == ["a", "b", "c"]
+    server.steps = [page("a", {"page": 1, "pages": 9})]
+    server.requests.clear()
+    assert [live.id for live in client.list()] == ["a"]
+    assert len(server.requests) == 2, "a server that knows no pages must not be asked for all of them"
     server.steps = [page("a", {"hasMore": True, "nextCursor": "1"})]
     with pytest.raises(ApiError, match="circle"):
         client.list()

@@ -112,7 +112,8 @@ class Client:
                 if live is None:
                     raise ApiError("the list holds a webhook without a valid id", status=reply.status, where=self._base)
                 found.setdefault(live.id, live)
-            following = self._following(value.get("pagination"), query, new=len(found) > known)
+            stale = bool(items) and len(found) == known
+            following = self._following(value.get("pagination"), query, stale=stale)
             if following is None:
                 return tuple(found.values())
             cursor = following.get("cursor")
@@ -123,8 +124,8 @@ class Client:
             query = following
         raise ApiError(f"the list has no end after {MAX_PAGES} pages", where=self._base)
 
-    def _following(self, pagination: object, query: Mapping[str, object], *, new: bool) -> dict[str, object] | None:
-        """Return the query of the next page, or None after the last."""
+    def _following(self, pagination: object, query: Mapping[str, object], *, stale: bool) -> dict[str, object] | None:
+        """Return the query of the next page, or None after the last; `stale` tells that a page held nothing new."""
         if not isinstance(pagination, dict):
             return None
         cursor = pagination.get("nextCursor")
@@ -136,7 +137,7 @@ class Client:
             return {"limit": PAGE_SIZE, "cursor": cursor}
         page = query.get("page", 1)
         pages = pagination.get("pages")
-        if new and isinstance(page, int) and isinstance(pages, int) and page < pages:
+        if not stale and isinstance(page, int) and isinstance(pages, int) and page < pages:
             return {"limit": PAGE_SIZE, "page": page + 1}
         return None
 
