@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,19 @@ class Omits(Store):
         return {key: value for key, value in super()._shown(item).items() if key not in ("retryAttempts", "timeoutMs")}
 
 
+class Sparse(Store):
+    """Lists one webhook a page, and an empty page before each."""
+
+    def page(self, workspace: str, query: Mapping[str, str]) -> Json:
+        step = int(query.get("cursor", query.get("page", "1")))
+        items = [self._shown(item) for item in self._items.values()]
+        pages = 2 * len(items)
+        about = {"page": step, "pages": pages, "total": len(items), "limit": 1}
+        if self._page_form == "cursor":
+            about = {"hasMore": step < pages, "nextCursor": str(step + 1), "total": len(items), "limit": 1}
+        return {"success": True, "data": items[step // 2 - 1 : step // 2] if step % 2 == 0 else [], "pagination": about}
+
+
 @pytest.fixture(params=[Keeps, Shows, Omits])
 def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
     with Simulator() as simulator:
@@ -81,3 +94,20 @@ def test_a_server_that_answers_as_it_shows_makes_no_update_at_all(tmp_path: Path
         assert "the API recorded another url than was sent" in told
         assert workspace.run("plan", "--detailed-exitcode").returncode == 0
         assert workspace.run("plan", "--refresh", "--detailed-exitcode").returncode == 0
+
+
+@pytest.mark.parametrize("form", ["cursor", "pages"])
+def test_empty_pages_end_no_list(tmp_path: Path, form: str):
+    with Simulator() as simulator:
+        simulator.store = Sparse(mask_secrets=False, page_form=form)
+        workspace = Workspace(tmp_path, simulator)
+        assert workspace.apply().returncode == 0
+        simulator.requests.clear()
+        check_converged(workspace, "CRM Sync", "Analytics")
+        assert {request["path"] for request in simulator.requests} == {"/v1/webhooks"}, "all were in the list"
+        for path in tmp_path.glob("sendkit.state*"):
+            path.unlink()
+        assert workspace.apply().returncode == 1
+        assert len(simulator.webhooks()) == 2
+        assert workspace.run("import", "--matching").returncode == 0
+        check_converged(workspace, "CRM Sync", "Analytics")
