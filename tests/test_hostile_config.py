@@ -92,11 +92,12 @@ def test_any_bytes_at_all_end_in_lines(tmp_path: Path, data: bytes):
     st.sampled_from(["secret: {}", "secret: '{}'", "'secret': \"{}\"", "secret: |\n      {}", "secret: [{}]", "secert: {}"]),
 )
 def test_a_secret_in_a_broken_file_is_never_shown(tmp_path: Path, start: int, count: int, put: list[int], form: str):
-    text = bytearray((HEAD + HOOK.format(1) + f"    {form.format(CANARY)}\n" + HOOK.format(2) + "    bad: 1\n").encode())
-    at = text.index(CANARY.encode())
-    # The secret itself stays whole: what is around it is what goes wrong.
+    line = form.format(CANARY)
+    text = bytearray((HEAD + HOOK.format(1) + f"    {line}\n" + HOOK.format(2) + "    bad: 1\n").encode())
+    at = text.index(line.encode())
+    # The key and its secret stay whole: what is around them is what goes wrong.
     if start >= at:
-        start += len(CANARY)
+        start += len(line)
     elif start + count > at:
         count = at - start
     text[start : start + count] = bytes(put)
