@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import resource
@@ -118,6 +119,26 @@ def test_a_full_stdout_loses_nothing(workspace: Workspace, form: str):
     converge(workspace, *NAMES)
 
 
+def test_a_full_stderr_stops_no_run(workspace: Workspace):
+    workspace.simulator.add_fault(Fault("POST", nth=1, kind="status", status=429, retry_after="1"))
+    with Path("/dev/full").open("w") as full:
+        process = start(workspace, "--retry-for", "10s", stderr=full)
+        assert end(workspace, process) == 0
+    workspace.check_each_made_once(*NAMES)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_is_refused_in_the_middle_stops_the_run(workspace: Workspace, status: int):
+    workspace.write(TWO + "  - name: Third\n    url: https://third.example.com/in\n    events: [email.sent]\n")
+    workspace.simulator.add_fault(Fault("POST", nth=2, kind="status", status=status))
+    refused = workspace.apply("--parallelism", "1", "--format", "json")
+    assert refused.returncode == 77
+    assert [result["status"] for result in json.loads(refused.stdout)["results"]] == ["done", "failed", "not_attempted"]
+    assert posts(workspace.simulator) == 2
+    workspace.simulator.faults.clear()
+    converge(workspace, *NAMES, "Third")
+
+
 def test_of_eight_applies_at_once_one_works_and_the_others_find_it_locked(workspace: Workspace):
     workspace.simulator.add_fault(Fault("POST", nth=1, when="after", kind="delay", delay_s=6))
     processes = [start(workspace) for _ in range(8)]
@@ -125,6 +146,14 @@ def test_of_eight_applies_at_once_one_works_and_the_others_find_it_locked(worksp
     assert codes == [0] + [75] * 7
     assert posts(workspace.simulator) == 2
     workspace.check_each_made_once(*NAMES)
+
+
+def test_a_symbolic_link_to_the_state_leads_to_the_same_lock(workspace: Workspace):
+    assert workspace.apply().returncode == 0
+    (workspace.folder / "link.json").symlink_to("sendkit.state.json")
+    with (workspace.folder / "sendkit.state.json.lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert workspace.apply("--state", "link.json").returncode == 75
 
 
 def test_a_dripping_answer_ends_at_the_timeout_and_is_settled(workspace: Workspace):

@@ -17,6 +17,8 @@ from test_api import DONE, KEY, SETTINGS, FakeClock, FakeDice, Server
 
 from sendkit_sync.answers import Answer, Answered, NotDone, Unknown
 from sendkit_sync.api.client import Client
+from sendkit_sync.api.retry import LONGEST_BACKOFF_S, backoff
+from sendkit_sync.clock import SystemClock
 from sendkit_sync.model import Secret
 from sendkit_sync.simulator import Fault, Simulator
 
@@ -167,3 +169,69 @@ def test_a_dripping_answer_ends_at_the_total_deadline(create: Callable[..., Answ
         assert time.monotonic() - began < 3
     assert isinstance(answer, Unknown)
     assert answer.code == "timeout"
+
+
+def test_a_netrc_of_the_user_adds_nothing_to_the_request(
+    server: Server, create: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    netrc = tmp_path / ".netrc"
+    netrc.write_text("default login canary password canary\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    assert isinstance(create(server.url), Answered)
+    ((_, _, headers, _),) = server.requests
+    assert "Authorization" not in headers
+    assert headers["X-Api-Key"] == KEY.reveal()
+
+
+def test_a_proxy_of_the_environment_is_used(server: Server, create: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("http_proxy", server.url)
+    assert isinstance(create("http://127.0.0.1:9"), Answered)
+    assert [path for _, path, _, _ in server.requests] == ["http://127.0.0.1:9/v1/webhooks"]
+
+
+def test_a_proxy_that_refuses_the_tunnel_gets_no_key_and_nothing_was_made(
+    server: Server, create: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
+):
+    server.steps = [(502, {}, b"")]
+    monkeypatch.setenv("https_proxy", server.url)
+    answer = create("https://api.example")
+    assert isinstance(answer, NotDone)
+    assert answer.unreachable
+    assert {method for method, _, _, _ in server.requests} == {"CONNECT"}
+    assert KEY.reveal() not in str(server.requests)
+
+
+def test_a_rate_limit_that_one_worker_meets_is_waited_out_by_all(server: Server):
+    server.steps = [(429, {"Retry-After": "1"}, b""), (201, {}, DONE)]
+    asked_to_wait = threading.Event()
+    client = Client(
+        server.url,
+        KEY,
+        None,
+        clock=SystemClock(),
+        dice=FakeDice(),
+        stop=threading.Event(),
+        on_wait=lambda why: asked_to_wait.set(),
+    )
+    first = threading.Thread(target=client.create, args=("n", SETTINGS, Secret("hush-hush"), lambda: None))
+    first.start()
+    assert asked_to_wait.wait(10)
+    began = time.monotonic()
+    assert isinstance(client.create("m", SETTINGS, Secret("hush-hush"), lambda: None), Answered)
+    assert time.monotonic() - began > 0.8
+    first.join()
+    client.close()
+
+
+def test_the_wait_between_tries_is_drawn_from_nothing_up_to_a_bound_that_doubles():
+    bounds: list[float] = []
+
+    class Dice(FakeDice):
+        def below(self, bound_s: float) -> float:
+            bounds.append(bound_s)
+            return 0.0
+
+    assert [backoff(Dice(), tries) for tries in range(1, 50)] == [0.0] * 49
+    assert bounds[:5] == [0.5, 1.0, 2.0, 4.0, 8.0]
+    assert set(bounds[5:]) == {LONGEST_BACKOFF_S}

@@ -79,6 +79,22 @@ class TestAnotherWorkspace:
         assert "Dora" in runs.state["webhooks"]
 
 
+class Elsewhere(Store):
+    """A server that makes the second of its webhooks in another workspace than it was asked to."""
+
+    def create(self, workspace: str, body: object, webhook_id: str | None = None) -> Json:
+        return super().create("ws_elsewhere" if len(self.all()) == 1 else workspace, body, webhook_id)
+
+
+def test_a_create_that_is_answered_from_another_workspace_is_recorded_and_stops_the_run(runs: Runs):
+    runs.simulator.store = Elsewhere(mask_secrets=False, page_form="cursor")
+    runs.write(config_of(["Anna", "Berta", "Carla"]))
+    assert runs.apply_here("--parallelism", "1") == 1
+    assert "made in workspace ws_elsewhere" in runs.outputs[-1]
+    assert runs.posts() == 2
+    runs.check_each_made_once("Anna", "Berta")
+
+
 class Loud(Store):
     """A server that makes another name of the one that it is sent."""
 
