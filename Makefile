@@ -8,10 +8,16 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch .venv/ready
 
+# Checkers that are no Python packages. Where Go or npm are missing, the tests that need them are skipped.
+.venv/tools: .venv/ready
+	-GOBIN=$(CURDIR)/$(BIN) go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
+	-npm install --silent --no-audit --no-fund --prefix .venv/npm yaml-language-server@1.19.0
+	touch .venv/tools
+
 demo: .venv/ready
 	$(BIN)/sendkit-sync demo
 
-test: .venv/ready
+test: .venv/ready .venv/tools
 	$(BIN)/pytest -q -n auto --cov --cov-report=term
 
 check: .venv/ready

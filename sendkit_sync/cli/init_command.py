@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -15,7 +15,6 @@ from .options import flag
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{58}")
-PROGRAM = "/usr/local/bin/sendkit-sync"
 PLACES = {
     "github": {".github/workflows/sendkit-sync.yml": "github.yml"},
     "gitlab": {".gitlab-ci.yml": "gitlab.yml"},
@@ -59,7 +58,7 @@ def _files(recipients: tuple[str, ...], places: list[str]) -> dict[str, str]:
 
     sealed = "".join(f"      - {recipient}\n" for recipient in recipients)
     encryption = f"encryption:\n  age:\n    recipients:\n{sealed}" if sealed else ""
-    values = {"encryption": encryption, "version": __version__, "program": shutil.which("sendkit-sync") or PROGRAM}
+    values = {"encryption": encryption, "version": __version__}
     files = {
         "webhooks.yaml": _filled("webhooks.yaml", values),
         "webhooks.schema.json": json.dumps(schema("webhooks"), indent=2, ensure_ascii=False) + "\n",
@@ -67,26 +66,14 @@ def _files(recipients: tuple[str, ...], places: list[str]) -> dict[str, str]:
     }
     for place in places:
         for path, template in PLACES[place].items():
-            values["comment"] = _template(f"comment-{place}.sh") if place in ("github", "gitlab") else ""
-            values["commit"] = _template("commit-state.sh")
             files[path] = _filled(template, values)
     return files
 
 
-def _template(name: str) -> str:
-    return (TEMPLATES / name).read_text(encoding="utf-8")
-
-
 def _filled(name: str, values: dict[str, str]) -> str:
-    """Return a template with its `@@name@@` filled in; a value of several lines is indented as its place is."""
-
-    def fill(found: re.Match[str]) -> str:
-        indent, value = found[1], values[found[2]]
-        if not indent:
-            return value
-        return "\n".join(f"{indent}{line}".rstrip() for line in value.rstrip("\n").split("\n"))
-
-    return re.sub(r"((?:(?<=\n) +)?)@@(\w+)@@", fill, _template(name))
+    """Return a template with its `@@name@@` filled in."""
+    text = (TEMPLATES / name).read_text(encoding="utf-8")
+    return re.sub(r"@@(\w+)@@", lambda found: values[found[1]], text)
 
 
 def _write(folder: Path, path: str, text: str) -> None:
@@ -97,9 +84,26 @@ def _write(folder: Path, path: str, text: str) -> None:
             file.write(text)
     except FileExistsError:
         click.echo(f"left as it is: {target}")
-        if path == ".gitignore" and not set(text.split()) <= set(target.read_text(encoding="utf-8").split()):
-            click.echo(f"  add to it: {', '.join(text.split())}")
+        for line in _advice(path, text, target.read_text(encoding="utf-8", errors="replace")):
+            click.echo(f"  {line}")
     except OSError as error:
         raise SyncError(f"cannot be written: {error.strerror}", where=str(target)) from error
     else:
         click.echo(f"written: {target}")
+
+
+def _advice(path: str, text: str, there: str) -> Iterator[str]:
+    """Yield what to change in a file that stays as it is, so that it fits to the others."""
+    if path == ".gitignore":
+        lines = set(there.split())
+        missing = [line for line in text.split() if line not in lines]
+        if missing:
+            yield f"add to it: {', '.join(missing)}"
+        if text == IGNORED_SEALED and IGNORED_CLEAR.strip() in lines:
+            yield f"take out of it: {IGNORED_CLEAR.strip()}, for the pipeline commits the state"
+    elif path == "webhooks.yaml":
+        missing = [recipient for recipient in re.findall(RECIPIENT, text) if recipient not in there]
+        if missing:
+            yield f"add to it: encryption: {{age: {{recipients: [{', '.join(missing)}]}}}}"
+    elif path == "webhooks.schema.json" and text != there:
+        yield "it differs from this version's: remove it, and run init again"

@@ -99,11 +99,11 @@ def _stdout_is_broken() -> bool:
     return False
 
 
-def run(arguments: list[str]) -> int:
-    """Run the command line `arguments`, print any error to stderr, and return the exit code."""
+def run(arguments: list[str], commands: click.Group = cli) -> int:
+    """Run one of `commands`, print any error to stderr, and return the exit code."""
     REDACTOR.add_environment(os.environ)
     try:
-        result: Any = cli.main(arguments, prog_name="sendkit-sync", standalone_mode=False)
+        result: Any = commands.main(arguments, prog_name="sendkit-sync", standalone_mode=False)
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.UsageError as error:
