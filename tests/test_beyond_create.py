@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import operator
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -481,12 +483,70 @@ class TestSavedPlan:
         assert applied.apply("--plan", "plan.bin").returncode == 0
         check_converged(applied, "CRM Sync")
 
-    @pytest.mark.parametrize("content", ["", "{", "[]", '{"format_version": "9.0"}', '{"format_version": "1.0"}'])
-    def test_a_damaged_file_is_refused(self, workspace: Workspace, content: str):
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            ("", "plan.bin:1:1: the file is not a saved plan: it is no JSON"),
+            ('{"format_version": "1.0",\n', "plan.bin:2:1: "),
+            ("[]", "its top level does not fit the schema"),
+            ("[" * 100_000, "it is no JSON"),
+            ('{"serial": ' + "9" * 10_000 + "}", "it is no JSON"),
+            ('{"format_version": "9.0"}', "another version"),
+            ('{"format_version": "1.0"}', "its top level does not fit"),
+        ],
+        ids=["empty", "cut", "a-list", "deep", "a-huge-number", "newer", "bare"],
+    )
+    def test_a_damaged_file_is_refused(self, workspace: Workspace, content: str, said: str):
         (workspace.folder / "plan.bin").write_text(content)
         refused = workspace.apply("--plan", "plan.bin")
         assert refused.returncode == 65
-        assert "Traceback" not in refused.stderr
+        assert said in refused.stderr
+        assert workspace.simulator.requests == []
+
+    @pytest.mark.parametrize(
+        ("place", "value"),
+        [
+            ("format_version", 1),
+            ("options/targets", "x"),
+            ("plan/state", None),
+            ("plan/actions/0/name", 1),
+            ("plan/actions/1/action", "\x1b"),
+        ],
+    )
+    def test_a_value_of_the_wrong_type_is_named_by_its_place(self, tmp_path: Path, place: str, value: object):
+        with Simulator() as simulator:
+            workspace = Workspace(tmp_path, simulator)
+            workspace.run("plan", "--out", "plan.bin")
+            document = json.loads((tmp_path / "plan.bin").read_text())
+            *steps, last = [int(step) if step.isdigit() else step for step in place.split("/")]
+            reduce(operator.getitem, steps, document)[last] = value
+            (tmp_path / "plan.bin").write_text(json.dumps(document))
+            refused = workspace.apply("--plan", "plan.bin")
+        assert refused.returncode == 65
+        assert f"{place} does not fit the schema" in refused.stderr
+
+    @pytest.mark.parametrize("change", ["api", "workspace_id", "url", "action", "lineage", "serial", "refresh"])
+    def test_an_edited_file_changes_nothing(self, applied: Workspace, change: str):
+        applied.write(TWO.replace("timeoutMs: 5000", "timeoutMs: 7000") + numbered(1).partition("webhooks:\n")[2])
+        applied.run("plan", "--out", "plan.bin")
+        document = json.loads((applied.folder / "plan.bin").read_text())
+        plan = document["plan"]
+        if change in ("api", "workspace_id"):
+            document[change] = "https://other.example.com"
+        elif change == "refresh":
+            applied.simulator.delete(ids(applied)["CRM Sync"])
+            document["options"]["refresh"] = True
+        elif change == "url":
+            plan["actions"][1]["after"]["url"] = "https://evil.example.com/"
+        elif change == "action":
+            plan["actions"].pop()
+        else:
+            plan["state"][change] = 7 if change == "serial" else "0" * 16
+        (applied.folder / "plan.bin").write_text(json.dumps(document))
+        refused = applied.apply("--plan", "plan.bin")
+        assert refused.returncode == 1
+        assert "the saved plan is stale" in refused.stderr
+        assert sent(applied, "POST", "PATCH", "DELETE") == []
 
     @pytest.mark.parametrize("file", ["sendkit.state.json", "webhooks.yaml"])
     def test_it_overwrites_nothing_but_a_plan(self, applied: Workspace, file: str):

@@ -89,29 +89,45 @@ def _refuse_other_file(path: str) -> None:
 
 
 def load(path: str) -> SavedPlan:
-    """Read a saved plan. Raises `PlanFileError` where it is damaged or of a newer version."""
+    """Read a saved plan. Raises `PlanFileError` where it is damaged, too large or of another version."""
+    document = _read(path)
+    version = document.get("format_version") if isinstance(document, dict) else None
+    if isinstance(version, str) and version != VERSION:
+        raise PlanFileError("the plan was saved by another version of sendkit-sync", where=path, hint=_AGAIN)
+    _check(path, "saved-plan", document)
+    _check(path, "plan", document["plan"], "plan")
+    made = document["options"]
+    options = Options(made["prune"], tuple(made["targets"]))
+    return SavedPlan(made["refresh"], options, document["api"], document["workspace_id"], document["plan"])
+
+
+def _read(path: str) -> Any:
     try:
         with Path(path).open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise PlanFileError(f"the plan cannot be read: {error.strerror}", where=path) from error
+    if len(data) > MAX_BYTES:
+        raise _no_plan(path, f"it is larger than {MAX_BYTES >> 20} MiB")
     try:
-        document = json.loads(data)
+        return json.loads(data)
+    except json.JSONDecodeError as error:
+        raise _no_plan(f"{path}:{error.lineno}:{error.colno}", "it is no JSON") from error
     except (ValueError, RecursionError) as error:
-        raise PlanFileError("the file is not a saved plan: it is no JSON", where=path, hint=_AGAIN) from error
-    version = document.get("format_version") if isinstance(document, dict) else None
-    if isinstance(version, str) and version != VERSION:
-        raise PlanFileError("the plan was saved by another version of sendkit-sync", where=path, hint=_AGAIN)
+        raise _no_plan(path, "it is no JSON that can be read") from error
+
+
+def _check(path: str, name: str, part: Any, *steps: str) -> None:
+    """Raise `PlanFileError` where `part`, which stands at `steps` in the file, does not fit the schema `name`."""
     from jsonschema import Draft7Validator
 
-    for name, part in (("saved-plan", document), ("plan", document.get("plan") if isinstance(document, dict) else None)):
-        for problem in Draft7Validator(schema(name)).iter_errors(part):
-            place = "/".join(str(step) for step in problem.absolute_path) or "its top level"
-            what = f"the file is not a saved plan: {printable(place)} does not fit the schema"
-            raise PlanFileError(what, where=path, hint=_AGAIN)
-    made = document["options"]
-    options = Options(made["prune"], tuple(made["targets"]))
-    return SavedPlan(made["refresh"], options, document["api"], document["workspace_id"], document["plan"])
+    for problem in Draft7Validator(schema(name)).iter_errors(part):
+        place = "/".join(str(step) for step in (*steps, *problem.absolute_path)) or "its top level"
+        raise _no_plan(path, f"{printable(place)} does not fit the schema")
+
+
+def _no_plan(where: str, why: str) -> PlanFileError:
+    return PlanFileError(f"the file is not a saved plan: {why}", where=where, hint=_AGAIN)
 
 
 _AGAIN = "Make it anew: sendkit-sync plan --out FILE"
