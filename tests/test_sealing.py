@@ -126,6 +126,40 @@ def test_a_gone_webhook_is_made_anew_without_the_identity(applied: Workspace):
     check_sealed(applied)
 
 
+def test_a_whole_life_goes_without_the_identity(tmp_path: Path):
+    """Create, rename, update, drift, gone, saved plan, prune, import, supplied secret; where reads show no secret either."""
+    environment = {"SENDKIT_SECRET_CRM": "canary-supplied-secret-7"}
+    with Simulator(mask_secrets=True) as simulator:
+        workspace = Workspace(tmp_path, simulator)
+
+        def converge(text: str, *steps: str) -> None:
+            workspace.write(sealed_config(text=text))
+            for step in steps or ("apply --yes --refresh",):
+                done = workspace.run(*step.split(), given=live(workspace).get("Old", {}).get("secret", ""), **environment)
+                assert done.returncode == 0, (step, done.stderr)
+            again = workspace.run("plan", "--refresh", "--detailed-exitcode", **environment)
+            assert again.returncode == 0, again.stdout
+
+        converge(TWO)
+        text = TWO.replace("name: CRM Sync", "name: CRM\n    renamedFrom: CRM Sync\n    secret: ${CRM}").replace("5000", "7000")
+        converge(text)
+        simulator.change(live(workspace)["CRM"]["_id"], url="https://elsewhere.example.com/x")
+        converge(text)
+        simulator.delete(live(workspace)["Analytics"]["_id"])
+        converge(text)
+        converge(text.replace("/in", "/out"), "plan --refresh --out plan.bin", "apply --yes --plan plan.bin")
+        check_sealed(workspace)
+        one = text[: text.index("  - name: Analytics")]
+        converge(one, "apply --yes --prune")
+        for path in tmp_path.glob("sendkit.state.json*"):
+            path.unlink()
+        old = {"name": "Old", "url": "https://old.example.com/", "events": ["email.sent"]}
+        webhook_id = simulator.store.create("ws_demo", old)["_id"]
+        steps = ["import --matching", f"import Old {webhook_id}", "secret set Old", "apply --yes"]
+        converge(one + "  - name: Old\n    url: https://old.example.com/\n    events: [email.sent]\n", *steps)
+        check_sealed(workspace)
+
+
 def test_a_seal_moved_to_another_entry_is_found_out(applied: Workspace):
     state = applied.state
     records = state["webhooks"]
