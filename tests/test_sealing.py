@@ -18,15 +18,24 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from test_end_to_end import TWO, Workspace
 
+from sendkit_sync import failpoints
 from sendkit_sync.cli.private_file import append_private, replace_private
+from sendkit_sync.clock import SystemDice
 from sendkit_sync.errors import RefusedError, StateIOError
 from sendkit_sync.model import Secret
 from sendkit_sync.secrets import delivery
+from sendkit_sync.secrets.age import AgeVault
 from sendkit_sync.simulator import Fault, Simulator
+from sendkit_sync.state import read_state
 
 pyrage = pytest.importorskip("pyrage", reason="the extra age is not installed")
 
+SUPPLIED = TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n")
 IDENTITY, OTHER = (pyrage.x25519.Identity.generate() for _ in range(2))
+PLACES = [place for place in failpoints.NAMES if not place.endswith("-buffered")]
+"""The fail points at which the disk, or SendKit, is another than at the one before."""
+CALLS = {"intent-durable", "request-sent", "answer-read", "outcome-durable"}
+"""Those that only a command which calls SendKit reaches."""
 READER = {"SOPS_AGE_KEY": f"# a comment\n{IDENTITY}\n"}
 
 
@@ -54,17 +63,37 @@ def live(workspace: Workspace) -> dict[str, dict[str, str]]:
     return {webhook["name"]: webhook for webhook in workspace.simulator.webhooks()}
 
 
+def tellers(workspace: Workspace, *secrets: str) -> list[str]:
+    """Return the names of the files that hold one of `secrets` in clear, those that a kill left behind too."""
+    files = [path for path in workspace.folder.rglob("*") if path.is_file()]
+    return [path.name for path in files if any(secret.encode() in path.read_bytes() for secret in secrets)]
+
+
+def drawn(workspace: Workspace) -> list[str]:
+    return [webhook["secret"] for webhook in live(workspace).values()]
+
+
+def opened(workspace: Workspace, name: str, *, previous: bool = False) -> str | None:
+    """Return what the identity reads of the state, without a process for it."""
+    state = read_state(str(workspace.folder / "sendkit.state.json"))
+    assert state is not None
+    recorded = state.webhooks[name]
+    stored = recorded.previous_secret if previous else recorded.secret
+    if stored is None:
+        return None
+    assert stored.sealed is not None
+    vault = AgeVault([str(IDENTITY.to_public())], workspace.simulator.url, SystemDice(), READER)
+    secret = vault.open((name, *recorded.former_names), stored)
+    return None if secret is None else secret.reveal()
+
+
 def check_sealed(workspace: Workspace) -> None:
     """Assert that each name is live once and recorded, and that no file and no output holds a secret in clear."""
     assert sorted(workspace.state["webhooks"]) == sorted(live(workspace))
-    files = [path for path in workspace.folder.iterdir() if path.is_file()]
     for name, webhook in live(workspace).items():
         assert workspace.state["webhooks"][name]["id"] == webhook["_id"]
-        read = workspace.run("secret", "get", name, **READER)
-        assert read.stdout == webhook["secret"] + "\n", read.stderr
-        del workspace.outputs[-2:]
-        for path in files:
-            assert webhook["secret"].encode() not in path.read_bytes(), path.name
+        assert opened(workspace, name) == webhook["secret"]
+    assert tellers(workspace, *drawn(workspace)) == []
     workspace.check_nothing_shown()
 
 
@@ -83,11 +112,14 @@ def test_an_unchanged_secret_keeps_its_bytes(applied: Workspace):
     assert {name: recorded["secret"] for name, recorded in applied.state["webhooks"].items()} == before
 
 
-@pytest.mark.parametrize("place", ["intent-durable", "request-sent", "answer-read", "outcome-durable"])
-def test_a_killed_apply_settles_without_the_identity(workspace: Workspace, place: str):
-    workspace.run("apply", "--yes", "--parallelism", "1", killed_at=place)
-    for _ in range(3):
-        last = workspace.apply("--resend-after", "0s")
+@pytest.mark.parametrize("place", PLACES)
+def test_a_killed_apply_leaves_seals_only_and_settles_without_the_identity(workspace: Workspace, place: str):
+    workspace.write(sealed_config(text=SUPPLIED))
+    supplied = {"SENDKIT_SECRET_CRM": "canary-supplied-secret-5"}
+    assert workspace.run("apply", "--yes", "--parallelism", "1", killed_at=place, **supplied).returncode < 0
+    assert tellers(workspace, *supplied.values(), *drawn(workspace)) == []
+    for _ in range(2):
+        last = workspace.apply("--resend-after", "0s", **supplied)
     assert last.returncode == 0, last.stderr
     check_sealed(workspace)
 
@@ -228,6 +260,30 @@ def test_encrypt_seals_a_clear_state_and_its_backup(workspace: Workspace):
     check_sealed(workspace)
 
 
+@pytest.mark.parametrize("place", [place for place in PLACES if place not in CALLS])
+def test_a_killed_encryption_loses_nothing_and_is_finished_by_the_next(workspace: Workspace, place: str):
+    """With a rotation that has no outcome, whose secret stands in the intent alone."""
+    workspace.write(TWO)
+    assert workspace.apply().returncode == 0
+    before = live(workspace)["CRM Sync"]["secret"]
+    assert workspace.run("secret", "rotate", "CRM Sync", killed_at="request-sent").returncode < 0
+    state = read_state(str(workspace.folder / "sendkit.state.json"))
+    assert state is not None
+    (intent,) = state.pending["CRM Sync"]
+    assert intent.secret is not None
+    assert intent.secret.clear is not None
+    sent = intent.secret.clear.reveal()
+    workspace.write(sealed_config())
+    workspace.run("state", "encrypt", killed_at=place)
+    done = workspace.run("state", "encrypt")
+    assert done.returncode == 0, done.stderr
+    assert tellers(workspace, before, sent, *drawn(workspace)) == []
+    assert workspace.run("secret", "rotate", "CRM Sync", **READER).returncode == 0
+    assert live(workspace)["CRM Sync"]["secret"] == sent
+    assert opened(workspace, "CRM Sync", previous=True) == before
+    check_sealed(workspace)
+
+
 def test_rekey_lets_the_new_recipient_in_and_the_old_one_out(applied: Workspace):
     applied.write(sealed_config(OTHER))
     assert applied.run("secret", "rekey").returncode == 1
@@ -248,11 +304,71 @@ def test_rotate_keeps_the_old_secret_as_the_previous_one(applied: Workspace):
     check_sealed(applied)
 
 
-@pytest.mark.parametrize("place", ["intent-durable", "request-sent", "answer-read", "outcome-durable"])
-def test_a_killed_rotation_converges(applied: Workspace, place: str):
-    applied.run("secret", "rotate", "CRM Sync", killed_at=place)
+@pytest.mark.parametrize("place", PLACES)
+def test_a_killed_rotation_leaves_seals_only_and_converges(applied: Workspace, place: str):
+    old = live(applied)["CRM Sync"]["secret"]
+    assert applied.run("secret", "rotate", "CRM Sync", killed_at=place).returncode < 0
+    assert tellers(applied, old, *drawn(applied)) == []
     assert applied.apply().returncode == 0
     check_sealed(applied)
+    assert old in (opened(applied, "CRM Sync"), opened(applied, "CRM Sync", previous=True))
+
+
+def test_a_rotation_without_an_outcome_is_finished_by_the_next(applied: Workspace):
+    """Also of a webhook that the config asks for no longer, which no apply looks at."""
+    old = live(applied)["CRM Sync"]["secret"]
+    applied.write(sealed_config(text="version: 1\nwebhooks: []\n"))
+    fault = Fault("PATCH", when="after", kind="drop")
+    applied.simulator.add_fault(fault)
+    unknown = applied.run("secret", "rotate", "CRM Sync")
+    assert unknown.returncode == 1
+    assert "nobody knows yet" in unknown.stderr
+    applied.simulator.faults.clear()
+    sent = live(applied)["CRM Sync"]["secret"]
+    assert sent != old
+    done = applied.run("secret", "rotate", "CRM Sync", **READER)
+    assert done.returncode == 0, done.stderr
+    assert live(applied)["CRM Sync"]["secret"] == sent, "who can read it sends the same once more"
+    assert opened(applied, "CRM Sync", previous=True) == old
+    check_sealed(applied)
+
+
+def test_a_rotation_waits_for_a_change_without_an_outcome(applied: Workspace):
+    applied.write(sealed_config(text=TWO.replace("crm.example.com/webhooks", "crm.example.com/changed")))
+    applied.simulator.add_fault(Fault("PATCH", when="after", kind="drop"))
+    assert applied.apply().returncode == 1
+    applied.simulator.faults.clear()
+    refused = applied.run("secret", "rotate", "CRM Sync")
+    assert refused.returncode == 1
+    assert "Run apply first" in refused.stderr
+    assert applied.apply().returncode == 0
+    assert applied.run("secret", "rotate", "CRM Sync").returncode == 0
+
+
+def test_a_server_that_keeps_another_secret_is_told_of(applied: Workspace):
+    store = applied.simulator.store
+    patch = store.patch
+    store.patch = lambda workspace, webhook_id, fields: patch(workspace, webhook_id, {})  # type: ignore[method-assign,assignment]
+    done = applied.run("secret", "rotate", "CRM Sync")
+    assert "another secret than was sent" in done.stderr
+
+
+def test_a_supplied_secret_that_is_sent_once_more_keeps_its_seal(workspace: Workspace):
+    workspace.write(sealed_config(text=SUPPLIED))
+    first, second = ({"SENDKIT_SECRET_CRM": f"canary-supplied-secret-{number}"} for number in (6, 7))
+    assert workspace.apply(**first).returncode == 0
+    assert workspace.apply(**second).returncode == 0
+    before = workspace.state["webhooks"]["CRM Sync"]
+    workspace.write(sealed_config(text=SUPPLIED.replace("crm.example.com/webhooks", "crm.example.com/changed")))
+    workspace.simulator.add_fault(Fault("PATCH", when="after", kind="drop"))
+    assert workspace.apply(**second).returncode == 1
+    workspace.simulator.faults.clear()
+    assert workspace.apply(**second).returncode == 0
+    after = workspace.state["webhooks"]["CRM Sync"]
+    assert {key: after[key] for key in ("secret", "previousSecret")} == {
+        key: before[key] for key in ("secret", "previousSecret")
+    }
+    check_sealed(workspace)
 
 
 def test_rotating_what_the_config_supplies_is_refused(workspace: Workspace):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from ..answers import Answer, Answered, NotDone, Unknown
 from ..clock import Clock, Dice
 from ..diagnostics import printable
-from ..errors import SyncError
+from ..errors import RefusedError, SyncError
 from ..model import ActionKind, Intent, Live, Recorded, Secret, SecretOrigin, Settings, StoredSecret, Webhook
 from ..planning.diff import same_but_for_spelling
 from ..planning.plan import Action
@@ -79,6 +79,22 @@ class Updater:
         record = self.ledger.state.webhooks[name]
         self.ledger.record(name, replace(record, confirmed=shown.settings, confirmed_name=shown.name))
         return True
+
+    def rotate(self, name: str, record: Recorded) -> tuple[Answer, list[str]]:
+        """Give the webhook a new secret, or finish a rotation that has no outcome; return what `update` does.
+
+        Raises `RefusedError` where another change than a rotation has no outcome.
+        """
+        state = self.ledger.state
+        others = [one for pending in state.pending.values() for one in pending if one.name == name or one.id == record.id]
+        if any(one.secret is None or one.replaces or one.settings != record.applied or one.id != record.id for one in others):
+            raise RefusedError(f'a change of "{printable(name)}" has no outcome yet', hint="Run apply first.")
+        secret, stored = self._sent_secret(name, record) or self._drawn_secret(name)
+        answer = self.send(name, record, Edit({"secret": secret}, record.applied, stored))
+        live = answer.live if isinstance(answer, Answered) else None
+        if live is not None and live.secret is not None and live.secret != secret:
+            return answer, ["the API recorded another secret than was sent"]
+        return answer, []
 
     def send(self, name: str, record: Recorded, edit: Edit) -> Answer:
         """PATCH `edit` onto the webhook of `record` and record the answer under `name`.
@@ -155,10 +171,15 @@ class Updater:
         After an unanswered update that sent a secret, nobody knows which of the two is in force: the new one is
         sent again, or where it is sealed, one more is drawn.
         """
-        if webhook.secret is not None:
-            if not action.unanswered and (record.secret is not None and record.secret.matches(webhook.secret)):
-                return None, None
+        if webhook.secret is None:
+            sent = self._sent_secret(webhook.name, record)
+            return sent if sent is not None else (None, None)
+        if record.secret is None or not record.secret.matches(webhook.secret):
             return webhook.secret, self.vault.keep(webhook.name, webhook.secret, SecretOrigin.CONFIG)
+        return (webhook.secret, record.secret) if action.unanswered else (None, None)
+
+    def _sent_secret(self, name: str, record: Recorded) -> tuple[Secret, StoredSecret] | None:
+        """Return the secret of the last unanswered update that sent one, or a new one where it cannot be read."""
         sent = [
             (intent.name, intent.secret)
             for intents in self.ledger.state.pending.values()
@@ -166,13 +187,16 @@ class Updater:
             if intent.action is ActionKind.UPDATE and intent.id == record.id and intent.secret is not None
         ]
         if not sent:
-            return None, None
-        name, stored = sent[-1]
-        secret = readable(self.vault, (name, *record.former_names), stored)
-        if secret is not None:
-            return secret, self.vault.keep(webhook.name, secret, stored.origin)
+            return None
+        sealed_for, stored = sent[-1]
+        secret = readable(self.vault, (sealed_for, *record.former_names), stored)
+        if secret is None:
+            return self._drawn_secret(name)
+        return secret, stored if sealed_for == name else self.vault.keep(name, secret, stored.origin)
+
+    def _drawn_secret(self, name: str) -> tuple[Secret, StoredSecret]:
         drawn = Secret(self.dice.secret())
-        return drawn, self.vault.keep(webhook.name, drawn, SecretOrigin.GENERATED)
+        return drawn, self.vault.keep(name, drawn, SecretOrigin.GENERATED)
 
 
 def _taking_over(webhook_id: str, edit: Edit, name: str) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..applying.ports import Ledger
 from ..clock import SystemClock, SystemDice
 from ..config import Config
 from ..errors import RefusedError
-from ..state import open_ledger, read_state
+from ..state import JournalLedger, open_ledger, read_state
 from .git_guard import refuse_for_git
 from .wiring import Context, check_api, refuse_clear_writes
 
@@ -17,7 +16,7 @@ from .wiring import Context, check_api, refuse_clear_writes
 @contextmanager
 def opened(
     context: Context, config: Config, path: str, purpose: str, lock_timeout_s: float, *, adds_secret: bool = False
-) -> Iterator[Ledger]:
+) -> Iterator[JournalLedger]:
     """Open the record to change it; raises where there is none, or where it must not be written in clear."""
     state = read_state(path)
     if state is None:

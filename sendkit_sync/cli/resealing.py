@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
+from ..clock import SystemClock
 from ..config import Config
 from ..diagnostics import printable
-from ..errors import SecretUnreadableError, StateIOError
+from ..errors import SecretUnreadableError
 from ..model import Intent, Recorded, StoredSecret
+from ..state import renew_backup
 from ..vault import Vault
 from .opened import opened
 from .wiring import Context, vault_for
 
 NO_IDENTITY = "Set SOPS_AGE_KEY, or SOPS_AGE_KEY_FILE to a file with the identity."
+BACKUP_WAIT_S = 10.0
+"""How long to wait, at least, for a run that came in between the new state and its backup."""
 
 
 def reseal(context: Context, config: Config, path: str, lock_timeout_s: float, purpose: str, *, clear_only: bool) -> int:
@@ -27,14 +29,10 @@ def reseal(context: Context, config: Config, path: str, lock_timeout_s: float, p
     with opened(context, config, path, purpose, lock_timeout_s) as ledger:
         state = ledger.state
         records = {name: sealer.record(name, record) for name, record in state.webhooks.items()}
-        intents = [sealer.intent(intent) for pending in state.pending.values() for intent in pending]
-        for name, record in records.items():
-            if record is not state.webhooks[name]:
-                ledger.record(name, record)
-        for intent in intents:
-            if intent.secret is not None:
-                ledger.begin(intent)
-    _scrub_backup(path)
+        pending = {name: tuple(sealer.intent(intent) for intent in intents) for name, intents in state.pending.items()}
+        ledger.keep_anew(records, pending)
+    # The snapshot before the fold is the backup now, with the secrets as they were kept until then.
+    renew_backup(path, clock=SystemClock(), purpose=purpose, lock_timeout_s=max(lock_timeout_s, BACKUP_WAIT_S))
     return sealer.count
 
 
@@ -62,20 +60,3 @@ class _Sealer:
             raise SecretUnreadableError(f'the secret of "{printable(names[0])}" is sealed', hint=NO_IDENTITY)
         self.count += 1
         return self.vault.keep(names[0], secret, stored.origin)
-
-
-def _scrub_backup(path: str) -> None:
-    """Replace the backup by a copy of the state: the one before holds the secrets as they were kept until now."""
-    real = os.path.realpath(path)
-    temporary = Path(f"{real}.backup.tmp")
-    try:
-        temporary.unlink(missing_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(Path(real).read_bytes())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(f"{real}.backup")
-    except OSError as error:
-        hint = f"Delete it by hand: {printable(real)}.backup"
-        raise StateIOError("the backup still holds the secrets as they were", where=path, hint=hint) from error

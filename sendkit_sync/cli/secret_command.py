@@ -11,10 +11,8 @@ from typing import TextIO
 
 import click
 
-from ..answers import Answered, NotDone
+from ..answers import Answered, Unknown
 from ..applying.ports import Ledger
-from ..applying.update import Edit
-from ..clock import SystemDice
 from ..config import Config
 from ..config.checks import MIN_SECRET
 from ..diagnostics import printable
@@ -205,21 +203,19 @@ def rotate(
         raise RefusedError(f'the secret of "{printable(name)}" comes from the config', hint="Change it there, then apply.")
     wanted = Wanted(config, path, "secret rotate", Calls(timeout, retry_for), lock_timeout_s=lock_timeout)
     with stopping() as stop, session(context, wanted, stop) as run:
-        ledger, executor = run.executor.ledger, run.executor
-        recorded = _of(ledger, name)
-        if ledger.state.pending.get(name):
-            raise RefusedError(f'a change of "{printable(name)}" has no outcome yet', hint="Run apply first.")
-        drawn = Secret(SystemDice().secret())
-        stored = executor.vault.keep(name, drawn, SecretOrigin.GENERATED)
-        answer = executor.updater.send(name, recorded, Edit({"secret": drawn}, recorded.applied, stored))
+        ledger = run.executor.ledger
+        answer, warnings = run.executor.updater.rotate(name, _of(ledger, name))
+        unknown = isinstance(answer, Unknown) or name in ledger.state.pending
+    for warning in warnings:
+        say(f"warning: {warning}")
     if isinstance(answer, Answered):
         click.echo(f'The secret of "{printable(name)}" is rotated; the one before is kept as the previous one.')
         return ExitCode.DONE
-    if isinstance(answer, NotDone):
-        say(f'error: the secret of "{printable(name)}" stays as it is: {answer.message}')
-    else:
+    if unknown:
         say(f'error: nobody knows yet which secret "{printable(name)}" has: {answer.message}')
-        say("  Both are kept. Run apply: it sends the new one again.")
+        say("  Both are kept. Rotate it again, or run apply: the new one is sent once more.")
+    else:
+        say(f'error: the secret of "{printable(name)}" stays as it is: {answer.message}')
     return ExitCode.FAILED
 
 

@@ -50,6 +50,14 @@ class FileStore:
             self._sync_folder()
         reached("snapshot-renamed")
 
+    def renew_backup(self) -> None:
+        """Let the backup be a copy of the snapshot, under the lock: what it held before is not to stay."""
+        snapshot = self.read_snapshot()
+        with io_errors(self.backup_path, "cannot replace the backup"):
+            if snapshot is not None:
+                Path(_write_new(self.backup_path, snapshot)).replace(self.backup_path)
+                self._sync_folder()
+
     def create_journal(self, header: bytes) -> FileJournal:
         """Create a journal that holds its header from the first moment."""
         with io_errors(self.journal_path, "cannot create the journal"):

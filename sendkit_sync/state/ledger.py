@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
@@ -94,6 +94,13 @@ def open_store(
             ledger.close()
 
 
+def renew_backup(path: str, *, clock: Clock, purpose: str, lock_timeout_s: float) -> None:
+    """Let the backup of the state file `path` be a copy of it: what was kept otherwise before is not to stay."""
+    store = FileStore(path)
+    with store.locked(clock=clock, purpose=purpose, timeout_s=lock_timeout_s, stop=threading.Event()):
+        store.renew_backup()
+
+
 def _recover(store: Store, api: str, dice: Dice) -> Snapshot:
     loaded = _load(store, store.read_snapshot(), store.read_journal())
     if loaded is None:
@@ -176,6 +183,15 @@ class JournalLedger:
     def set_workspace(self, workspace_id: str | None) -> None:
         """Note the workspace that all the ids belong to; None where it is not known yet."""
         self._append(journal.workspace(workspace_id), "outcome")
+
+    def keep_anew(self, webhooks: Mapping[str, Recorded], pending: Mapping[str, tuple[Intent, ...]]) -> None:
+        """Take these records and intents in the place of all, the same but for how their secrets are kept.
+
+        They are on disk when the journal is folded, all or none; no entry announces them.
+        """
+        with self._turn:
+            self._check()
+            self._book.webhooks, self._book.pending = dict(webhooks), dict(pending)
 
     def stop(self) -> bool:
         """Take no more entries; return whether all that was taken can be folded.
