@@ -5,68 +5,131 @@ from __future__ import annotations
 from html import escape
 
 from ..diagnostics import printable
+from ..model import ActionKind
 from ..planning.plan import Action, Plan
-from .words import SIGNS, blocked_text, notes, remarks, rows, shown_name, summary_line, unrecorded_text
+from .page_style import STYLE
+from .words import SIGNS, Line, Note, blocked_text, fields, notes, remarks, shown_name, summary_line, unrecorded_text
 
-STYLE = """
-:root { color-scheme: light dark; --bg: #fff; --fg: #1b1f24; --dim: #59636e; --line: #d1d9e0; --create: #116329;
-  --update: #7d4e00; --adopt: #0550ae; --delete: #a40e26; --forget: #6639ba; }
-@media (prefers-color-scheme: dark) { :root { --bg: #0d1117; --fg: #e6edf3; --dim: #9198a1; --line: #3d444d;
-  --create: #4ac26b; --update: #e3b341; --adopt: #79c0ff; --delete: #ff938a; --forget: #d2a8ff; } }
-body { background: var(--bg); color: var(--fg); font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto;
-  padding: 0 1rem; }
-details { border-bottom: 1px solid var(--line); padding: .3rem 0; content-visibility: auto;
-  contain-intrinsic-size: auto 2.2rem; }
-summary { cursor: pointer; overflow-wrap: anywhere; }
-table { border-collapse: collapse; margin: .3rem 0 .6rem 1.5rem; }
-th { text-align: left; vertical-align: top; font-weight: 400; color: var(--dim); padding-right: 1.5rem; }
-td { font-family: ui-monospace, monospace; overflow-wrap: anywhere; }
-p.note { margin: .2rem 0 .2rem 1.5rem; } .id { color: var(--dim); } .blocked { color: var(--delete); }
-.create b { color: var(--create); } .update b { color: var(--update); } .adopt b { color: var(--adopt); }
-.delete b { color: var(--delete); } .forget b { color: var(--forget); }
+HEAD = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
+base-uri 'none'; form-action 'none'">
+<meta name="referrer" content="no-referrer">
+<link rel="icon" href="data:,">
 """
+"""The policy is a second wall: no script and no request even if something got through the escaping. Without the
+icon's `data:` a browser asks the server for one."""
 
 FOLD_ABOVE = 50
-"""With more actions than this, each begins folded."""
+"""With more actions or names than this, each begins folded."""
+
+MARKS = {"+": "ins", "-": "del"}
 
 
-def _action(action: Action, opened: str) -> str:
+def _line(sign: str, text: str) -> str:
+    mark = MARKS.get(sign)
+    return f"<{mark}>{sign} {escape(text)}</{mark}>" if mark is not None else escape(text)
+
+
+def _field(path: str, lines: list[Line], *, drifted: bool) -> str:
+    label = escape(path) + ("<br>(changed outside)" if drifted else "")
+    return f"<tr><th scope=row>{label}</th><td>{''.join(_line(*line) for line in lines)}</td></tr>\n"
+
+
+def _digest(action: Action) -> str:
+    """Return what a folded action shows of its content."""
+    if action.changes:
+        return ", ".join(change.path for change in action.changes)
+    view = action.after if action.after is not None else action.before
+    return printable(str(view["url"]), 200) if view is not None and "url" in view else ""
+
+
+def _action(action: Action, opened: str, anchor: str) -> str:
     ident = f' <span class="id">{escape(printable(action.id))}</span>' if action.id is not None else ""
-    blocked = ' <span class="blocked">blocked</span>' if action.blocked_by is not None else ""
+    badge = ' <span class="badge">blocked</span>' if action.blocked_by is not None else ""
     parts = [
-        f'<details class="{action.kind}"{opened}><summary><b>{SIGNS[action.kind]} {action.kind}</b> '
-        f"{escape(shown_name(action.name))}{ident}{blocked}</summary>\n"
+        f'<details class="{action.kind}"{anchor}{opened}><summary><span class="kind">{SIGNS[action.kind]} {action.kind}</span> '
+        f'<bdi class="name">{escape(shown_name(action.name))}</bdi>{ident}{badge} '
+        f'<span class="digest">{escape(_digest(action))}</span></summary>\n'
     ]
     parts += [f'<p class="note">{escape(line)}</p>\n' for line in remarks(action)]
     parts += [f'<p class="note blocked">{escape(line)}</p>\n' for line in blocked_text(action)]
-    fields = rows(action)
-    if fields:
-        parts.append("<table>\n")
-        for path, values in fields:
-            parts.append(f"<tr><th scope=row>{escape(path)}</th><td>{'<br>'.join(map(escape, values))}</td></tr>\n")
-        parts.append("</table>\n")
+    table = [_field(path, lines, drifted=path in action.drifted) for path, lines in fields(action)]
+    if table:
+        parts += ["<table>\n", *table, "</table>\n"]
     return "".join(parts) + "</details>\n"
+
+
+def _tile(count: int, label: str, anchor: str | None, look: str = "") -> str:
+    inner = f"<b>{count}</b>{escape(label)}"
+    return f'<a class="{look}" href="#{anchor}">{inner}</a>\n' if anchor is not None else f"<span>{inner}</span>\n"
+
+
+def _tiles(plan: Plan, found: list[Note]) -> str:
+    """Return the plan as numbers, each a link to what it counts."""
+    tiles = [_tile(plan.count(kind), f"to {kind}", kind, kind) for kind in ActionKind if plan.count(kind)]
+    if plan.blocked:
+        tiles.append(_tile(len(plan.blocked), "blocked", "blocked", "alarm"))
+    tiles.append(_tile(plan.unchanged, "unchanged", None))
+    for note in found:
+        tiles.append(_tile(len(note.entries), note.title.lower(), note.anchor, "alarm" if note.urgent else ""))
+    return "<nav>\n" + "".join(tiles) + "</nav>\n"
+
+
+def _facts(plan: Plan) -> str:
+    """Return what the plan was made from."""
+    state = "nothing is recorded yet" if plan.lineage is None else f"serial {plan.serial} of {printable(plan.lineage)}"
+    sides = "the recorded state" if plan.refreshed is None else "the recorded state and the live side"
+    facts = {
+        "API": printable(plan.api),
+        "Workspace": printable(plan.workspace_id or ""),
+        "State": state,
+        "Config": f"SHA-256 {plan.config_digest[:12]}",
+        "Compared with": sides,
+        "Not recorded": unrecorded_text(plan) or "",
+        "Only": ", ".join(printable(target) for target in plan.targets),
+    }
+    rows = [f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>\n" for name, text in facts.items() if text]
+    return '<dl class="facts">\n' + "".join(rows) + "</dl>\n"
+
+
+def _section(anchor: str, title: str, count: int, body: list[str]) -> str:
+    return f'<section id="{anchor}">\n<h2>{escape(title)} <span>{count}</span></h2>\n{"".join(body)}</section>\n'
+
+
+def _note(note: Note) -> str:
+    names = [
+        f"<li><bdi>{escape(shown_name(name))}</bdi>{': ' + escape(advice) if advice else ''}</li>\n"
+        for name, advice in note.entries
+    ]
+    meaning = f'<p class="meaning">{escape(note.meaning)}</p>\n' if note.meaning else ""
+    body = [f"{meaning}<ul>\n", *names, "</ul>\n"]
+    if len(names) > FOLD_ABOVE:
+        body = ["<details><summary>The names</summary>\n", *body, "</details>\n"]
+    return _section(note.anchor, note.title, len(names), body)
 
 
 def plan_html(plan: Plan) -> str:
     """Return the plan as one standalone page."""
-    summary = escape(summary_line(plan))
+    summary, found = escape(summary_line(plan)), notes(plan)
     parts = [
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-        f"<title>{summary}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>sendkit-sync plan</h1>\n<p>{summary}</p>\n"
+        f"{HEAD}<title>{summary}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>sendkit-sync plan</h1>\n",
+        f'<p class="summary">{summary}</p>\n{_tiles(plan, found)}{_facts(plan)}</header>\n<main>\n',
+        *(_note(note) for note in found if note.urgent),
     ]
-    unrecorded = unrecorded_text(plan)
-    if unrecorded is not None:
-        parts.append(f"<p>{escape(unrecorded)}</p>\n")
-    for heading, names in notes(plan):
-        parts.append(f"<h2>{escape(heading.removesuffix(':'))}</h2>\n<ul>\n")
-        for name, advice in names:
-            parts.append(f"<li>{escape(shown_name(name))}{': ' + escape(advice) if advice else ''}</li>\n")
-        parts.append("</ul>\n")
     opened = " open" if len(plan.actions) <= FOLD_ABOVE else ""
-    if plan.actions:
-        parts.append("<h2>Actions</h2>\n")
-        parts += [_action(action, opened) for action in plan.actions]
-    return "".join(parts) + "</body>\n</html>\n"
+    first_blocked = next(iter(plan.blocked), None)
+    for kind in ActionKind:
+        body = [
+            _action(action, opened, ' id="blocked"' if action is first_blocked else "")
+            for action in plan.actions
+            if action.kind is kind
+        ]
+        if body:
+            parts.append(_section(kind, kind.capitalize(), len(body), body))
+    parts += [_note(note) for note in found if not note.urgent]
+    return "".join(parts) + "</main>\n</body>\n</html>\n"

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import string
-
 from ..diagnostics import printable
+from ..model import ActionKind
 from ..planning.plan import Action, Plan
-from .words import SIGNS, blocked_text, notes, remarks, rows, shown_name, summary_line, unrecorded_text
+from .words import SIGNS, blocked_text, fields, notes, remarks, shown_name, summary_line, unrecorded_text
 
 LIMIT = 65_536
-"""What GitHub takes in a comment; counted in bytes here, to be safe."""
+"""What a comment on GitHub takes, in characters; counted in bytes here, which are never fewer."""
 
 RESERVE = 2_000
-"""Kept for the sentences that say what was cut."""
+"""Kept for the sentences that say what was cut, and for a line of whoever posts the comment."""
 
-ENTITIES = {ord(char): f"&#{ord(char)};" for char in string.punctuation if char != "-"}
+FOR_NOTES = LIMIT // 4
+"""What the notes may take, so that neither they nor the actions push out the other."""
+
+ENTITIES = {ord(char): f"&#{ord(char)};" for char in "!#$&*.:<>[\\]_`|~"} | {ord("@"): "&#64;<!-- -->"}
+"""What could begin Markdown, HTML, a link or a mention, or end a cell of a table. Addresses of e-mail are looked for
+when entities are text again, but never across a comment."""
+
+SIDES = {ActionKind.CREATE: "+", ActionKind.DELETE: "-", ActionKind.FORGET: "-"}
+"""The sign of a field that is not compared with another."""
 
 
 def _code(text: str) -> str:
@@ -29,17 +36,30 @@ class _Page:
         self.parts: list[str] = []
         self.left = LIMIT - RESERVE
 
-    def add(self, text: str) -> bool:
+    def add(self, text: str, *, keep: int = 0) -> bool:
+        """Add `text` where `keep` bytes are left after it; return whether it was added."""
         size = len(text.encode("utf-8", "surrogatepass"))
-        if size > self.left:
+        if size > self.left - keep:
             return False
         self.left -= size
         self.parts.append(text)
         return True
 
+    def some(self, items: list[str], *, keep: int = 0) -> int:
+        """Add as many of `items` as fit, and return how many did not."""
+        for index, item in enumerate(items):
+            if not self.add(item, keep=keep):
+                return len(items) - index
+        return 0
+
     def always(self, text: str) -> None:
         """Add one of the few short sentences that the reserve is for."""
         self.parts.append(text)
+
+    def cut(self, count: int, what: str) -> None:
+        """Say that so many were left out, if any were."""
+        if count:
+            self.always(f"\n{count} more {what} are left out: the comment would be too long.\n")
 
 
 def _row(action: Action) -> str:
@@ -49,10 +69,11 @@ def _row(action: Action) -> str:
 
 
 def _detail(action: Action) -> str:
-    lines = [f"**{action.kind}** {_code(shown_name(action.name))}\n\n"]
-    for path, values in rows(action):
-        lines += [f"- {path}: {_code(value)}\n" for value in values]
-    return "".join(lines) + "\n"
+    """Return lines of a diff. None begins like the end of its block, for each begins with a sign or a field's name."""
+    lines = [f'@@ {action.kind} "{shown_name(action.name)}" @@\n']
+    for path, pieces in fields(action):
+        lines += [f"{sign or SIDES.get(action.kind, ' ')} {path}: {text}\n" for sign, text in pieces]
+    return "".join(lines)
 
 
 def plan_markdown(plan: Plan) -> str:
@@ -62,24 +83,18 @@ def plan_markdown(plan: Plan) -> str:
     unrecorded = unrecorded_text(plan)
     if unrecorded is not None:
         page.add(f"\n{unrecorded}\n")
+    for note in notes(plan):
+        page.always(f"\n{note.heading}\n\n")
+        items = [
+            f"- {_code(shown_name(name))}" + (f": {_code(advice)}" if advice else "") + "\n" for name, advice in note.entries
+        ]
+        page.cut(page.some(items, keep=LIMIT - FOR_NOTES), "names")
     if plan.actions:
         page.add("\n| Action | Webhook | Id | Note |\n| --- | --- | --- | --- |\n")
-        _some(page, [_row(action) for action in plan.actions], "actions")
-    for heading, names in notes(plan):
-        page.always(f"\n{heading}\n\n")
-        items = [f"- {_code(shown_name(name))}" + (f": {_code(advice)}" if advice else "") + "\n" for name, advice in names]
-        _some(page, items, "names")
-    if plan.actions:
-        if page.add("\n<details><summary>Details</summary>\n\n"):
-            _some(page, [_detail(action) for action in plan.actions], "details")
-            page.always("\n</details>\n")
-        else:
-            page.always("\nThe details are left out: the comment would be too long.\n")
+        page.cut(page.some([_row(action) for action in plan.actions]), "actions")
+        page.always("\n<details><summary>Details</summary>\n\n```diff\n")
+        left_out = page.some([_detail(action) for action in plan.actions])
+        page.always("```\n")
+        page.cut(left_out, "details")
+        page.always("\n</details>\n")
     return "".join(page.parts)
-
-
-def _some(page: _Page, items: list[str], what: str) -> None:
-    for index, item in enumerate(items):
-        if not page.add(item):
-            page.always(f"\n{len(items) - index} more {what} are left out: the comment would be too long.\n")
-            return

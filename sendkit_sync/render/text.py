@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..diagnostics import printable
 from ..model import ActionKind
 from ..planning.plan import Action, Plan
-from .words import SIGNS, blocked_text, notes, remarks, rows, shown_name, summary_line, unrecorded_text
+from .words import SIGNS, Line, blocked_text, fields, notes, remarks, shown_name, summary_line, unrecorded_text
 
 Paint = Callable[[str, str], str]
 
@@ -36,29 +36,31 @@ def _action(action: Action, paint: Paint) -> list[str]:
     lines = ["  " + paint(title, COLOURS[action.kind])]
     lines += [f"      # {line}" for line in remarks(action)]
     lines += ["      " + paint(f"! {line}", "red") for line in blocked_text(action)]
-    fields = rows(action)
-    width = max((len(path) for path, _ in fields), default=0)
-    width = max(width, len("secret")) + 2
-    for path, values in fields:
+    shown = fields(action)
+    width = max([len("secret"), *(len(path) for path, _ in shown)]) + 2
+    for path, pieces in shown:
         label = path
-        for value in values:
-            shown = value
-            if value.startswith("+ "):
-                shown = paint(value, "green")
-            elif value.startswith("- "):
-                shown = paint(value, "red")
-            lines.append(f"      {label:<{width}}{shown}")
+        for text in _rows(path, pieces, paint):
+            lines.append(f"      {label:<{width}}{text}")
             label = ""
     return lines
+
+
+def _rows(path: str, pieces: list[Line], paint: Paint) -> list[str]:
+    """Return the lines of a field: events one by one, what else differs as `before -> after`."""
+    if path == "events":
+        tints = {"+": "green", "-": "red"}
+        return [paint(f"{sign} {text}", tints[sign]) if sign else text for sign, text in pieces]
+    return [" -> ".join(text for _, text in pieces)]
 
 
 def plan_text(plan: Plan, *, colour: bool) -> str:
     """Return the plan as lines, each with its end."""
     paint = painter(colour)
     blocks = [_action(action, paint) for action in plan.actions]
-    for heading, names in notes(plan):
-        block = [paint(heading, "yellow")]
-        block += [f'  "{shown_name(name)}"' + (f": {advice}" if advice else "") for name, advice in names]
+    for note in notes(plan):
+        block = [paint(note.heading, "yellow")]
+        block += [f'  "{shown_name(name)}"' + (f": {advice}" if advice else "") for name, advice in note.entries]
         blocks.append(block)
     unrecorded = unrecorded_text(plan)
     if unrecorded is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from ..diagnostics import printable
 from ..model import DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS, SENSITIVE, ActionKind
@@ -63,42 +65,40 @@ def value_text(path: str, value: JsonValue) -> str:
     return printable(str(value), 2048)
 
 
-def event_lines(before: JsonValue, after: JsonValue) -> list[str]:
-    """Return the events that come with `+`, then those that go with `-`."""
+DEFAULTS = {"retryAttempts": DEFAULT_RETRY_ATTEMPTS, "timeoutMs": DEFAULT_TIMEOUT_MS}
+Line = tuple[str, str]
+"""A sign and a text: `-` what goes, `+` what comes, none for what simply is."""
+
+
+def _event_lines(before: JsonValue, after: JsonValue) -> list[Line]:
+    """Return the events that come, then those that go."""
     old = before if isinstance(before, list) else []
     new = after if isinstance(after, list) else []
-    return [f"+ {printable(event)}" for event in new if event not in old] + [
-        f"- {printable(event)}" for event in old if event not in new
-    ]
+    coming = [("+", printable(event)) for event in new if event not in old]
+    return coming + [("-", printable(event)) for event in old if event not in new]
 
 
-DEFAULTS = {"retryAttempts": DEFAULT_RETRY_ATTEMPTS, "timeoutMs": DEFAULT_TIMEOUT_MS}
-
-
-def rows(action: Action) -> list[tuple[str, list[str]]]:
+def fields(action: Action) -> list[tuple[str, list[Line]]]:
     """Return the fields of an action with the lines that tell about each; a default tells nothing and is left out."""
-    if action.changes:
-        found = []
-        for change in action.changes:
-            if change.path == "events":
-                lines = event_lines(change.before, change.after)
-            elif change.path == "secret":
-                lines = [f"{value_text('secret', change.before)} -> {secret_text(action)}"]
-            else:
-                lines = [f"{value_text(change.path, change.before)} -> {value_text(change.path, change.after)}"]
-            found.append((change.path, lines))
-        return found
-    view = action.after if action.after is not None else action.before
-    if view is None:
-        return []
+    if not action.changes:
+        return [(path, [("", text)]) for path, text in _settled(action)]
     found = []
-    for path in FIELDS[1:]:
-        value = view.get(path)
-        if path == "secret" and (value is not None or action.kind is ActionKind.CREATE):
-            found.append((path, [secret_text(action)]))
-        elif value is not None and value != DEFAULTS.get(path):
-            found.append((path, [value_text(path, value)]))
+    for change in action.changes:
+        after = secret_text(action) if change.path == "secret" else value_text(change.path, change.after)
+        lines = [("-", value_text(change.path, change.before)), ("+", after)]
+        found.append((change.path, _event_lines(change.before, change.after) if change.path == "events" else lines))
     return found
+
+
+def _settled(action: Action) -> Iterator[tuple[str, str]]:
+    """Yield the fields of the only side that an action has."""
+    view = action.after if action.after is not None else action.before
+    for path in FIELDS[1:] if view is not None else ():
+        value = view.get(path) if view is not None else None
+        if path == "secret" and (value is not None or action.kind is ActionKind.CREATE):
+            yield path, secret_text(action)
+        elif value is not None and value != DEFAULTS.get(path):
+            yield path, value_text(path, value)
 
 
 def _yaml(name: str) -> str:
@@ -150,29 +150,50 @@ def _shell(name: str) -> str:
     return shlex.quote(shown_name(name))
 
 
-def notes(plan: Plan) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return the headings below the actions, each with names and what to do about them."""
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Names that a plan tells about besides its actions, and `advice`: what to do about each, or nothing."""
+
+    title: str
+    meaning: str
+    entries: tuple[tuple[str, str], ...]
+    urgent: bool = False
+
+    @property
+    def heading(self) -> str:
+        """The line above the names."""
+        return f"{self.title} ({self.meaning}):" if self.meaning else f"{self.title}:"
+
+    @property
+    def anchor(self) -> str:
+        """What links to it."""
+        return self.title.lower().replace(" ", "-")
+
+
+def notes(plan: Plan) -> list[Note]:
+    """Return what a plan tells about besides its actions, the most urgent first."""
+    unresolved = tuple((name, resolve_text(name)) for name in plan.unresolved)
+    missing = tuple((name, supply_text(name)) for name in plan.missing_secrets)
+    inactive = plan.refreshed.inactive if plan.refreshed is not None else ()
+    other_secrets = plan.refreshed.other_secrets if plan.refreshed is not None else ()
     found = [
-        ("Orphans (recorded, no longer in the config, left alone):", [(name, "") for name in plan.orphans]),
-        (
-            "Unresolved (the call may or may not have happened):",
-            [(name, resolve_text(name)) for name in plan.unresolved],
-        ),
-        (
-            "Missing secrets (recorded without a secret):",
-            [(name, f"run `sendkit-sync secret set {_shell(name)} < FILE`") for name in plan.missing_secrets],
-        ),
-        ("Expired attempts (no trace was found, and nobody wants them any more):", [(name, "") for name in plan.expired]),
+        Note("Unresolved", "the call may or may not have happened", unresolved, urgent=True),
+        Note("Missing secrets", "recorded without a secret", missing, urgent=True),
+        Note("Orphans", "recorded, no longer in the config, left alone", _bare(plan.orphans)),
+        Note("Expired attempts", "no trace was found, and nobody wants them any more", _bare(plan.expired)),
+        Note("Inactive on the live side", "", _bare(inactive)),
+        Note("Another secret on the live side", "the recorded one is kept; give the webhook a new one", _bare(other_secrets)),
     ]
-    if plan.refreshed is not None:
-        found.append(("Inactive on the live side:", [(name, "") for name in plan.refreshed.inactive]))
-        found.append(
-            (
-                "Another secret on the live side (the recorded one is kept; give the webhook a new one):",
-                [(name, "") for name in plan.refreshed.other_secrets],
-            )
-        )
-    return [(heading, names) for heading, names in found if names]
+    return [note for note in found if note.entries]
+
+
+def _bare(names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, "") for name in names)
+
+
+def supply_text(name: str) -> str:
+    """Return what to do about a webhook that is recorded without its secret."""
+    return f"run `sendkit-sync secret set {_shell(name)} < FILE`"
 
 
 def unrecorded_text(plan: Plan) -> str | None:
