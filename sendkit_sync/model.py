@@ -212,7 +212,8 @@ class Recorded:
 
     `applied` is what was last sent, `confirmed` and `status` what the API answered to it. `secret` is None when
     it is missing: the webhook was adopted where the API masks secrets. `former_names` may open a seal that was
-    made before a rename. `confirmed_name` is the name that the API answered.
+    made before a rename. `confirmed_name` is the name that the API answered; `applied_name` the one that was adopted,
+    where that is another than the record's own.
     """
 
     id: str
@@ -224,6 +225,7 @@ class Recorded:
     created_at: str | None = None
     previous_secret: StoredSecret | None = None
     former_names: tuple[str, ...] = ()
+    applied_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -395,6 +395,18 @@ class TestImport:
         assert lost.run("import", "CRM Sync", "0" * 24).returncode == 1
         assert lost.run("import", "CRM Sync").returncode == 64
 
+    def test_another_name_in_sendkit_is_changed_to_that_of_the_config(self, lost: Workspace):
+        webhook_id = ids(lost)["CRM Sync"]
+        lost.write(ONE.replace("name: CRM Sync", "name: CRM"))
+        told = lost.run("import", "CRM", webhook_id)
+        assert (told.returncode, ids(lost)["CRM Sync"]) == (0, webhook_id)
+        assert "the next apply changes it" in told.stderr
+        assert "name    CRM Sync -> CRM" in lost.run("plan").stdout
+        assert lost.apply().returncode == 0
+        assert sent(lost, "POST", "PATCH") == ["PATCH"]
+        assert ids(lost)["CRM"] == webhook_id
+        assert lost.run("plan", "--refresh", "--detailed-exitcode").returncode == 0
+
     def test_a_masked_secret_is_recorded_as_missing(self, tmp_path: Path):
         with Simulator(mask_secrets=True) as simulator:
             workspace = Workspace(tmp_path, simulator)

@@ -53,6 +53,7 @@ def adopt(ledger: Ledger, vault: Vault, name: str, live: Live) -> Recorded:
         created_at=live.created_at,
         previous_secret=previous,
         former_names=held.former_names if held is not None else (),
+        applied_name=None if live.name == name else live.name,
     )
     ledger.record(name, recorded)
     return recorded
@@ -87,6 +88,7 @@ def take_over(ledger: Ledger, action: Action) -> None:
         confirmed_name=live.name,
         status=live.status or record.status,
         former_names=renamed(record.former_names, action.former_name),
+        applied_name=None,
     )
     ledger.record(action.name, taken, replaces=action.former_name)
 

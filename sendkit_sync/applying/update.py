@@ -218,6 +218,7 @@ def _changed(record: Recorded, live: Live, edit: Edit) -> Recorded:
         confirmed_name=live.name,
         status=live.status or record.status,
         former_names=renamed(record.former_names, edit.replaces),
+        applied_name=None if "name" in edit.fields else record.applied_name,
     )
     if edit.secret is None or edit.secret == record.secret:
         return changed

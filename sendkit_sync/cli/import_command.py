@@ -91,7 +91,7 @@ def _live(config: Config, name: str, live: Live | None, webhook_id: str) -> Live
 def _tell(name: str, live: Live, recorded: Recorded) -> None:
     click.echo(f'> adopt "{printable(name, 256)}" ({live.id})')
     if live.name != name:
-        say(f'warning: its name in SendKit is "{printable(live.name, 256)}", and stays')
+        say(f'warning: its name in SendKit is "{printable(live.name, 256)}"; the next apply changes it')
     if recorded.secret is None:
         named = f'"{printable(name, 256)}"'
         say(f"warning: the API shows no whole secret of it; supply it: sendkit-sync secret set {named} < FILE")

@@ -67,7 +67,7 @@ def _document(name: str, recorded: Recorded) -> dict[str, object]:
         "id": recorded.id,
         "status": recorded.status,
         "createdAt": recorded.created_at,
-        "applied": dict(view(name, recorded.applied, secret)),
+        "applied": dict(view(recorded.applied_name or name, recorded.applied, secret)),
         "confirmed": dict(view(recorded.confirmed_name, recorded.confirmed, secret)),
     }
 

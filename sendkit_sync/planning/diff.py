@@ -65,7 +65,7 @@ def _spelling(live: Live) -> tuple[object, ...]:
 
 def view_before(name: str, recorded: Recorded, live: Live | None, drifted: tuple[str, ...]) -> View:
     """Return what an update starts from: as it was applied, but for the fields that were changed outside."""
-    applied = dict(view(name, recorded.applied, SENSITIVE if recorded.secret else None))
+    applied = dict(view(recorded.applied_name or name, recorded.applied, SENSITIVE if recorded.secret else None))
     if live is not None and drifted:
         seen = view(live.name, live.settings)
         applied.update({field: seen[field] for field in drifted})
@@ -73,8 +73,12 @@ def view_before(name: str, recorded: Recorded, live: Live | None, drifted: tuple
 
 
 def differs(desired: Webhook, recorded: Recorded) -> bool:
-    """Tell whether the settings or a supplied secret differ from what was applied."""
-    return desired.settings.effective() != recorded.applied.effective() or secret_differs(desired, recorded)
+    """Tell whether the settings, an adopted name or a supplied secret differ from what was applied."""
+    return (
+        desired.settings.effective() != recorded.applied.effective()
+        or recorded.applied_name not in (None, desired.name)
+        or secret_differs(desired, recorded)
+    )
 
 
 def secret_differs(desired: Webhook, recorded: Recorded) -> bool:

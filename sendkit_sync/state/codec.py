@@ -220,12 +220,14 @@ def encode_recorded(recorded: Recorded) -> dict[str, object]:
         entry["previousSecret"] = encode_secret(recorded.previous_secret)
     if recorded.former_names:
         entry["formerNames"] = list(recorded.former_names)
+    if recorded.applied_name is not None:
+        entry["appliedName"] = recorded.applied_name
     return entry
 
 
 def decode_recorded(node: Node) -> Recorded:
     """Read one recorded webhook."""
-    fields = node.fields("id applied confirmed secret", "status previousSecret createdAt formerNames")
+    fields = node.fields("id applied confirmed secret", "status previousSecret createdAt formerNames appliedName")
     confirmed = fields["confirmed"].fields("name url events", "retryAttempts timeoutMs")
     secret = fields["secret"]
     missing = isinstance(secret.value, dict) and "missing" in secret.value
@@ -241,6 +243,7 @@ def decode_recorded(node: Node) -> Recorded:
         created_at=fields.text("createdAt"),
         previous_secret=decode_secret(fields["previousSecret"]) if "previousSecret" in fields else None,
         former_names=fields.texts("formerNames"),
+        applied_name=fields.text("appliedName"),
     )
 
 
