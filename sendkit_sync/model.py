@@ -281,12 +281,21 @@ class State:
             if any(intent.action is ActionKind.CREATE and not intent.expired for intent in intents)
         )
 
+    def intents(self) -> Iterator[Intent]:
+        """Yield all calls without an outcome, those of one name oldest first."""
+        # A copy first, in one step: another thread may be recording meanwhile.
+        for intents in list(self.pending.values()):
+            yield from intents
+
+    def updates_of(self, webhook_id: str) -> list[Intent]:
+        """Return the updates of one webhook without an outcome, under whatever name they stand."""
+        return [intent for intent in self.intents() if intent.action is ActionKind.UPDATE and intent.id == webhook_id]
+
     def secrets(self) -> Iterator[StoredSecret]:
         """Yield every secret that is kept: of records, former ones, and of calls without an outcome."""
         for recorded in self.webhooks.values():
             yield from (one for one in (recorded.secret, recorded.previous_secret) if one is not None)
-        for intents in self.pending.values():
-            yield from (intent.secret for intent in intents if intent.secret is not None)
+        yield from (intent.secret for intent in self.intents() if intent.secret is not None)
 
     def recorded_ids(self) -> set[str]:
         """Return the ids of all recorded webhooks."""

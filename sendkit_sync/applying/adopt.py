@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..errors import RefusedError
-from ..model import ActionKind, Live, Recorded, SecretOrigin, State, StoredSecret, Webhook
+from ..model import Live, Recorded, SecretOrigin, State, StoredSecret, Webhook
 from ..planning.plan import Action
 from ..vault import Vault
 from .ports import Ledger
@@ -61,12 +61,7 @@ def adopt(ledger: Ledger, vault: Vault, name: str, live: Live) -> Recorded:
 
 def _sent(state: State, live: Live) -> StoredSecret | None:
     """Return the secret of an unanswered update that took effect; raise `RefusedError` where that cannot be told."""
-    sent = [
-        intent.secret
-        for intents in state.pending.values()
-        for intent in intents
-        if intent.action is ActionKind.UPDATE and intent.id == live.id and intent.secret is not None
-    ]
+    sent = [intent.secret for intent in state.updates_of(live.id) if intent.secret is not None]
     if not sent:
         return None
     for secret in sent:

@@ -73,7 +73,7 @@ class Executor:
         An update is not settled: it is planned again. Raises what `Api.list` raises, but for a server without a
         list: then creates stay as they are. Raises `RefusedError` for the key of another workspace.
         """
-        pending = [intent for intents in self.ledger.state.pending.values() for intent in intents]
+        pending = list(self.ledger.state.intents())
         deletes = [intent for intent in pending if intent.action is ActionKind.DELETE]
         if deletes:
             self._refuse_other_workspace()
@@ -113,7 +113,7 @@ class Executor:
         for name in self.ledger.state.unresolved():
             failure = Failure("unresolved", "an earlier create has no outcome yet")
             results.setdefault(name, Result(ActionKind.CREATE, name, None, Status.UNRESOLVED, failure))
-        for intent in [one for pending in self.ledger.state.pending.values() for one in pending]:
+        for intent in self.ledger.state.intents():
             if intent.action is ActionKind.DELETE:
                 failure = Failure("unresolved", "an earlier delete has no outcome yet")
                 results.setdefault(intent.name, Result(intent.action, intent.name, intent.id, Status.UNRESOLVED, failure))

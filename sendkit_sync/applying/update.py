@@ -86,7 +86,7 @@ class Updater:
         Raises `RefusedError` where another change than a rotation has no outcome.
         """
         state = self.ledger.state
-        others = [one for pending in state.pending.values() for one in pending if one.name == name or one.id == record.id]
+        others = [one for one in state.intents() if one.name == name or one.id == record.id]
         if any(one.secret is None or one.replaces or one.settings != record.applied or one.id != record.id for one in others):
             raise RefusedError(f'a change of "{printable(name)}" has no outcome yet', hint="Run apply first.")
         secret, stored = self._sent_secret(name, record) or self._drawn_secret(name)
@@ -180,12 +180,8 @@ class Updater:
 
     def _sent_secret(self, name: str, record: Recorded) -> tuple[Secret, StoredSecret] | None:
         """Return the secret of the last unanswered update that sent one, or a new one where it cannot be read."""
-        sent = [
-            (intent.name, intent.secret)
-            for intents in self.ledger.state.pending.values()
-            for intent in intents
-            if intent.action is ActionKind.UPDATE and intent.id == record.id and intent.secret is not None
-        ]
+        updates = self.ledger.state.updates_of(record.id)
+        sent = [(intent.name, intent.secret) for intent in updates if intent.secret is not None]
         if not sent:
             return None
         sealed_for, stored = sent[-1]

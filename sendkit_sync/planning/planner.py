@@ -114,9 +114,7 @@ class _Planner:
     def run(self) -> None:
         self.unresolved = self.state.unresolved()
         open_names = frozenset(self.unresolved)
-        self.open_updates = frozenset(
-            intent.id for intents in self.state.pending.values() for intent in intents if intent.action is ActionKind.UPDATE
-        )
+        self.open_updates = frozenset(one.id for one in self.state.intents() if one.action is ActionKind.UPDATE)
         renames = self._renames(open_names)
         renamed = frozenset(renames.values())
         lost = sorted(name for name in self.state.webhooks if name not in self.wanted and name not in renamed)
