@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check docs clean
+.PHONY: demo test check docs soak mutants clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -27,6 +27,13 @@ check: .venv/ready
 
 docs: .venv/ready
 	$(BIN)/python docs/generate.py
+	$(BIN)/python tests/reliability/mutants.py --write
+
+soak: .venv/ready
+	$(BIN)/python tests/reliability/soak.py $(SEED)
+
+mutants: .venv/ready
+	$(BIN)/python tests/reliability/mutants.py
 
 clean:
 	rm -rf .venv dist build

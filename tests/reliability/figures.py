@@ -1,12 +1,14 @@
-"""What the suite did, counted: each process appends a line to the file in SOAK_FIGURES, and this script sums them up."""
+"""What the suite did, counted: each process appends a line to the file that SOAK_FIGURES names."""
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 from collections import Counter
 from pathlib import Path
+
+SEED = int(os.environ.get("SOAK_SEED", "20261124"))
+"""What all chance in the long runs comes from."""
 
 
 def note(**counts: int) -> None:
@@ -17,14 +19,9 @@ def note(**counts: int) -> None:
             stream.write(json.dumps(counts) + "\n")
 
 
-def total(place: str) -> Counter[str]:
+def total(place: Path) -> Counter[str]:
     """Return the sums over all lines of a file of figures."""
     sums: Counter[str] = Counter()
-    for line in Path(place).read_text(encoding="utf-8").splitlines():
+    for line in place.read_text(encoding="utf-8").splitlines():
         sums.update(json.loads(line))
     return sums
-
-
-if __name__ == "__main__":
-    for name, count in sorted(total(sys.argv[1]).items()):
-        print(f"{name.replace('_', ' '):28} {count}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import figures
 from test_end_to_end import KEY, Workspace
 
 from sendkit_sync.cli.main import run
@@ -42,6 +43,28 @@ from sendkit_sync.cli.main import main
 main()
 """
 """Runs the command with all calls in the main thread: then its system calls come in one order, and can be counted."""
+
+
+AT_POINT = """\
+import os, shutil, signal, subprocess, sys
+from sendkit_sync import failpoints
+place, count, deed = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+del sys.argv[1:4]
+def hook(name):
+    global count
+    if name == place:
+        count -= 1
+        if count == 0:
+            exec(deed)
+failpoints.hook = hook
+from sendkit_sync.cli.main import main
+main()
+"""
+
+
+def at_point(place: str, count: int, deed: str) -> tuple[str, ...]:
+    """Return a program that does `deed` when the fail point `place` is reached for the `count`-th time."""
+    return (sys.executable, "-P", "-c", AT_POINT, place, str(count), deed)
 
 
 def config_of(names: Sequence[str]) -> str:
@@ -102,6 +125,18 @@ class Runs(Workspace):
         self.check_each_made_once(*self.names)
         assert self.posts(made=True) == len(self.names)
         return count
+
+    def note(self, **counts: int) -> None:
+        """Add to the figures: what was made, made twice, and lost."""
+        recorded = self.state["webhooks"]
+        live = [webhook for webhook in self.simulator.webhooks() if webhook["name"] in self.names]
+        kept = [
+            webhook
+            for webhook in live
+            if (known := recorded.get(webhook["name"])) is not None
+            and (known["id"], known["secret"]) == (webhook["_id"], {"origin": "generated", "value": webhook["secret"]})
+        ]
+        figures.note(webhooks=len(self.names), duplicates=len(live) - len(self.names), losses=len(live) - len(kept), **counts)
 
     def posts(self, *, made: bool = False) -> int:
         """Return how many creates the server has seen, or how many of them made a webhook."""

@@ -14,28 +14,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from runs import QUICK, Runs
+from runs import QUICK, Runs, at_point
 from test_kills import calls_on_the_state, strace, with_strace
 
 from sendkit_sync.simulator import Simulator
 
 FEW = ["Anna", "Berta", "Carla"]
 COMMAND = (sys.executable, "-m", "sendkit_sync")
-AT_POINT = """\
-import os, shutil, signal, subprocess, sys
-from sendkit_sync import failpoints
-place, count, deed = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-del sys.argv[1:4]
-def hook(name):
-    global count
-    if name == place:
-        count -= 1
-        if count == 0:
-            exec(deed)
-failpoints.hook = hook
-from sendkit_sync.cli.main import main
-main()
-"""
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_SETPCAP = 24, 1, 8
 ERRORS = {"write": "ENOSPC", "openat": "EMFILE"}
 """What a system call fails with, where it is not an input/output error."""
@@ -47,11 +32,6 @@ def runs(tmp_path: Path) -> Iterator[Runs]:
         folder = tmp_path / "job"
         folder.mkdir()
         yield Runs(folder, simulator, FEW)
-
-
-def at_point(place: str, count: int, deed: str) -> tuple[str, ...]:
-    """Return a program that does `deed` when the fail point `place` is reached for the `count`-th time."""
-    return (sys.executable, "-P", "-c", AT_POINT, place, str(count), deed)
 
 
 def apply(runs: Runs, program: Sequence[str], *words: str, before: Callable[[], object] | None = None) -> int:
@@ -194,6 +174,8 @@ def fail_at_call(folder: Path, call: str, number: int) -> None:
     with Simulator() as simulator:
         runs = Runs(folder, simulator, FEW[:2])
         apply(runs, strace(runs, "-e", f"inject={call}:error={ERRORS.get(call, 'EIO')}:when={number}"))
+        runs.recover()
+        runs.note(failed_calls=1)
         runs.check_recovers()
 
 

@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from figures import note
-from runs import INLINE, Runs, wait_for
+from figures import SEED
+from runs import INLINE, Runs, at_point, wait_for
 
+from sendkit_sync import failpoints
 from sendkit_sync.simulator import Fault, Simulator
 
 MANY = [f"Hook{number:02}" for number in range(24)]
 FEW = ["Anna", "Berta"]
-SEED = 20_261_124
 WAYS = ("", ".tmp", ".backup", ".backup.tmp", ".journal", ".journal.tmp", ".lock")
 
 with_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
@@ -48,19 +48,59 @@ def kill_under_load(runs: Runs, chance: random.Random) -> None:
         process.wait(chance.random() * 0.02)
     process.kill()
     runs.end(process)
-    rounds = runs.check_recovers()
-    note(kills=1, webhooks=len(MANY), recovering_runs=rounds, duplicates=runs.posts(made=True) - len(MANY))
+    runs.recover()
+    runs.note(kills=1)
+    runs.check_recovers()
 
 
 @pytest.mark.parametrize("round_", range(3))
 def test_a_kill_at_a_random_moment_under_load(loaded: Runs, round_: int):
-    kill_under_load(loaded, random.Random(SEED + round_))
+    kill_under_load(loaded, random.Random(f"{SEED} quick {round_}"))
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("round_", range(100))
+@pytest.mark.parametrize("round_", range(300))
 def test_many_kills_at_random_moments_under_load(loaded: Runs, round_: int):
-    kill_under_load(loaded, random.Random())
+    kill_under_load(loaded, random.Random(f"{SEED} {round_}"))
+
+
+COUNTER = """\
+from sendkit_sync import failpoints
+def hook(name):
+    with open("reached", "a") as file:
+        file.write(name + "\\n")
+failpoints.hook = hook
+from sendkit_sync.cli.main import main
+main()
+"""
+
+
+def reached(folder: Path, simulator: Simulator) -> list[tuple[str, int]]:
+    """Apply once, and return the fail points in the order they were reached, each with the how-many-eth time it was."""
+    folder.mkdir()
+    runs = Runs(folder, simulator, [f"{name}-whole" for name in FEW])
+    assert runs.end(runs.start("--parallelism", "1", program=(sys.executable, "-P", "-c", COUNTER))) == 0, runs.outputs
+    counts: Counter[str] = Counter()
+    places = []
+    for name in (folder / "reached").read_text().split():
+        counts[name] += 1
+        places.append((name, counts[name]))
+    assert set(counts) == set(failpoints.NAMES)
+    return places
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+def test_a_kill_each_time_that_a_fail_point_is_reached(tmp_path: Path, simulator: Simulator):
+    for place, count in reached(tmp_path / "whole", simulator):
+        with Simulator() as fresh:
+            (tmp_path / f"{place}-{count}").mkdir()
+            runs = Runs(tmp_path / f"{place}-{count}", fresh, FEW)
+            program = at_point(place, count, "os.kill(os.getpid(), signal.SIGKILL)")
+            assert runs.end(runs.start("--parallelism", "1", program=program)) == -signal.SIGKILL
+            runs.recover()
+            runs.note(kills=1)
+            runs.check_recovers()
 
 
 def strace(runs: Runs, *words: str) -> list[str]:
@@ -95,6 +135,7 @@ def kill_at_call(folder: Path, simulator: Simulator, call: str, number: int) -> 
     process = runs.start(program=strace(runs, "-e", f"inject={call}:signal=KILL:when={number}"))
     assert runs.end(process) in (-signal.SIGKILL, 128 + signal.SIGKILL), runs.outputs
     runs.recover()
+    runs.note(kills=1)
     live = [webhook for webhook in simulator.webhooks() if webhook["name"] in runs.names]
     assert sorted(webhook["name"] for webhook in live) == sorted(runs.names)
     assert len(simulator.webhooks()) == before + len(FEW)
@@ -103,7 +144,6 @@ def kill_at_call(folder: Path, simulator: Simulator, call: str, number: int) -> 
         assert recorded[webhook["name"]]["id"] == webhook["_id"]
         assert recorded[webhook["name"]]["secret"]["value"] == webhook["secret"]  # type: ignore[index]
     runs.check_nothing_shown()
-    note(kills_at_system_calls=1, webhooks=len(FEW))
 
 
 @with_strace

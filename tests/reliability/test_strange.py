@@ -9,9 +9,14 @@ from pathlib import Path
 import pytest
 from runs import Runs, config_of
 from test_edits import die_at
+from world import FakeClock
 
+from sendkit_sync.applying.settle import expire_old
+from sendkit_sync.clock import SystemDice
+from sendkit_sync.model import ActionKind, Intent, Settings
 from sendkit_sync.simulator import Fault, Simulator
 from sendkit_sync.simulator.store import Json, Store
+from sendkit_sync.state import JournalLedger, open_ledger
 
 AT_ONCE = ("--resend-after", "0s")
 ANNA = {"name": "Anna", "url": "https://anna.example/in", "events": ["email.opened"]}
@@ -103,6 +108,14 @@ class Loud(Store):
         return super().create(workspace, {**body, "name": body["name"].upper()}, webhook_id)
 
 
+class Confused(Store):
+    """A server that makes a webhook, and answers with one that it made before."""
+
+    def create(self, workspace: str, body: object, webhook_id: str | None = None) -> Json:
+        super().create(workspace, body, webhook_id)
+        return self.all()[0]
+
+
 class Trimming(Store):
     """A server that makes another secret of the one that it is sent, and says so."""
 
@@ -133,6 +146,53 @@ class TestAnotherName:
             assert loud.run("state", "resolve", "Anna", "--id", webhook_id).returncode == 0
             assert loud.apply_here() == 0
         check_kept(loud, "ANNA")
+
+
+def test_an_answer_with_another_webhook_is_not_believed(runs: Runs):
+    runs.simulator.store = Confused(mask_secrets=False, page_form="cursor")
+    assert runs.apply_here() == 0
+    runs.write(config_of(["Anna", "Berta"]))
+    assert runs.apply_here() == 0
+    runs.check_each_made_once("Anna", "Berta")
+    assert len(runs.simulator.webhooks()) == 2
+
+
+def test_a_look_alike_that_was_there_before_is_never_taken_for_the_lost_create(tmp_path: Path):
+    with Simulator(mask_secrets=True) as simulator:
+        runs = Runs(tmp_path, simulator, ["Anna"])
+        simulator.store.create("ws_demo", ANNA)
+        simulator.add_fault(Fault("POST", nth=1, when="before", kind="drop"))
+        assert runs.apply_here("--allow-duplicate") == 1
+        assert list(runs.state["pending"]) == ["Anna"]
+        assert runs.state["webhooks"] == {}
+
+
+class TestTheClock:
+    @pytest.fixture
+    def attempt(self, tmp_path: Path) -> Iterator[tuple[FakeClock, JournalLedger]]:
+        """A create that was sent now, as the clock says."""
+        clock = FakeClock()
+        with open_ledger(
+            str(tmp_path / "s.json"), api="https://api.example", clock=clock, dice=SystemDice(), purpose="test"
+        ) as book:
+            book.begin(Intent("op", ActionKind.CREATE, "Anna", clock.now(), Settings("https://a.example", ("email.sent",))))
+            yield clock, book
+
+    def test_an_attempt_expires_when_it_is_older_than_resend_after(self, attempt: tuple[FakeClock, JournalLedger]):
+        clock, book = attempt
+        clock.advance(300)
+        expire_old(book, clock, ["Anna"], 300)
+        assert book.state.unresolved() == ["Anna"]
+        clock.advance(1)
+        expire_old(book, clock, ["Anna"], 300)
+        assert book.state.unresolved() == []
+        assert book.state.pending["Anna"][0].expired
+
+    def test_a_clock_that_went_back_makes_no_attempt_old(self, attempt: tuple[FakeClock, JournalLedger]):
+        clock, book = attempt
+        clock.wall -= 100_000
+        expire_old(book, clock, ["Anna"], 300)
+        assert book.state.unresolved() == ["Anna"]
 
 
 def check_kept(runs: Runs, live_name: str) -> None:

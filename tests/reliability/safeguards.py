@@ -1,0 +1,472 @@
+"""Each safeguard as data: where in the package it stands, what is left when it is taken out, and the case that notices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Edit = tuple[str, str, str]
+"""A file of the package, the text that holds the safeguard, and what takes its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Safeguard:
+    """What keeps something from going wrong. `case` is a test, as pytest names it; it fails without `edits` undone."""
+
+    name: str
+    case: str
+    edits: tuple[Edit, ...]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def one(name: str, case: str, file: str, there: str, instead: str) -> Safeguard:
+    """Return a safeguard that stands in one place."""
+    return Safeguard(name, case, ((file, there, instead),))
+
+
+LAZY_JOURNAL = """
+
+class _Lazy:
+    def __init__(self, store: Store, header: bytes) -> None:
+        self._store, self._header, self._writer = store, header, None
+
+    def append(self, data: bytes) -> None:
+        if self._writer is None:
+            self._writer = self._store.create_journal(self._header)
+        self._writer.append(data)
+
+    def there(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+class JournalLedger:
+"""
+KILLED = "tests/test_end_to_end.py::test_a_killed_apply_makes_nothing_twice_and_loses_no_secret"
+POWER = "tests/reliability/test_power_cut.py::test_a_power_cut_at_any_moment_loses_nothing"
+NETWORK = "tests/reliability/test_network.py::"
+STRANGE = "tests/reliability/test_strange.py::"
+DISK = "tests/reliability/test_disk.py::"
+FAULTS = "tests/test_faults.py::"
+
+CALLS = (
+    one(
+        "the intent is written down before the call",
+        f"{KILLED}[outcome-buffered]",
+        "applying/create.py",
+        "        self.ledger.begin(intent)\n",
+        "",
+    ),
+    one(
+        "the secret is drawn by the tool, and sent",
+        f"{FAULTS}test_a_lost_answer_is_settled_by_name_url_and_events_where_secrets_are_masked",
+        "applying/create.py",
+        "        if self.server_secrets:\n",
+        "        if True:\n",
+    ),
+    one(
+        "a secret in an answer never replaces the one that was sent",
+        f"{STRANGE}test_a_secret_that_the_server_changed_is_told_and_does_not_replace_the_one_that_was_sent",
+        "applying/settle.py",
+        "    if secret is None and live.secret is not None:\n",
+        "    if live.secret is not None:\n",
+    ),
+    one(
+        "an answer counts only with the name or the secret that was sent, and a new id",
+        f"{STRANGE}test_an_answer_with_another_webhook_is_not_believed",
+        "applying/create.py",
+        "        doubt = self._doubt(answer.live, webhook, secret)\n",
+        "        doubt = None\n",
+    ),
+    one(
+        "how far a request got is known from the connection",
+        f"{NETWORK}test_the_same_cut_after_the_first_byte_of_the_request_is_unknown_and_never_sent_again",
+        "api/transport.py",
+        "            trace.sent = True\n",
+        "",
+    ),
+    one(
+        "a handshake or a tunnel is no request yet",
+        f"{NETWORK}test_a_proxy_that_refuses_the_tunnel_gets_no_key_and_nothing_was_made",
+        "api/transport.py",
+        "if not self._connecting and trace is not None",
+        "if trace is not None",
+    ),
+    one(
+        "nothing is tried again by the libraries",
+        f"{NETWORK}test_the_same_cut_after_the_first_byte_of_the_request_is_unknown_and_never_sent_again",
+        "api/transport.py",
+        "urllib3.Retry(0, read=False)",
+        "urllib3.Retry(3, allowed_methods=None)",
+    ),
+    Safeguard(
+        "no redirect is followed",
+        f"{NETWORK}test_a_redirect_is_not_followed_and_unknown_whatever_the_server_did",
+        (
+            ("api/transport.py", "allow_redirects=False", "allow_redirects=True"),
+            (
+                "api/transport.py",
+                "    def get_redirect_target(self, resp: requests.Response) -> None:\n        return None\n",
+                "    pass\n",
+            ),
+        ),
+    ),
+    one(
+        "a redirect after a create may mean that it happened",
+        f"{FAULTS}test_a_redirect_after_a_create_that_happened_keeps_its_secret",
+        "api/client.py",
+        "    if 300 <= status < 400:\n",
+        "    if 300 <= status < 400:\n        return NotDone(code, message, status)\n    if status == 999:\n",
+    ),
+    one(
+        "a conflict after a create may mean that it happened",
+        "tests/test_docs.py::test_a_conflict_that_made_the_webhook_keeps_its_secret",
+        "api/client.py",
+        "status not in (408, 409)",
+        "status not in (408,)",
+    ),
+    one(
+        "a call has a total deadline",
+        f"{NETWORK}test_a_dripping_answer_ends_at_the_total_deadline",
+        "api/transport.py",
+        "        timer.start()\n",
+        "",
+    ),
+    one(
+        "an answer is read to a limit only",
+        f"{NETWORK}test_a_body_without_end_is_read_to_the_limit_only",
+        "api/transport.py",
+        "        if size > MAX_BODY:\n",
+        "        if size > MAX_BODY * 1000:\n",
+    ),
+    one(
+        "nothing is unpacked",
+        f"{NETWORK}test_a_gzip_bomb_is_never_unpacked",
+        "api/transport.py",
+        "decode_content=False",
+        "decode_content=True",
+    ),
+    one(
+        "no .netrc is read",
+        f"{NETWORK}test_a_netrc_of_the_user_adds_nothing_to_the_request",
+        "api/transport.py",
+        "            session.auth = _no_auth\n",
+        "",
+    ),
+    one(
+        "a key with a line break or a space is refused",
+        "tests/test_api.py::test_refused_arguments",
+        "api/client.py",
+        "    if not visible(text):\n",
+        "    if not text:\n",
+    ),
+    one(
+        "Retry-After is obeyed for 60 seconds at most",
+        "tests/test_api.py::test_retry_after",
+        "api/retry.py",
+        "return min(MAX_PAUSE_S, float(text[:10]))",
+        "return float(text[:10])",
+    ),
+    one(
+        "all workers wait when one is told to",
+        f"{NETWORK}test_a_rate_limit_that_one_worker_meets_is_waited_out_by_all",
+        "api/client.py",
+        "            self._pause.extend(delay)\n",
+        "            self._sleep(delay, 'alone')\n",
+    ),
+    one(
+        "the wait between tries has full jitter",
+        f"{NETWORK}test_the_wait_between_tries_is_drawn_from_nothing_up_to_a_bound_that_doubles",
+        "api/retry.py",
+        "return dice.below(",
+        "return (",
+    ),
+    one(
+        "what was surely not created is tried again for two minutes only",
+        "tests/test_api.py::test_unreachable",
+        "api/client.py",
+        "                    if self._clock.monotonic() + delay >= until:\n",
+        "                    if tries > 1000:\n",
+    ),
+    one(
+        "each further try is written down before it",
+        "tests/test_api.py::test_unreachable",
+        "api/client.py",
+        "            if tries:\n                before_resend()\n",
+        "",
+    ),
+    one(
+        "a refused key stops the run",
+        f"{FAULTS}test_a_key_that_is_refused_in_the_middle_stops_the_run",
+        "api/client.py",
+        "stops_run=status in (401, 403)",
+        "stops_run=False",
+    ),
+    one(
+        "an answer from another workspace stops the run",
+        f"{STRANGE}test_a_create_that_is_answered_from_another_workspace_is_recorded_and_stops_the_run",
+        "applying/executor.py",
+        '        self._stop_for(NotDone("workspace", message))\n',
+        "",
+    ),
+    one(
+        "a signal lets the calls under way end",
+        f"{DISK}test_a_signal_between_call_and_record_lets_it_be_recorded",
+        "cli/apply_command.py",
+        "    former = {number: signal.signal(number, handle) for number in numbers}\n",
+        "    former = {}\n",
+    ),
+)
+SETTLING = (
+    one(
+        "what is unknown is settled in the same run",
+        "tests/test_end_to_end.py::test_a_create_whose_answer_is_lost_is_found_in_the_list",
+        "applying/executor.py",
+        "        self._settle_unknown(unknown, results)\n",
+        "",
+    ),
+    one(
+        "what a killed run left is settled first",
+        f"{KILLED}[outcome-buffered]",
+        "cli/session.py",
+        "        executor.settle()\n",
+        "",
+    ),
+    one(
+        "an attempt without a trace is not sent again before --resend-after",
+        "tests/test_end_to_end.py::test_a_server_error_is_never_answered_by_a_second_post",
+        "applying/settle.py",
+        "> resend_after_s:\n",
+        "> -1.0:\n",
+    ),
+    one(
+        "a clock that went back makes no attempt old",
+        f"{STRANGE}TestTheClock::test_a_clock_that_went_back_makes_no_attempt_old",
+        "applying/settle.py",
+        "max(0.0, clock.now() - max(intent.sent_at for intent in intents))",
+        "abs(clock.now() - max(intent.sent_at for intent in intents))",
+    ),
+    one(
+        "a look-alike from before the call is never taken for its webhook",
+        f"{STRANGE}test_a_look_alike_that_was_there_before_is_never_taken_for_the_lost_create",
+        "applying/settle.py",
+        "if candidate.id not in intent.seen and",
+        "if",
+    ),
+    one(
+        "of several that fit none is taken",
+        f"{STRANGE}TestAListThatLies::test_two_that_fit_one_attempt_stay_unresolved_and_are_told_by_hand",
+        "applying/settle.py",
+        "if len(found) == 1 else None",
+        "if found else None",
+    ),
+    one(
+        "a drawn secret proves a webhook under any name",
+        f"{STRANGE}TestAnotherName::test_a_lost_answer_is_settled_by_the_secret_where_the_list_shows_it_and_never_doubled",
+        "applying/settle.py",
+        "drawn = intent.secret.origin is SecretOrigin.GENERATED",
+        "drawn = False",
+    ),
+    one(
+        "nothing is settled from the list of another workspace",
+        f"{STRANGE}TestAnotherWorkspace::test_a_lost_create_is_not_settled_from_its_list",
+        "applying/settle.py",
+        "        check_workspace(live, ledger.state.workspace_id)\n",
+        "",
+    ),
+    one(
+        "no record is forgotten for a 404 from another workspace",
+        f"{STRANGE}TestAnotherWorkspace",
+        "applying/executor.py",
+        "                check_workspace(self.api.list(), self.ledger.state.workspace_id)\n",
+        "                pass\n",
+    ),
+    one(
+        "nothing is created with the key of another workspace",
+        "tests/test_beyond_create.py::TestWhatGoesWrongTogether::test_the_key_of_another_workspace_changes_nothing",
+        "applying/executor.py",
+        "        check_workspace(self._live or [], self.ledger.state.workspace_id)\n",
+        "",
+    ),
+    one(
+        "a live look-alike blocks a create",
+        "tests/test_end_to_end.py::test_a_lost_state_is_stopped_by_the_look_alike_guard",
+        "applying/executor.py",
+        "        if blocker is None and alike:\n",
+        "        if False:\n",
+    ),
+    one(
+        "an orphan of the same place blocks a create",
+        "tests/test_end_to_end.py::test_a_rename_is_blocked_in_the_offline_plan",
+        "applying/executor.py",
+        "        blocker = action.blocked_by\n",
+        "        blocker = None\n",
+    ),
+    one(
+        "both secrets of an unanswered update are kept",
+        "tests/reliability/test_schedules.py::test_an_update_that_was_refused_after_it_may_have_happened_keeps_both_secrets",
+        "applying/update.py",
+        "            if isinstance(answer, NotDone) and tries > 1:\n",
+        "            if False:\n",
+    ),
+    one(
+        "a delete that answers 404 is looked at",
+        "tests/test_beyond_create.py::TestOrphans::test_a_server_without_delete_keeps_the_record",
+        "applying/delete.py",
+        "        if isinstance(answer, Answered):\n",
+        "        if not isinstance(answer, Unknown):\n",
+    ),
+)
+STATE = (
+    one(
+        "a new file is synced before it is renamed",
+        POWER,
+        "state/file.py",
+        "        os.fsync(descriptor)\n    finally",
+        "        pass\n    finally",
+    ),
+    one("the journal is synced at each entry", POWER, "state/file.py", "            _datasync(self._descriptor)\n", ""),
+    one(
+        "the folder is synced after the snapshot is renamed",
+        POWER,
+        "state/file.py",
+        "            Path(temporary).replace(self.path)\n            self._sync_folder()\n",
+        "            Path(temporary).replace(self.path)\n",
+    ),
+    one(
+        "the folder is synced after the journal is created",
+        POWER,
+        "state/file.py",
+        "header)).replace(self.journal_path)\n            self._sync_folder()\n",
+        "header)).replace(self.journal_path)\n",
+    ),
+    one(
+        "the first snapshot is there before the first journal",
+        POWER,
+        "state/ledger.py",
+        "        store.write_snapshot(encode_snapshot(state, None))\n",
+        "",
+    ),
+    one(
+        "a failed write or sync stops the run",
+        "tests/test_state.py::test_failed_write_stops_the_ledger",
+        "state/ledger.py",
+        '        if self._failure is not None:\n            raise StateIOError(f"nothing more',
+        '        if False:\n            raise StateIOError(f"nothing more',
+    ),
+    Safeguard(
+        "the state is shown to be writable before the first call",
+        f"{DISK}TestBeforeTheFirstCall::test_a_folder_that_takes_no_new_file",
+        (
+            ("state/ledger.py", "store.create_journal(header.line())", "_Lazy(store, header.line())"),
+            ("state/ledger.py", "\n\nclass JournalLedger:\n", LAZY_JOURNAL),
+        ),
+    ),
+    one(
+        "a deleted journal stops the run",
+        f"{DISK}TestWhileCallsAreMade::test_a_deleted_lock_file_lets_another_run_in_and_the_first_stops",
+        "state/file.py",
+        "return os.fstat(self._descriptor).st_nlink > 0",
+        "return True",
+    ),
+    one(
+        "the lock lets one in",
+        "tests/test_state.py::test_lock_names_its_holder",
+        "state/lock.py",
+        "                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
+        "                pass\n",
+    ),
+    one(
+        "the lock lives as long as any holder of it",
+        f"{FAULTS}test_a_surviving_fork_of_the_holder_keeps_the_lock",
+        "state/lock.py",
+        "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+    ),
+    one(
+        "a torn last line of the journal is dropped",
+        "tests/test_state.py::test_recovers_and_drops_a_torn_line",
+        "state/journal.py",
+        'raw.split(b"\\n")[:-1]',
+        '[line for line in raw.split(b"\\n") if line]',
+    ),
+    one(
+        "each line of the journal has a checksum",
+        "tests/test_state.py::test_damaged_line_names_its_number",
+        "state/journal.py",
+        'if body.pop("sum", None) != _checksum(body):',
+        'if not body.pop("sum", None):',
+    ),
+    one(
+        "a journal that was folded in is done with",
+        "tests/test_state.py::test_killed_anywhere_recovers",
+        "state/journal.py",
+        "    if header.journal == snapshot.journal:\n",
+        "    if False:\n",
+    ),
+    one(
+        "a journal belongs to one snapshot",
+        "tests/test_state.py::test_foreign_journal_and_api",
+        "state/journal.py",
+        "    if (header.lineage, header.base_serial) != (state.lineage, state.serial):\n",
+        "    if False:\n",
+    ),
+    one(
+        "a missing snapshot beside a journal is an error",
+        "tests/reliability/test_damage.py::test_a_journal_without_its_snapshot_is_refused",
+        "state/ledger.py",
+        "        if lines is not None:\n",
+        "        if False:\n",
+    ),
+    one(
+        "an empty snapshot is an error",
+        "tests/reliability/test_damage.py::test_a_snapshot_cut_at_any_byte_is_refused",
+        "state/codec.py",
+        '        raise StateInvalidError("the state is empty", where=where, hint=RESTORE_HINT)\n',
+        "        return Snapshot(State('l', 0, 'https://api.example'), None)\n",
+    ),
+    one(
+        "a state that holds something belongs to one API address",
+        "tests/reliability/test_addresses.py::test_a_state_that_holds_something_is_refused_at_another_address",
+        "cli/wiring.py",
+        "state is not None and not state.empty and state.api != context.api_url",
+        "False",
+    ),
+    one(
+        "the files are for their owner only",
+        "tests/test_end_to_end.py::test_state_is_private_and_leaves_no_journal",
+        "state/file.py",
+        "os.O_EXCL | os.O_CLOEXEC, 0o600)",
+        "os.O_EXCL | os.O_CLOEXEC, 0o644)",
+    ),
+    one(
+        "the snapshot before the last one is kept",
+        "tests/test_state.py::test_fold_backup_and_modes",
+        "state/file.py",
+        "            if former is not None:\n",
+        "            if False:\n",
+    ),
+    one(
+        "a symbolic link is followed, not replaced",
+        "tests/test_state.py::test_symbolic_link_is_followed",
+        "state/file.py",
+        "os.path.realpath(path)",
+        "os.path.abspath(path)",
+    ),
+)
+GROUPS = (("Calls", CALLS), ("Settling and looking before a call", SETTLING), ("The state on disk", STATE))
+SAFEGUARDS = tuple(safeguard for _, group in GROUPS for safeguard in group)
+
+
+def table() -> str:
+    """Return the safeguards and their cases as Markdown."""
+    lines = [""]
+    for title, group in GROUPS:
+        lines += [f"**{title}**", "", "| safeguard | the case that fails without it |", "| --- | --- |"]
+        lines += [f"| {safeguard.name} | `{safeguard.case.removeprefix('tests/')}` |" for safeguard in group]
+        lines.append("")
+    return "\n".join(lines) + "\n"
