@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from test_end_to_end import Workspace
+from test_end_to_end import REPOSITORY, Workspace
 
 from sendkit_sync import verify_signature
 from sendkit_sync.model import Secret
@@ -29,6 +31,8 @@ class TestSignature:
     def test_a_good_one_verifies_in_every_form(self, header: str):
         assert verify_signature(BODY, header, SECRET)
         assert verify_signature(bytearray(BODY), header, Secret(SECRET))
+        assert verify_signature(memoryview(BODY), header.encode(), SECRET.encode())
+        assert verify_signature(BODY, header.encode(), (key.encode() for key in ("another", SECRET)))
 
     def test_one_of_several_secrets_is_enough(self):
         assert verify_signature(BODY, SIGNED, ["another", SECRET])
@@ -37,15 +41,19 @@ class TestSignature:
 
     @pytest.mark.parametrize(
         "header",
-        [None, "", "sha256=", SIGNED[:-1], SIGNED + "0", "sha1=" + SIGNED, "sha256=sha256=" + SIGNED, "ü" * 64, "\ud800"],
+        [
+            *(None, "", "sha256=", SIGNED[:-1], SIGNED + "0", "sha1=" + SIGNED, "sha256=sha256=" + SIGNED, "ü" * 64, "\ud800"),
+            *(f"t=1,v1={SIGNED}", f"{SIGNED},{SIGNED}", SIGNED[:32] + " " + SIGNED[32:], "\0" + SIGNED),
+            *(b"", b"sha256=", b"\xff" * 64, SIGNED.encode()[:-1]),
+        ],
     )
-    def test_any_other_header_does_not_verify(self, header: str | None):
+    def test_any_other_header_does_not_verify(self, header: str | bytes | None):
         assert not verify_signature(BODY, header, SECRET)
 
     def test_a_changed_body_does_not_verify(self):
         assert not verify_signature(BODY + b" ", SIGNED, SECRET)
 
-    @pytest.mark.parametrize("secrets", ["", [], ["", Secret("")]])
+    @pytest.mark.parametrize("secrets", ["", b"", [], ["", Secret(""), b""]])
     def test_an_empty_secret_is_none(self, secrets: list[str]):
         empty = hmac.new(b"", BODY, hashlib.sha256).hexdigest()
         with pytest.raises(ValueError, match="no secret"):
@@ -57,6 +65,12 @@ class TestSignature:
     def test_a_body_of_text_is_refused(self):
         with pytest.raises(TypeError, match="raw bytes"):
             verify_signature(BODY.decode(), SIGNED, SECRET)  # type: ignore[arg-type]
+
+    def test_a_receiver_loads_nothing_but_the_standard_library(self):
+        script = "import sys; from sendkit_sync import verify_signature; print(*{name.split('.')[0] for name in sys.modules})"
+        words = [sys.executable, "-S", "-c", script]
+        loaded = subprocess.run(words, capture_output=True, text=True, check=True, cwd=REPOSITORY).stdout.split()
+        assert {*loaded} - sys.stdlib_module_names == {"__main__", "sendkit_sync"}
 
     def test_all_secrets_are_compared_whichever_fits(self, monkeypatch: pytest.MonkeyPatch):
         compared: list[bytes] = []
