@@ -38,7 +38,7 @@ CALLS: dict[str, list[list[str]]] = {
     "validate": [["validate"], ["validate", "--strict", "--format", "github"], ["validate", "--format", "json"]],
     "plan": [
         *(["plan", "--format", form] for form in ("text", "json", "markdown", "html")),
-        ["plan", "--refresh", "--out", "saved.json", *QUICK],
+        ["plan", "--refresh", "--step-summary", "--out", "saved.json", *QUICK],
     ],
     "apply": [
         ["apply", "--yes", "--settle", "0s", *QUICK],
@@ -187,13 +187,14 @@ def check_all_commands(
     codes = set()
     key = x25519.Identity.generate()
     recipient = str(key.to_public()) if sealed else None
-    asked = secret.environment(url) | {IDENTITY: str(key)}
+    plain = secret.environment(url) | {"GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
+    asked = plain | {IDENTITY: str(key)}
     # What a user wrote or asked for; of the rest, only a state in clear may hold secrets.
     allowed = {"webhooks.yaml", "asked-for"} | ({*STATE_FILES} if not sealed else set())
     for changed in (False, True):
         (folder / "webhooks.yaml").write_text(secret.config(changed=changed, recipient=recipient), encoding="utf-8")
         for name, words in [(name, words) for name, calls in CALLS.items() for words in calls]:
-            environment = asked if name.startswith(("secret", "state encrypt")) else secret.environment(url)
+            environment = asked if name.startswith(("secret", "state encrypt")) else plain
             with process(folder, environment, stdin=secret.written) as (out, err):
                 codes.add(run(["-vv", "--log-format", form, *words]))
             shown = err.getvalue() + ("" if name in ASKED_FOR else out.getvalue())
@@ -549,13 +550,16 @@ def test_the_demo_shows_no_secret_of_the_environment(tmp_path: Path):
     done = subprocess.run(
         [sys.executable, "-m", "sendkit_sync", "demo"],
         cwd=tmp_path,
-        env=clean | {"SENDKIT_API_KEY": f"sk_{core}", "SENDKIT_SECRET_X": core},
+        env=clean
+        | {"SENDKIT_API_KEY": f"sk_{core}", "SENDKIT_SECRET_X": core}
+        | {"SENDKIT_SYNC_CONFIG": f"{core}.yaml", "SENDKIT_SYNC_STATE": str(tmp_path / "state.json")},
         capture_output=True,
         timeout=60,
         check=False,
     )
     assert done.returncode == 0
     assert_silent(done.stdout + done.stderr, [core], "demo")
+    assert list(tmp_path.iterdir()) == [], "the demo leaves the user's own files alone"
 
 
 def with_a_state(folder: Path, simulator: Simulator) -> Canaries:

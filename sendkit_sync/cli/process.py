@@ -6,6 +6,7 @@ Python's own handlers print a traceback with the text of the error, which may ho
 from __future__ import annotations
 
 import logging
+import os
 import resource
 import sys
 import threading
@@ -22,6 +23,11 @@ def set_up() -> None:
     sys.unraisablehook = _unraisable
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, most))
+
+
+def without_secrets() -> dict[str, str]:
+    """Return the environment for a child process that is not this tool: without our keys, secrets and flags."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("SENDKIT_", "SOPS_AGE_"))}
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

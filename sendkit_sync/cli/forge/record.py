@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ...errors import RefusedError, SyncError, UsageError
 from ...state import read_state
+from ..process import without_secrets
 
 NOTE = "sendkit-sync-taken.json"
 """What was taken, noted in the folder of git's own files."""
@@ -153,7 +154,7 @@ class Git:
         return subprocess.run(
             ["git", *words],
             cwd=self._folder,
-            env={**os.environ, "GIT_TERMINAL_PROMPT": "0", **(environment or {})},
+            env={**without_secrets(), "GIT_TERMINAL_PROMPT": "0", **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             check=False,
