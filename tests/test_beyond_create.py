@@ -407,6 +407,15 @@ class TestImport:
         assert ids(lost)["CRM"] == webhook_id
         assert lost.run("plan", "--refresh", "--detailed-exitcode").returncode == 0
 
+    def test_a_rename_to_the_name_it_was_adopted_with_sends_nothing(self, lost: Workspace):
+        webhook_id = ids(lost)["CRM Sync"]
+        lost.write(ONE.replace("name: CRM Sync", "name: CRM"))
+        lost.run("import", "CRM", webhook_id)
+        lost.write(ONE.replace("name: CRM Sync", "name: CRM Sync\n    renamedFrom: CRM"))
+        assert "1 adopted" in lost.apply().stdout
+        assert sent(lost, "POST", "PATCH") == []
+        assert lost.run("plan", "--refresh", "--detailed-exitcode").returncode == 0
+
     def test_a_masked_secret_is_recorded_as_missing(self, tmp_path: Path):
         with Simulator(mask_secrets=True) as simulator:
             workspace = Workspace(tmp_path, simulator)

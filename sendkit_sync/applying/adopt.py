@@ -71,17 +71,15 @@ def _sent(state: State, live: Live) -> StoredSecret | None:
 
 
 def take_over(ledger: Ledger, action: Action) -> None:
-    """Record a webhook that is live as the config asks for it already; nothing is sent."""
+    """Record that a webhook is as the config asks for already, where it was looked at or adopted as such; nothing is sent."""
     record, live, webhook = action.recorded, action.live, action.desired
     assert record is not None
-    assert live is not None
     assert webhook is not None
+    if live is not None:
+        record = replace(record, confirmed=live.settings, confirmed_name=live.name, status=live.status or record.status)
     taken = replace(
         record,
         applied=webhook.settings,
-        confirmed=live.settings,
-        confirmed_name=live.name,
-        status=live.status or record.status,
         former_names=renamed(record.former_names, action.former_name),
         applied_name=None,
     )

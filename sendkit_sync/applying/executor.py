@@ -14,7 +14,7 @@ from ..clock import Clock
 from ..diagnostics import printable
 from ..errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, RefusedError
 from ..model import ActionKind, Live
-from ..planning.look_alikes import LookAlikes
+from ..planning.blockers import LookAlikes
 from ..planning.plan import Action, Blocker, BlockerKind, Plan
 from ..vault import Vault
 from .adopt import take_over

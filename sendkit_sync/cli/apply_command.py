@@ -17,8 +17,8 @@ from ..applying.results import Report, Result, Status
 from ..config import Config
 from ..errors import ApiError, ExitCode, InvalidError, LockedError, RefusedError, UsageError
 from ..model import ActionKind
+from ..planning.options import Options
 from ..planning.plan import Plan
-from ..planning.planner import Options
 from .logs import REDACTOR
 from .messages import say, say_warnings
 from .options import (

@@ -8,8 +8,8 @@ import click
 
 from ..diagnostics import printable
 from ..errors import ExitCode, UsageError
+from ..planning.options import Options
 from ..planning.plan import Plan
-from ..planning.planner import Options
 from ..state import read_state
 from .git_guard import warn_of_git
 from .messages import say_warnings

@@ -14,8 +14,8 @@ from ..applying.results import Report, Result, Status
 from ..clock import Clock, SystemClock
 from ..errors import ApiError, ExitCode, LockedError, RefusedError, SyncError
 from ..model import ActionKind
+from ..planning.options import Options
 from ..planning.plan import Plan, Reason
-from ..planning.planner import Options
 from ..render.words import summary_line
 from ..state import read_state
 from .apply_command import exit_code, refuse_unset_secrets, stopping

@@ -12,8 +12,8 @@ from typing import Any
 from ..diagnostics import printable
 from ..errors import PlanFileError, RefusedError, StateIOError, UsageError
 from ..model import State
+from ..planning.options import Options
 from ..planning.plan import Plan
-from ..planning.planner import Options
 from ..render.json import dump, plan_document
 from ..schemas import schema
 

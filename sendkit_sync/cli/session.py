@@ -18,8 +18,8 @@ from ..config import Config
 from ..errors import NoEndpointError, RefusedError
 from ..model import State
 from ..planning.limits import beyond
+from ..planning.options import Options
 from ..planning.plan import LiveSide, Plan
-from ..planning.planner import Options
 from ..state import open_ledger, read_state
 from .git_guard import refuse_for_git
 from .messages import say

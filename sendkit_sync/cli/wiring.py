@@ -15,8 +15,9 @@ from ..clock import SystemClock, SystemDice
 from ..config import Config, load_config
 from ..errors import InvalidError, KeyRefusedError
 from ..model import PLATFORM_KEY_PREFIX, Secret, State
+from ..planning.options import Options
 from ..planning.plan import LiveSide, Plan
-from ..planning.planner import Options, make_plan
+from ..planning.planner import make_plan
 from ..vault import Vault
 from .logs import REDACTOR
 

@@ -28,7 +28,8 @@ from sendkit_sync.applying.results import Report
 from sendkit_sync.applying.update import Updater
 from sendkit_sync.errors import NoEndpointError, SyncError
 from sendkit_sync.model import ActionKind, Live, Recorded, Secret, Settings, State, Webhook
-from sendkit_sync.planning.planner import Options, make_plan
+from sendkit_sync.planning.options import Options
+from sendkit_sync.planning.planner import make_plan
 from sendkit_sync.secrets.vault import ClearVault
 from sendkit_sync.state import JournalLedger, open_store, read_store
 
