@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -10,7 +11,6 @@ from pathlib import Path
 import click
 
 from ..simulator import Simulator
-from .process import without_secrets
 
 FIRST = """\
 version: 1
@@ -40,7 +40,8 @@ def command() -> int:
         config = Path(folder, "webhooks.yaml")
         config.write_text(FIRST, encoding="utf-8")
         click.echo(f"webhooks.yaml:\n\n{FIRST}")
-        environment = without_secrets() | {"SENDKIT_API_URL": simulator.url, "SENDKIT_API_KEY": "sk_demo"}
+        plain = {name: value for name, value in os.environ.items() if not name.startswith(("SENDKIT_", "SOPS_"))}
+        environment = plain | {"SENDKIT_API_URL": simulator.url, "SENDKIT_API_KEY": "sk_demo"}
         for step in (["validate"], ["plan"], ["apply", "--yes"], ["plan"], None, ["plan"], ["state", "list"]):
             if step is None:
                 config.write_text(FIRST + MORE, encoding="utf-8")

@@ -25,9 +25,13 @@ def set_up() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, most))
 
 
+OURS = ("SENDKIT_API_KEY", "SENDKIT_SECRET_", "SOPS_AGE_KEY")
+"""How the variables begin that hold what only this tool is to read."""
+
+
 def without_secrets() -> dict[str, str]:
-    """Return the environment for a child process that is not this tool: without our keys, secrets and flags."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("SENDKIT_", "SOPS_AGE_"))}
+    """Return the environment for a child process that is not this tool: without the key, secrets and identities."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
