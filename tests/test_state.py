@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import socket
 import stat
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -21,7 +24,7 @@ from sendkit_sync import failpoints
 from sendkit_sync.clock import SystemClock, SystemDice
 from sendkit_sync.errors import LockedError, StateInvalidError, StateIOError
 from sendkit_sync.model import ActionKind, Fingerprint, Intent, Recorded, Secret, SecretOrigin, Settings, State, StoredSecret
-from sendkit_sync.state import JournalLedger, open_ledger, read_state
+from sendkit_sync.state import JournalLedger, open_ledger, read_state, read_store
 from sendkit_sync.state import file as state_file
 from sendkit_sync.state.codec import decode_snapshot, encode_snapshot
 
@@ -117,7 +120,8 @@ def test_round_trip_and_schema(state: State, journal: str | None) -> None:
     back = decode_snapshot(raw, "f")
     assert (back.state, back.journal) == (state, journal)
     jsonschema.Draft7Validator(SCHEMA).validate(json.loads(raw))
-    assert raw.endswith(b"}\n")
+    readable = json.dumps(json.loads(raw), indent=2, sort_keys=True, ensure_ascii=b"\\ud" in raw) + "\n"
+    assert raw == readable.encode()
 
 
 def test_nothing_there(path: str) -> None:
@@ -204,6 +208,57 @@ def test_bad_snapshot_is_left_alone(path: str, raw: bytes | None) -> None:
     assert Path(path + ".journal").exists()
 
 
+def test_merge_conflict_marks_are_told(path: str) -> None:
+    with ledger(path) as book:
+        book.record("n", recorded())
+    Path(path).write_text(
+        Path(path).read_text().replace('  "serial": 1,', '<<<<<<< HEAD\n  "serial": 1,\n=======\n>>>>>>> other')
+    )
+    with pytest.raises(StateInvalidError, match="merge-conflict marks"):
+        read_state(path)
+
+
+class Folding:
+    """A store whose run ends between the first look at its snapshot and the one at its journal."""
+
+    path = "state"
+    journal_path = "state.journal"
+
+    def __init__(self, before: State, after: State) -> None:
+        self._snapshots = [encode_snapshot(before, None), encode_snapshot(after, "folded")]
+
+    def read_snapshot(self) -> bytes:
+        return self._snapshots.pop(0) if len(self._snapshots) > 1 else self._snapshots[0]
+
+    def read_journal(self) -> None:
+        return None
+
+
+def test_a_reader_without_the_lock_looks_at_the_snapshot_again_after_the_journal() -> None:
+    after = State("l", 1, API, webhooks={"n": recorded()})
+    assert read_store(Folding(State("l", 0, API), after)) == after  # type: ignore[arg-type]
+
+
+def test_a_reader_sees_all_that_was_recorded_while_runs_come_and_go(path: str) -> None:
+    known, over = [0], threading.Event()
+
+    def write() -> None:
+        for number in range(60):
+            with ledger(path) as book:
+                book.record(f"n{number}", recorded(f"w{number}"))
+                known[0] = number + 1
+        over.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        while not over.is_set() and not writing.done():
+            least = known[0]
+            state = read_state(path)
+            assert least <= (len(state.webhooks) if state is not None else 0)
+        writing.result()
+    assert over.is_set()
+
+
 def test_foreign_journal_and_api(path: str, tmp_path: Path) -> None:
     killed_run(path)
     other = str(tmp_path / "o.json")
@@ -218,7 +273,8 @@ def test_foreign_journal_and_api(path: str, tmp_path: Path) -> None:
 
 
 def test_lock_names_its_holder(path: str) -> None:
-    with ledger(path), pytest.raises(LockedError, match=f"pid {os.getpid()}"), ledger(path):
+    who_where_since_what = rf"locked by \S+@{re.escape(socket.gethostname())} \(pid {os.getpid()}, since \d{{4}}-.*, test\)"
+    with ledger(path), pytest.raises(LockedError, match=who_where_since_what), ledger(path):
         pass
 
 

@@ -35,6 +35,14 @@ class AgeVault:
         self._dice = dice
         self._environment = environment
         self._identities: list[x25519.Identity] | None = None
+        self._prove()
+
+    def _prove(self) -> None:
+        """Seal something before the first call: what the API will answer must be kept then."""
+        try:
+            self._age.encrypt(b"", self._recipients)
+        except self._age.EncryptError as error:
+            raise InvalidError("nothing can be sealed for the recipients in `encryption`") from error
 
     def keep(self, name: str, secret: Secret, origin: SecretOrigin) -> StoredSecret:
         """Return `secret` sealed for webhook `name`, with a fingerprint to compare it by."""

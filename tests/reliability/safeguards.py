@@ -293,6 +293,20 @@ SETTLING = (
         "",
     ),
     one(
+        "a live webhook of that name keeps an attempt from expiring",
+        "tests/reliability/test_settling.py::test_a_webhook_of_that_name_and_another_secret_leaves_the_attempt_unresolved",
+        "applying/executor.py",
+        " if not same_name_unproved(name, live, ids)]",
+        "]",
+    ),
+    one(
+        "what doubles a webhook of the run is told",
+        "tests/reliability/test_settling.py::test_twins_of_what_a_run_made_are_told_by_their_id",
+        "applying/executor.py",
+        "            twins=self._twins(made) if made else (),\n",
+        "",
+    ),
+    one(
         "a live look-alike blocks a create",
         "tests/test_end_to_end.py::test_a_lost_state_is_stopped_by_the_look_alike_guard",
         "applying/executor.py",
@@ -352,6 +366,13 @@ STATE = (
         "",
     ),
     one(
+        "a reader without the lock looks at the snapshot again after the journal",
+        "tests/test_state.py::test_a_reader_without_the_lock_looks_at_the_snapshot_again_after_the_journal",
+        "state/ledger.py",
+        "        if before == after:\n",
+        "        if (after := before) is not None:\n",
+    ),
+    one(
         "a failed write or sync stops the run",
         "tests/test_state.py::test_failed_write_stops_the_ledger",
         "state/ledger.py",
@@ -365,6 +386,13 @@ STATE = (
             ("state/ledger.py", "store.create_journal(header.line())", "_Lazy(store, header.line())"),
             ("state/ledger.py", "\n\nclass JournalLedger:\n", LAZY_JOURNAL),
         ),
+    ),
+    one(
+        "secrets are shown to be sealable before the first call",
+        f"{DISK}TestBeforeTheFirstCall::test_a_sealing_key_that_does_not_seal",
+        "secrets/age.py",
+        "        self._prove()\n",
+        "",
     ),
     one(
         "a deleted journal stops the run",

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from runs import QUICK, Runs, at_point
+from runs import QUICK, Runs, at_point, config_of
 from test_kills import calls_on_the_state, strace, with_strace
 
 from sendkit_sync.simulator import Simulator
@@ -77,6 +77,17 @@ class TestBeforeTheFirstCall:
         code = apply(runs, strace(runs, "-e", f"inject={call}:error=EROFS"))
         assert (code, runs.simulator.requests) == (74, [])
         runs.check_recovers()
+
+    def test_a_sealing_key_that_does_not_seal(self, runs: Runs, monkeypatch: pytest.MonkeyPatch):
+        pyrage = pytest.importorskip("pyrage", reason="the extra age is not installed")
+        recipient = pyrage.x25519.Identity.generate().to_public()
+        runs.write(f"{config_of(FEW)}generateSecret: server\nencryption: {{age: {{recipients: [{recipient}]}}}}\n")
+
+        def refuse(*_: object) -> bytes:
+            raise pyrage.EncryptError("no")
+
+        monkeypatch.setattr(pyrage, "encrypt", refuse)
+        assert (runs.apply_here(), runs.simulator.requests) == (65, [])
 
     def test_a_folder_that_is_not_there(self, runs: Runs):
         code = apply(runs, COMMAND, "--state", str(runs.folder / "nowhere" / "state.json"))
