@@ -228,6 +228,22 @@ class TestRefresh:
         assert {request["method"] for request in applied.simulator.requests} == {"GET"}
         assert {path.name: path.read_bytes() for path in applied.folder.iterdir()} == before
 
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [(TWO.replace("CRM Sync", "New").replace("crm.", "new."), ()), (TWO.replace("/in", "/out"), ()), (ONE, ("--prune",))],
+        ids=["create", "update", "delete"],
+    )
+    def test_it_does_not_settle_what_has_no_outcome(self, applied: Workspace, text: str, words: tuple[str, ...]):
+        applied.write(text)
+        applied.run("apply", "--yes", *words, killed_at="request-sent")
+        applied.simulator.requests.clear()
+        before = {path.name: path.read_bytes() for path in applied.folder.iterdir()}
+        assert "sendkit.state.json.journal" in before
+        assert applied.run("plan", "--refresh", "--prune", "--out", "plan.bin").returncode == 0
+        assert {request["method"] for request in applied.simulator.requests} == {"GET"}
+        (applied.folder / "plan.bin").unlink()
+        assert {path.name: path.read_bytes() for path in applied.folder.iterdir()} == before
+
     def test_drift_is_marked_and_changed_back(self, applied: Workspace):
         applied.simulator.change(ids(applied)["Analytics"], url="https://elsewhere.example.com/x")
         assert applied.run("plan", "--detailed-exitcode").returncode == 0
@@ -290,6 +306,13 @@ class TestRefresh:
     def test_a_webhook_that_only_the_list_misses_is_not_made_again(self, applied: Workspace):
         applied.simulator.add_fault(Fault("GET", "/v1/webhooks", kind="empty"))
         assert applied.run("plan", "--refresh", "--detailed-exitcode").returncode == 0
+
+    def test_what_cannot_be_looked_at_is_not_gone(self, applied: Workspace):
+        applied.simulator.add_fault(Fault("GET", "/v1/webhooks", kind="empty"))
+        applied.simulator.add_fault(Fault("GET", "/v1/webhooks/*", kind="status", status=405))
+        plan = applied.run("plan", "--refresh", "--detailed-exitcode")
+        assert plan.returncode == 0, plan.stdout
+        assert "2 recorded webhooks are not in the list, and cannot be looked at" in plan.stderr
 
     def test_all_gone_at_once_needs_force(self, applied: Workspace):
         for webhook_id in ids(applied).values():
@@ -645,6 +668,25 @@ class TestWhatGoesWrongTogether:
         assert applied.run("import", "Analytics", ids(applied)["Analytics"]).returncode == 1
         assert applied.apply().returncode == 0
         check_converged(applied, "CRM Sync", "Analytics")
+
+    def test_an_import_keeps_the_secret_of_an_attempt_that_has_expired(self, tmp_path: Path):
+        with Simulator(mask_secrets=True) as simulator:
+            workspace = Workspace(tmp_path, simulator)
+            simulator.add_fault(Fault("POST", kind="drop"))
+            workspace.write(ONE)
+            assert workspace.apply("--settle", "1ms").returncode == 1
+            workspace.write("version: 1\nwebhooks: []\n")
+            assert workspace.apply("--resend-after", "0s").returncode == 0
+            simulator.faults.clear()
+            intent = workspace.state["pending"]["CRM Sync"][0]
+            body = {"name": "CRM Sync", **intent["settings"], "secret": intent["secret"]["value"]}
+            late = simulator.store.create("ws_demo", body)["_id"]
+            workspace.write(ONE)
+            refused = workspace.run("import", "CRM Sync", late)
+            assert refused.returncode == 1
+            assert "run apply" in refused.stderr
+            assert workspace.apply().returncode == 0
+            check_converged(workspace, "CRM Sync")
 
     def test_a_proxys_page_is_no_deletion(self, applied: Workspace):
         applied.write(ONE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import settings as running
 from hypothesis import strategies as st
@@ -19,7 +20,8 @@ from sendkit_sync.model import (
     StoredSecret,
     Webhook,
 )
-from sendkit_sync.planning.plan import Plan
+from sendkit_sync.planning.limits import beyond
+from sendkit_sync.planning.plan import LiveSide, Plan
 from sendkit_sync.planning.planner import make_plan
 from sendkit_sync.render.html import plan_html
 from sendkit_sync.render.json import dump, plan_document
@@ -99,3 +101,18 @@ def test_no_form_of_a_plan_shows_a_secret(desired, state):
     shown = (dump(plan_document(plan)), plan_text(plan, colour=True), plan_markdown(plan), plan_html(plan))
     for text in shown:
         assert "canary" not in text
+
+
+@pytest.mark.parametrize(
+    ("recorded", "gone", "refused"),
+    [(2, 1, False), (2, 2, True), (1, 1, True), (9, 8, False), (10, 3, False), (10, 4, True), (1000, 301, True)],
+)
+def test_all_or_over_thirty_percent_of_ten_gone_at_once_needs_force(recorded: int, gone: int, refused: bool):
+    desired = [
+        Webhook(f"{number:04}", Settings(f"https://{number}.example.com/", ("email.sent",))) for number in range(recorded)
+    ]
+    state = State("lineage", 1, API, None, {hook.name: recorded_as(hook, None, number) for number, hook in enumerate(desired)})
+    ids = frozenset(f"wh_{number}" for number in range(gone))
+    plan = make_plan(desired, state, api=API, config_digest="digest", live=LiveSide({}, ids))
+    assert plan.count(ActionKind.CREATE) == gone
+    assert bool(beyond(plan, wanted=recorded, recorded=recorded)) is refused

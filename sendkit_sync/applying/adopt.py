@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..errors import RefusedError
-from ..model import Live, Recorded, SecretOrigin, State, StoredSecret, Webhook
+from ..model import ActionKind, Live, Recorded, SecretOrigin, State, StoredSecret, Webhook
 from ..planning.plan import Action
 from ..vault import Vault
 from .ports import Ledger
@@ -23,9 +23,11 @@ def adopt(ledger: Ledger, vault: Vault, name: str, live: Live) -> Recorded:
     state = ledger.state
     held = state.webhooks.get(name)
     known = held is not None and held.id == live.id
-    if not known and name in state.unresolved():
+    if any(intent.action is ActionKind.CREATE for intent in state.pending.get(name, ())):
+        # Also an expired one: what it made may be found yet, and its secret is kept nowhere else.
         raise RefusedError(
-            f'"{name}" has a create without an outcome', hint=f'Settle it: sendkit-sync state resolve "{name}" --id {live.id}'
+            f'"{name}" has a create without an outcome',
+            hint=f'First run apply, which adopts what it made, or: sendkit-sync state resolve "{name}" --id {live.id}',
         )
     if held is not None and not known:
         raise RefusedError(f'"{name}" is recorded already, as {held.id}', hint=f'First: sendkit-sync state forget "{name}"')

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 
+from ..errors import NoEndpointError
 from ..model import State
 from ..planning.plan import LiveSide
 from .guard import check_workspace
 from .ports import Api
+
+log = logging.getLogger(__name__)
 
 
 def read_live(api: Api, state: State | None, parallelism: int) -> LiveSide:
@@ -19,7 +23,12 @@ def read_live(api: Api, state: State | None, parallelism: int) -> LiveSide:
     check_workspace(listed, state.workspace_id if state is not None else None)
     by_id = {live.id: live for live in listed}
     unlisted = sorted(state.recorded_ids() - by_id.keys()) if state is not None else []
-    with ThreadPoolExecutor(max_workers=parallelism) as pool:
-        looked = dict(zip(unlisted, pool.map(api.get, unlisted), strict=True))
+    try:
+        with ThreadPoolExecutor(max_workers=parallelism) as pool:
+            looked = dict(zip(unlisted, pool.map(api.get, unlisted), strict=True))
+    except NoEndpointError as error:
+        # Without a look of its own, none of them is known to be gone.
+        log.warning("%d recorded webhooks are not in the list, and cannot be looked at: %s", len(unlisted), error.what)
+        looked = {}
     by_id.update({webhook_id: live for webhook_id, live in looked.items() if live is not None})
     return LiveSide(by_id, frozenset(webhook_id for webhook_id, live in looked.items() if live is None))
