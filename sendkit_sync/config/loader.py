@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -37,12 +36,16 @@ class Config:
 
     def digest(self) -> str:
         """Return the SHA-256 of the desired webhooks as hex, with the origins of the secrets in their place."""
-        rows = [
-            {"name": one.name, "secret": one.secret_origin, "renamedFrom": one.renamed_from, **one.settings.wire()}
-            for one in self.webhooks
-        ]
-        text = json.dumps(rows, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        import hashlib
+
+        # Row for row what the JSON of the whole list is: that itself is large.
+        encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+        digest = hashlib.sha256(b"[")
+        for number, one in enumerate(self.webhooks):
+            row = {"name": one.name, "secret": one.secret_origin, "renamedFrom": one.renamed_from, **one.settings.wire()}
+            digest.update((("," if number else "") + encode(row)).encode())
+        digest.update(b"]")
+        return digest.hexdigest()
 
 
 class _Loader:
@@ -50,6 +53,7 @@ class _Loader:
         self.env = env
         self.files: list[File] = []
         self.secrets: set[str] = set()
+        self.lists: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.webhooks: dict[str, Webhook] = {}
         self.former: dict[str, tuple[str, File, Place]] = {}
         self.recipients: tuple[tuple[str, ...], Span] | None = None
@@ -138,7 +142,9 @@ class _Loader:
         if not isinstance(root, Map) or not isinstance(root.get("webhooks"), list):
             return
         defaults = root["defaults"] if isinstance(root.get("defaults"), Map) else {}
-        for entry in root["webhooks"]:
+        entries = root["webhooks"]
+        for number, entry in enumerate(entries):
+            entries[number] = None  # let go of: a large file and its webhooks are never both in memory, whole
             if isinstance(entry, Map):
                 self.webhook(file, entry, defaults)
 
@@ -170,7 +176,8 @@ class _Loader:
             other, _, _ = self.former.setdefault(former, (name, file, place))
             if other != name:
                 file.add(place, f"`{printable(other, 60)}` is renamed from `{printable(former, 60)}` already")
-        settings = Settings(texts.get("url", ""), tuple(sorted(events)), retry, timeout)
+        listed = tuple(sorted(events))
+        settings = Settings(texts.get("url", ""), self.lists.setdefault(listed, listed), retry, timeout)
         self.webhooks[name] = Webhook(name, settings, secret, origin, former, span)
 
     def check_renames(self) -> None:

@@ -19,18 +19,20 @@ def new_places() -> array[int]:
 class Map(dict[str, Any]):
     """A mapping that knows where its keys and values stand."""
 
-    __slots__ = ("_index", "_places", "_start", "place")
+    __slots__ = ("_index", "_places", "_start")
 
-    def __init__(self, place: Place) -> None:
-        super().__init__()
-        self.place = place
-
-    def locate(self, places: array[int], found: list[int]) -> None:
-        """Take over the places of the keys and values: for each key, in order, its line and column and its value's."""
+    def locate(self, places: array[int], place: Place, found: list[int]) -> None:
+        """Take over its place, and those of its parts: for each key, in order, its line and column and its value's."""
+        places.extend(place)
         self._places = places
         self._start = len(places)
         self._index: dict[str, int] | None = None
         places.extend(found)
+
+    @property
+    def place(self) -> Place:
+        """Where the mapping begins."""
+        return self._places[self._start - 2], self._places[self._start - 1]
 
     def key_at(self, name: str) -> Place:
         """Return where the key `name` stands."""
@@ -58,11 +60,7 @@ class Map(dict[str, Any]):
 class Seq(list[Any]):
     """A sequence that knows where its items stand."""
 
-    __slots__ = ("_places", "_start", "place")
-
-    def __init__(self, place: Place) -> None:
-        super().__init__()
-        self.place = place
+    __slots__ = ("_places", "_start")
 
     def locate(self, places: array[int], found: list[int]) -> None:
         """Take over the places of the items: for each its line and column."""

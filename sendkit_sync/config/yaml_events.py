@@ -155,7 +155,7 @@ class _Builder:
         return node
 
     def sequence(self, place: Place, depth: int) -> _Node:
-        value, height = Seq(place), 0
+        value, height = Seq(), 0
         found: list[int] = []
         following, texts = self.following, self.texts
         while (event := following()).__class__ is not _SEQUENCE_END:
@@ -174,7 +174,7 @@ class _Builder:
         return _Node(value, place, _end(event), height=height + 1)
 
     def mapping(self, place: Place, depth: int) -> _Node:
-        value, height = Map(place), 0
+        value, height = Map(), 0
         found: list[int] = []
         merges: list[Map] = []
         merged = False
@@ -216,7 +216,7 @@ class _Builder:
                 found += (line, column, mark.line, mark.column)
         if merges:
             _merge(value, merges, found)
-        value.locate(self.places, found)
+        value.locate(self.places, place, found)
         return _Node(value, place, _end(event), height=height + 1)
 
     def twice(self, name: str, at: Place, first: list[int]) -> None:
