@@ -117,7 +117,7 @@ def killed_run(path: str) -> None:
 @given(states(), st.none() | filled)
 def test_round_trip_and_schema(state: State, journal: str | None) -> None:
     raw = encode_snapshot(state, journal)
-    back = decode_snapshot(raw, "f")
+    back = decode_snapshot(raw.decode(), "f")
     assert (back.state, back.journal) == (state, journal)
     jsonschema.Draft7Validator(SCHEMA).validate(json.loads(raw))
     readable = json.dumps(json.loads(raw), indent=2, sort_keys=True, ensure_ascii=b"\\ud" in raw) + "\n"

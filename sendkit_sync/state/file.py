@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import AbstractContextManager
+from io import FileIO
 from pathlib import Path
 
 from ..clock import Clock
@@ -13,6 +14,7 @@ from ..failpoints import reached
 from .lock import locked
 from .raw import io_errors, write_all
 
+_PIECE = 1024 * 1024
 _datasync = getattr(os, "fdatasync", os.fsync)
 
 
@@ -33,6 +35,15 @@ class FileStore:
     def read_snapshot(self) -> bytes | None:
         """Return the snapshot, or None where there is none."""
         return _read(self.path)
+
+    def snapshot_is(self, data: bytes | None) -> bool:
+        """Tell whether the snapshot is `data` still, without a second copy of it."""
+        with io_errors(self.path, "cannot read"):
+            try:
+                with Path(self.path).open("rb", buffering=0) as file:
+                    return data is not None and _holds(file, memoryview(data))
+            except FileNotFoundError:
+                return data is None
 
     def read_journal(self) -> bytes | None:
         """Return the journal, or None where there is none."""
@@ -104,6 +115,15 @@ class FileJournal:
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
+
+
+def _holds(file: FileIO, data: memoryview) -> bool:
+    """Tell whether the rest of `file` is `data`."""
+    while piece := file.read(_PIECE):
+        if piece != data[: len(piece)]:
+            return False
+        data = data[len(piece) :]
+    return not data
 
 
 def _read(path: str) -> bytes | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..errors import StateInvalidError
 from ..model import ActionKind, Intent, Recorded, State
-from .codec import Fields, Node, Snapshot, decode_intent, decode_recorded, encode_intent, encode_recorded, parse
+from .codec import Snapshot, decode_intent, decode_recorded, encode_intent, encode_recorded
+from .node import Fields, Node, parse, text_of
 
 _HINT = "Nothing was overwritten. Keep the journal: it may hold calls whose outcome is recorded nowhere else."
 
@@ -21,10 +22,26 @@ class Book:
     workspace_id: str | None
     webhooks: dict[str, Recorded]
     pending: dict[str, tuple[Intent, ...]]
+    ids: Counter[str]
+    """How many names are recorded with an id: one, but for a state that was mended by hand."""
 
     @classmethod
     def of(cls, state: State) -> Book:
-        return cls(state.workspace_id, dict(state.webhooks), dict(state.pending))
+        ids = Counter(recorded.id for recorded in state.webhooks.values())
+        return cls(state.workspace_id, dict(state.webhooks), dict(state.pending), ids)
+
+    def put(self, name: str, recorded: Recorded) -> None:
+        """Record `recorded` under `name`, in the place of what is there."""
+        self.take(name)
+        self.webhooks[name] = recorded
+        self.ids[recorded.id] += 1
+
+    def take(self, name: str) -> Recorded | None:
+        """Drop the record of `name` and return it, if there is one."""
+        former = self.webhooks.pop(name, None)
+        if former is not None:
+            self.ids[former.id] -= 1
+        return former
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +70,14 @@ def encode_line(body: dict[str, object]) -> bytes:
 
 
 def _checksum(body: dict[str, object]) -> str:
+    import hashlib
+
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 def _decode_line(raw: bytes, where: str) -> Node:
-    node = parse(raw, where)
+    node = parse(text_of(raw, where), where)
     if not isinstance(node.value, dict):
         node.fail("must be an object")
     body = dict(node.value)
@@ -76,7 +95,7 @@ def replay(snapshot: Snapshot, raw: bytes, where: str) -> tuple[State, str]:
     if not lines:
         raise StateInvalidError("the journal has no header", where=where, hint=_HINT)
     fields = _decode_line(lines[0], f"{where}:1").fields("journal lineage baseSerial version")
-    header = Header(fields["journal"].filled(), fields["lineage"].filled(), fields["baseSerial"].count())
+    header = Header(fields.filled("journal"), fields.filled("lineage"), fields["baseSerial"].count())
     if fields["version"].count() != 1:
         raise StateInvalidError("the journal is of a newer version", where=where, hint=_HINT)
     state = snapshot.state
@@ -115,8 +134,8 @@ def resend(name: str, op: str, sent_at: float) -> Entry:
 
 def record(name: str, recorded: Recorded, replaces: str | None) -> Entry:
     def change(book: Book) -> None:
-        former = book.webhooks.pop(replaces if replaces is not None else name, None)
-        book.webhooks[name] = recorded
+        former = book.take(replaces if replaces is not None else name)
+        book.put(name, recorded)
         made = former is None or former.id != recorded.id
         over = {recorded.id} if former is None else {recorded.id, former.id}
         for other, intents in list(book.pending.items()):
@@ -152,7 +171,7 @@ def expire(name: str) -> Entry:
 
 def forget(name: str) -> Entry:
     def change(book: Book) -> None:
-        book.webhooks.pop(name, None)
+        book.take(name)
         book.pending.pop(name, None)
 
     return Entry({"do": "forget", "name": name}, change)
@@ -167,19 +186,19 @@ def workspace(workspace_id: str | None) -> Entry:
 
 def _record_of(node: Node) -> Entry:
     fields = node.fields("do name recorded", "replaces")
-    return record(fields["name"].text(), decode_recorded(fields["recorded"]), fields.text("replaces"))
+    return record(fields.text("name"), decode_recorded(fields["recorded"]), fields.maybe_text("replaces"))
 
 
 def _begin_of(fields: Fields) -> Entry:
-    return begin(decode_intent(fields["intent"], fields["name"].text()))
+    return begin(decode_intent(fields["intent"], fields.text("name")))
 
 
 def _resend_of(fields: Fields) -> Entry:
-    return resend(fields["name"].text(), fields["op"].text(), fields["sentAt"].number())
+    return resend(fields.text("name"), fields.text("op"), fields["sentAt"].number())
 
 
 def _drop_of(fields: Fields) -> Entry:
-    return drop(fields["name"].text(), fields["op"].text())
+    return drop(fields.text("name"), fields.text("op"))
 
 
 _DECODERS: dict[str, Callable[[Node], Entry]] = {
@@ -187,8 +206,8 @@ _DECODERS: dict[str, Callable[[Node], Entry]] = {
     "resend": lambda node: _resend_of(node.fields("do name op sentAt")),
     "record": _record_of,
     "drop": lambda node: _drop_of(node.fields("do name op")),
-    "expire": lambda node: expire(node.fields("do name")["name"].text()),
-    "forget": lambda node: forget(node.fields("do name")["name"].text()),
+    "expire": lambda node: expire(node.fields("do name").text("name")),
+    "forget": lambda node: forget(node.fields("do name").text("name")),
     "workspace": lambda node: workspace(node.fields("do workspaceId")["workspaceId"].text_or_null()),
 }
 

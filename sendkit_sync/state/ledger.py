@@ -12,8 +12,9 @@ from ..clock import Clock, Dice
 from ..errors import JournalGoneError, StateInvalidError, StateIOError
 from ..model import Intent, Recorded, State
 from . import journal
-from .codec import RESTORE_HINT, Snapshot, decode_snapshot, encode_snapshot
+from .codec import Snapshot, decode_snapshot, encode_snapshot, same_content
 from .file import FileStore
+from .node import RESTORE_HINT, text_of
 from .store import Store
 
 _READ_ATTEMPTS = 100
@@ -26,24 +27,28 @@ def read_state(path: str) -> State | None:
 
 def read_store(store: Store) -> State | None:
     """Read without a lock: the snapshot and its journal, again until the snapshot holds still."""
-    before = store.read_snapshot()
     for _ in range(_READ_ATTEMPTS):
+        raw = store.read_snapshot()
         lines = store.read_journal()
-        after = store.read_snapshot()
-        if before == after:
-            loaded = _load(store, after, lines)
+        if store.snapshot_is(raw):
+            text = _text_of(raw, store)
+            del raw  # the bytes of a large state need not stay beside its text
+            loaded = _load(store, text, lines)
             return None if loaded is None else loaded[1]
-        before = after
     raise StateIOError("the state changes all the time", where=store.path)
 
 
-def _load(store: Store, raw: bytes | None, lines: bytes | None) -> tuple[Snapshot, State, str | None] | None:
+def _text_of(raw: bytes | None, store: Store) -> str | None:
+    return None if raw is None else text_of(raw, store.path)
+
+
+def _load(store: Store, text: str | None, lines: bytes | None) -> tuple[Snapshot, State, str | None] | None:
     """Return the snapshot, the state with the journal replayed, and the id of the journal."""
-    if raw is None:
+    if text is None:
         if lines is not None:
             raise StateInvalidError("the state is missing although its journal is there", where=store.path, hint=RESTORE_HINT)
         return None
-    snapshot = decode_snapshot(raw, store.path)
+    snapshot = decode_snapshot(text, store.path)
     if lines is None:
         return snapshot, snapshot.state, None
     return snapshot, *journal.replay(snapshot, lines, store.journal_path)
@@ -102,7 +107,7 @@ def renew_backup(path: str, *, clock: Clock, purpose: str, lock_timeout_s: float
 
 
 def _recover(store: Store, api: str, dice: Dice) -> Snapshot:
-    loaded = _load(store, store.read_snapshot(), store.read_journal())
+    loaded = _load(store, _text_of(store.read_snapshot(), store), store.read_journal())
     if loaded is None:
         state = State(dice.token(), 0, api)
         store.write_snapshot(encode_snapshot(state, None))
@@ -123,7 +128,7 @@ def _recover(store: Store, api: str, dice: Dice) -> Snapshot:
 def _fold(store: Store, snapshot: Snapshot, state: State, folded: str | None) -> Snapshot:
     """Write `state` as the next snapshot if it differs, and remove the journal."""
     failpoints.reached("fold-begun")
-    if encode_snapshot(state, snapshot.journal) != encode_snapshot(snapshot.state, snapshot.journal):
+    if not same_content(state, snapshot.state):
         snapshot = Snapshot(replace(state, serial=state.serial + 1), folded)
         store.write_snapshot(encode_snapshot(snapshot.state, folded))
     failpoints.reached("fold-done")
@@ -155,6 +160,10 @@ class JournalLedger:
         """All that is recorded up to now; its mappings go on changing with the ledger."""
         book = self._book
         return replace(self._snapshot.state, workspace_id=book.workspace_id, webhooks=book.webhooks, pending=book.pending)
+
+    def has_id(self, webhook_id: str) -> bool:
+        """Tell whether a webhook of that id is recorded."""
+        return self._book.ids[webhook_id] > 0
 
     def begin(self, intent: Intent) -> None:
         """Note a call that is about to be made."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import getpass
 import json
 import os
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,6 +58,9 @@ def _take(descriptor: int, path: str, clock: Clock, timeout_s: float, stop: thre
 
 
 def _card(clock: Clock, purpose: str) -> bytes:
+    import getpass
+    import socket
+
     try:
         who = getpass.getuser()
     except (KeyError, OSError):

@@ -56,6 +56,10 @@ class Store(Protocol):
         """Return the snapshot, or None where there is none."""
         ...
 
+    def snapshot_is(self, data: bytes | None) -> bool:
+        """Tell whether the snapshot is `data` still."""
+        ...
+
     def read_journal(self) -> bytes | None:
         """Return the journal, or None where there is none."""
         ...

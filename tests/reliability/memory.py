@@ -54,6 +54,9 @@ class MemoryStore:
     def read_snapshot(self) -> bytes | None:
         return self._disk.snapshot
 
+    def snapshot_is(self, data: bytes | None) -> bool:
+        return self._disk.snapshot == data
+
     def read_journal(self) -> bytes | None:
         return self._disk.journal
 

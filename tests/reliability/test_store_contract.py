@@ -47,6 +47,16 @@ def test_what_was_written_is_read_by_the_next_process(opener: Opener):
     assert opener().read_snapshot() == b"two"
 
 
+def test_a_snapshot_is_known_again_and_told_from_any_other(opener: Opener):
+    large = b"0123456789" * 200_000
+    assert opener().snapshot_is(None)
+    assert not opener().snapshot_is(b"")
+    opener().write_snapshot(large)
+    assert opener().snapshot_is(large)
+    for other in (None, b"", large[:-1], large + b"0", b"1" + large[1:], large[:-1] + b"0"):
+        assert not opener().snapshot_is(other)
+
+
 def test_a_journal_holds_its_header_and_then_each_line(opener: Opener):
     writer = opener().create_journal(b"header\n")
     assert opener().read_journal() == b"header\n"
