@@ -31,7 +31,7 @@ def adopt(ledger: Ledger, vault: Vault, name: str, live: Live) -> Recorded:
         )
     if held is not None and not known:
         raise RefusedError(f'"{name}" is recorded already, as {held.id}', hint=f'First: sendkit-sync state forget "{name}"')
-    if held is None and live.id in state.recorded_ids():
+    if held is None and ledger.has_id(live.id):
         owner = next(other for other, recorded in state.webhooks.items() if recorded.id == live.id)
         raise RefusedError(f'{live.id} is recorded already, as "{owner}"', hint="Use `renamedFrom` to rename it.")
     if live.workspace_id not in (None, state.workspace_id):

@@ -98,7 +98,7 @@ class Creator:
         return None
 
     def _doubt(self, live: Live, webhook: Webhook, secret: Secret | None) -> str | None:
-        if live.id in self.ledger.state.recorded_ids():
+        if self.ledger.has_id(live.id):
             return f"the API answered with the id {live.id}, which is recorded already"
         if live.name != webhook.name and (secret is None or live.secret != secret):
             return f"the API answered with another webhook, {live.id}"

@@ -24,7 +24,7 @@ from .guard import check_workspace
 from .pool import Runner, run_all
 from .ports import Api, Ledger
 from .results import Failure, Report, Result, Status
-from .settle import expire_old, same_name_unproved, settle_creates
+from .settle import expire_old, settle_creates, unproved_names
 from .update import Updater
 
 NO_LIST = "the server has no list of webhooks: look-alikes cannot be seen, the recorded state alone decides"
@@ -87,9 +87,8 @@ class Executor:
         except NoEndpointError:
             self._warn(NO_LIST)
             return
-        live = self._live or []
-        ids = self.ledger.state.recorded_ids()
-        lost = [name for name in self.ledger.state.unresolved() if not same_name_unproved(name, live, ids)]
+        unproved = unproved_names(self._live or [], self.ledger)
+        lost = [name for name in self.ledger.state.unresolved() if name not in unproved]
         expire_old(self.ledger, self.clock, lost, self.limits.resend_after_s)
 
     def execute(self, plan: Plan) -> Report:
@@ -257,23 +256,15 @@ class Executor:
             return
         state = self.ledger.state
         still_open = set(state.unresolved())
+        # Unproved, but not there before: such a one may be ours.
+        ours = unproved_names([live for live in self._live or [] if live.id not in self._live_before], self.ledger)
         for name in names:
             failure = results[name].failure
             if name not in still_open:
                 results[name] = Result(ActionKind.CREATE, name, state.webhooks[name].id, Status.DONE)
-            elif (
-                failure is not None
-                and failure.code in NO_UNLESS_LIVE
-                and not self.stop.is_set()
-                and not self._may_be_ours(name)
-            ):
+            elif failure is not None and failure.code in NO_UNLESS_LIVE and name not in ours and not self.stop.is_set():
                 self._drop_last(name)
                 results[name] = Result(ActionKind.CREATE, name, None, Status.FAILED, failure)
-
-    def _may_be_ours(self, name: str) -> bool:
-        """Tell whether a live webhook that was not there before bears `name`, unproved."""
-        fresh = [live for live in self._live or [] if live.id not in self._live_before]
-        return same_name_unproved(name, fresh, self.ledger.state.recorded_ids())
 
     def _drop_last(self, name: str) -> None:
         intents = self.ledger.state.pending.get(name, ())

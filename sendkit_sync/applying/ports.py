@@ -50,6 +50,10 @@ class Ledger(Protocol):
         """All that is recorded up to now."""
         ...
 
+    def has_id(self, webhook_id: str) -> bool:
+        """Tell whether a webhook of that id is recorded, at a cost that does not grow with their number."""
+        ...
+
     def begin(self, intent: Intent) -> None:
         """Note a call that is about to be made."""
         ...

@@ -29,15 +29,13 @@ class Match:
     live: Live
 
 
-def find_match(intents: Sequence[Intent], live: Sequence[Live], recorded_ids: set[str]) -> Match | None:
-    """Return the one live webhook that one of `intents` (all of one name) made, or None.
+def find_match(intents: Sequence[Intent], candidates: Sequence[Live]) -> Match | None:
+    """Return the one of `candidates`, live and not recorded, that one of `intents` (all of one name) made, or None.
 
     None also where several match: which of them is ours cannot be told then.
     """
     found: dict[str, Match] = {}
-    for candidate in live:
-        if candidate.id in recorded_ids:
-            continue
+    for candidate in candidates:
         for intent in reversed(intents):
             if candidate.id not in intent.seen and _made_by(intent, candidate):
                 found.setdefault(candidate.id, Match(intent, candidate))
@@ -76,17 +74,19 @@ def settle_creates(
     while True:
         live = list(api.list())
         check_workspace(live, ledger.state.workspace_id)
-        open_names = [name for name in open_names if not _settle_one(name, live, ledger, vault)]
+        candidates = [candidate for candidate in live if not ledger.has_id(candidate.id)]
+        open_names = [name for name in open_names if not _settle_one(name, candidates, ledger, vault)]
         left_s = deadline - clock.monotonic()
         if not open_names or left_s <= 0 or clock.sleep(min(pause_s, left_s), stop):
             return live
         pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
 
-def _settle_one(name: str, live: Sequence[Live], ledger: Ledger, vault: Vault) -> bool:
+def _settle_one(name: str, candidates: Sequence[Live], ledger: Ledger, vault: Vault) -> bool:
     state = ledger.state
     intents = [intent for intent in state.pending.get(name, ()) if intent.action is ActionKind.CREATE]
-    match = find_match(intents, live, state.recorded_ids())
+    # One that was just recorded under another name is no candidate any more.
+    match = find_match(intents, [candidate for candidate in candidates if not ledger.has_id(candidate.id)])
     if match is None:
         return not intents
     ledger.record(
@@ -110,9 +110,9 @@ def expire_old(ledger: Ledger, clock: Clock, names: Sequence[str], resend_after_
             log.info('create "%s": no trace of it is live, and the attempt has expired', name)
 
 
-def same_name_unproved(name: str, live: Sequence[Live], recorded_ids: set[str]) -> bool:
-    """Tell whether a live, unrecorded webhook bears `name`: then an attempt must not expire."""
-    return any(candidate.name == name and candidate.id not in recorded_ids for candidate in live)
+def unproved_names(live: Sequence[Live], ledger: Ledger) -> set[str]:
+    """Return the names of live, unrecorded webhooks: while one bears its name, an attempt must not expire."""
+    return {candidate.name for candidate in live if not ledger.has_id(candidate.id)}
 
 
 def record_of(intent: Intent, live: Live, vault: Vault, former: Recorded | None) -> Recorded:

@@ -105,7 +105,7 @@ def resolve(
                 ledger.drop(intent)
             click.echo(f'"{printable(name)}" was not created; the next apply creates it.')
             return
-        if webhook_id in ledger.state.recorded_ids():
+        if ledger.has_id(webhook_id):
             raise RefusedError(f"{printable(webhook_id)} is recorded already")
         _resolve(ledger, intents, webhook_id)
         click.echo(f'"{printable(name)}" is recorded as {printable(webhook_id)}.')
