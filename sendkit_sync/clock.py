@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-import secrets
+import os
 import threading
 import time
 from dataclasses import dataclass
@@ -60,10 +59,12 @@ class SystemDice:
     """Randomness from the operating system."""
 
     def secret(self) -> str:
-        return secrets.token_hex(32)
+        return os.urandom(32).hex()
 
     def token(self) -> str:
-        return secrets.token_hex(8)
+        return os.urandom(8).hex()
 
     def below(self, bound_s: float) -> float:
+        import random
+
         return random.uniform(0, bound_s)

@@ -6,8 +6,6 @@ Plain, frozen data without I/O. How it is written to a file, sent or printed is 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -47,6 +45,8 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
+        import hmac
+
         return hmac.compare_digest(self._text.encode(), other._text.encode())
 
     def __hash__(self) -> int:
@@ -177,6 +177,9 @@ class Fingerprint:
     @classmethod
     def of(cls, secret: Secret, salt: str | None) -> Fingerprint:
         """Return the fingerprint of `secret`; without a `salt` only for a secret that the tool drew."""
+        import hashlib
+        import hmac
+
         raw = secret.reveal().encode()
         if salt is None:
             return cls(hashlib.sha256(raw).hexdigest())
@@ -184,6 +187,8 @@ class Fingerprint:
 
     def matches(self, secret: Secret) -> bool:
         """Tell whether this is the fingerprint of `secret`."""
+        import hmac
+
         return hmac.compare_digest(self.digest, Fingerprint.of(secret, self.salt).digest)
 
 

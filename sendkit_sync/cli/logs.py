@@ -77,7 +77,9 @@ def set_up(verbose: int, form: str) -> None:
     """Let the log go to stderr, and nowhere else: warnings, with `verbose` 1 the steps, with 2 each request.
 
     Libraries log warnings only, whatever `verbose` says: their own lines may hold whole addresses and headers.
+    From now on `REDACTOR` knows the secrets of the environment.
     """
+    REDACTOR.add_environment(os.environ)
     handler = _Stderr()
     handler.addFilter(_WithoutSecrets())
     handler.setFormatter(

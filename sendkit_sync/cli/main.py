@@ -1,22 +1,22 @@
-"""The command `sendkit-sync`: its global flags, its commands by name, and the one place that turns errors into exit codes."""
+"""The command `sendkit-sync`: its global flags, and its commands by name."""
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import os
 import sys
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-from click.shell_completion import CompletionItem
 
-from ..diagnostics import printable
-from ..errors import ConfigError, ExitCode, SyncError
 from ..version import __version__
-from .logs import REDACTOR, event, set_up
 from .options import flag
 from .process import set_up as set_up_process
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "validate": "Check the config files; needs no key and no network.",
@@ -51,6 +51,8 @@ class LazyGroup(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Return the commands that begin so, without importing them; for a dash, the global flags."""
+        from click.shell_completion import CompletionItem
+
         named = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
         return named + click.Command.shell_complete(self, ctx, incomplete)
 
@@ -72,6 +74,7 @@ def cli(
     ctx: click.Context, api_url: str | None, api_key_file: str | None, no_color: bool, verbose: int, log_format: str
 ) -> None:
     """Webhooks as code for SendKit: plan the difference, create each webhook once, keep every secret."""
+    from .logs import set_up
     from .wiring import DEFAULT_API_URL, Context
 
     set_up(verbose, log_format)
@@ -82,6 +85,8 @@ def cli(
 def main() -> NoReturn:
     """Run the command line and leave with the exit code of the contract."""
     set_up_process()
+    # A run makes many records and few cycles: full collections would go through all the records again and again.
+    gc.set_threshold(50_000, 50, 1000)
     code = run(sys.argv[1:])
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
@@ -101,56 +106,12 @@ def _stdout_is_broken() -> bool:
 
 def run(arguments: list[str], commands: click.Group = cli) -> int:
     """Run one of `commands`, print any error to stderr, and return the exit code."""
-    REDACTOR.add_environment(os.environ)
     try:
         result: Any = commands.main(arguments, prog_name="sendkit-sync", standalone_mode=False)
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
-    except click.UsageError as error:
-        return _fail(_usage_text(error), ExitCode.USAGE)
-    except click.ClickException as error:
-        return _fail(error.format_message(), ExitCode.USAGE)
-    except (click.Abort, KeyboardInterrupt):
-        return _fail("interrupted", ExitCode.INTERRUPTED)
-    except ConfigError as error:
-        return _config_failure(error)
-    except SyncError as error:
-        return _fail(f"{error}\n  {error.hint}" if error.hint else str(error), error.exit_code)
-    except BrokenPipeError:
-        return ExitCode.FAILED
-    except Exception as error:  # noqa: BLE001 - the last resort: a traceback could show what its values hold
-        return _fail(f"unexpected {type(error).__name__}; nothing is lost: what was recorded stays recorded", ExitCode.FAILED)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - nothing may end in a traceback
+        from .failures import tell
+
+        return tell(error)
     return int(result or 0)
-
-
-def _usage_text(error: click.UsageError) -> str:
-    """Return click's message, but for a bad environment value only the variable's name: the value may be a secret."""
-    parameter = error.param if isinstance(error, click.BadParameter) else None
-    if isinstance(parameter, click.Option) and error.ctx is not None and parameter.name is not None:
-        named = parameter.envvar or []
-        variables: list[str] = [named] if isinstance(named, str) else list(named)
-        given = [name for name in variables if name and os.environ.get(name)]
-        if given and not any(word.split("=")[0] in parameter.opts for word in sys.argv):
-            return f"the value of {given[0]} does not fit {parameter.opts[-1]}"
-    return error.format_message()
-
-
-def _config_failure(error: ConfigError) -> int:
-    from ..render.problems import problems_text
-
-    plain = problems_text(error.diagnostics, colour=False, excerpts=False)
-    if event("error", message=REDACTOR.clean(plain), exit_code=int(error.exit_code)):
-        return error.exit_code
-    on_terminal = sys.stderr.isatty()
-    colour = on_terminal and not os.environ.get("NO_COLOR")
-    sys.stderr.write(REDACTOR.clean(problems_text(error.diagnostics, colour=colour, excerpts=on_terminal)))
-    return error.exit_code
-
-
-def _fail(text: str, code: ExitCode) -> int:
-    if event("error", message=printable(REDACTOR.clean(text), 1000), exit_code=int(code)):
-        return code
-    with contextlib.suppress(OSError):
-        lines = [printable(line, 1000) for line in REDACTOR.clean(text).splitlines()]
-        sys.stderr.write("error: " + "\n".join(lines) + "\n")
-    return code

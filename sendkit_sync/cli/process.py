@@ -5,19 +5,17 @@ Python's own handlers print a traceback with the text of the error, which may ho
 
 from __future__ import annotations
 
-import logging
 import os
 import resource
 import sys
 import threading
+import warnings
 from types import TracebackType
-
-log = logging.getLogger(__name__)
 
 
 def set_up() -> None:
     """Route warnings and errors that nobody catches to the log, and leave no core dump, which would hold the key."""
-    logging.captureWarnings(capture=True)
+    warnings.showwarning = _warning
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread
     sys.unraisablehook = _unraisable
@@ -40,8 +38,23 @@ def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackT
 
 
 def _uncaught_in_thread(details: threading.ExceptHookArgs) -> None:
-    log.error("unexpected %s in a thread", details.exc_type.__name__)
+    _log("unexpected %s in a thread", details.exc_type.__name__)
 
 
 def _unraisable(details: sys.UnraisableHookArgs) -> None:
-    log.error("unexpected %s while cleaning up", details.exc_type.__name__)
+    _log("unexpected %s while cleaning up", details.exc_type.__name__)
+
+
+def _warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: object = None, line: str | None = None
+) -> None:
+    import logging
+
+    logging.getLogger("py.warnings").warning("%s", warnings.formatwarning(message, category, filename, lineno, line))
+
+
+def _log(text: str, detail: str) -> None:
+    # Most runs end without a line from here, and the quickest ones without logging at all.
+    import logging
+
+    logging.getLogger(__name__).error(text, detail)

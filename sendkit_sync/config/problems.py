@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
@@ -102,6 +101,8 @@ def diagnostics_of(files: Sequence[File], secrets: Collection[str]) -> list[Diag
 
 def _hint(problem: Problem) -> str:
     """Return a hint at the nearest known word, or nothing."""
+    from difflib import get_close_matches
+
     word, known = problem.misspelt or ("", ())
     near = get_close_matches(word[:100], known, 1, 0.6)
     return f"; did you mean `{near[0]}`?" if near else ""
@@ -110,6 +111,8 @@ def _hint(problem: Problem) -> str:
 @lru_cache(maxsize=1024)
 def _showable(key: str) -> bool:
     """Tell whether a key is, or is nearly, one whose value may be shown."""
+    from difflib import get_close_matches
+
     return not near_secret(key) and bool(get_close_matches(key[:40], _SHOWN, 1, 0.6))
 
 

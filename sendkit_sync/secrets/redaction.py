@@ -7,7 +7,6 @@ import threading
 from collections.abc import Mapping, Sequence
 
 from ..model import SENSITIVE, Secret, SecretOrigin, StoredSecret
-from ..spellings import spellings
 from ..vault import Vault
 
 _KEYS = re.compile(r"\bsk_[A-Za-z0-9_-]{8,}|\bAGE-SECRET-KEY-[A-Z0-9-]{8,}", re.IGNORECASE)
@@ -32,6 +31,8 @@ class Redactor:
         """Return `text` without any secret that is known."""
         with self._lock:
             if self._new:
+                from ..spellings import spellings
+
                 self._known.update(*(spellings(secret) for secret in self._new))
                 self._new.clear()
                 # The longest first: a form may hold a shorter one, and a rest of it must not stay.

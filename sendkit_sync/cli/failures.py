@@ -1,0 +1,66 @@
+"""The one place that turns an error into text on stderr and an exit code; loaded when there is one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+import click
+
+from ..diagnostics import printable
+from ..errors import ConfigError, ExitCode, SyncError
+from .logs import REDACTOR, event
+
+
+def tell(error: BaseException) -> int:
+    """Print what `error` says, and return its exit code."""
+    REDACTOR.add_environment(os.environ)
+    match error:
+        case click.UsageError():
+            return _fail(_usage_text(error), ExitCode.USAGE)
+        case click.ClickException():
+            return _fail(error.format_message(), ExitCode.USAGE)
+        case click.Abort() | KeyboardInterrupt():
+            return _fail("interrupted", ExitCode.INTERRUPTED)
+        case ConfigError():
+            return _config_failure(error)
+        case SyncError():
+            return _fail(f"{error}\n  {error.hint}" if error.hint else str(error), error.exit_code)
+        case BrokenPipeError():
+            return ExitCode.FAILED
+    # The last resort: a traceback could show what its values hold.
+    return _fail(f"unexpected {type(error).__name__}; nothing is lost: what was recorded stays recorded", ExitCode.FAILED)
+
+
+def _usage_text(error: click.UsageError) -> str:
+    """Return click's message, but for a bad environment value only the variable's name: the value may be a secret."""
+    parameter = error.param if isinstance(error, click.BadParameter) else None
+    if isinstance(parameter, click.Option) and error.ctx is not None and parameter.name is not None:
+        named = parameter.envvar or []
+        variables: list[str] = [named] if isinstance(named, str) else list(named)
+        given = [name for name in variables if name and os.environ.get(name)]
+        if given and not any(word.split("=")[0] in parameter.opts for word in sys.argv):
+            return f"the value of {given[0]} does not fit {parameter.opts[-1]}"
+    return error.format_message()
+
+
+def _config_failure(error: ConfigError) -> int:
+    from ..render.problems import problems_text
+
+    plain = problems_text(error.diagnostics, colour=False, excerpts=False)
+    if event("error", message=REDACTOR.clean(plain), exit_code=int(error.exit_code)):
+        return error.exit_code
+    on_terminal = sys.stderr.isatty()
+    colour = on_terminal and not os.environ.get("NO_COLOR")
+    sys.stderr.write(REDACTOR.clean(problems_text(error.diagnostics, colour=colour, excerpts=on_terminal)))
+    return error.exit_code
+
+
+def _fail(text: str, code: ExitCode) -> int:
+    if event("error", message=printable(REDACTOR.clean(text), 1000), exit_code=int(code)):
+        return code
+    with contextlib.suppress(OSError):
+        lines = [printable(line, 1000) for line in REDACTOR.clean(text).splitlines()]
+        sys.stderr.write("error: " + "\n".join(lines) + "\n")
+    return code
