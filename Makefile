@@ -1,7 +1,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
+ROUNDS ?= 10
 
-.PHONY: demo test check docs soak mutants clean
+.PHONY: demo test check docs soak mutants bench clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -34,6 +35,12 @@ soak: .venv/ready
 
 mutants: .venv/ready
 	$(BIN)/python tests/reliability/mutants.py
+
+# Another environment than .venv: what is measured is the package as it is installed, without what development adds.
+bench:
+	test -x build/bench/bin/pip || $(PYTHON) -m venv build/bench
+	build/bench/bin/pip install --quiet --disable-pip-version-check '.[bench]'
+	build/bench/bin/python tests/bench/run.py $(ROUNDS) $(PARTS)
 
 clean:
 	rm -rf .venv dist build
