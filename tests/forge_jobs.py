@@ -161,7 +161,7 @@ class Jobs:
             "CI_PROJECT_URL": f"{self.api.url}/git/r",
             **({"CI_MERGE_REQUEST_IID": "7"} if request else {"CI_COMMIT_BRANCH": "main"}),
             "SENDKIT_COMMENT_TOKEN": COMMENT_TOKEN,
-            **({} if request else {"SENDKIT_API_KEY": KEY, "SENDKIT_PUSH_TOKEN": PUSH_TOKEN}),
+            **({} if request else {"SENDKIT_API_KEY": KEY, "STATE_PUSH_TOKEN": PUSH_TOKEN}),
             **more,
         }
         variables |= gitlab_variables(job, variables)
