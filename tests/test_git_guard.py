@@ -125,6 +125,18 @@ def test_another_repository_in_the_environment_does_not_decide(
     assert taken_by_git("sendkit.state.json")
 
 
+@pytest.mark.parametrize(("ignore", "warned"), [("", True), (".env\n", False)], ids=["not ignored", "ignored"])
+def test_an_export_into_the_tree_is_warned_of(
+    tree: Path, ignore: str, warned: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    (tree / ".gitignore").write_text("sendkit.state.json*\n" + ignore, encoding="utf-8")
+    with Simulator() as simulator:
+        assert apply_in(simulator, monkeypatch) == 0
+        assert run(["secret", "export", "--format", "dotenv", "--output", ".env"]) == 0
+    assert (".env holds secrets, and stands in a git work tree" in capsys.readouterr().err) is warned
+    assert (tree / ".env").exists()
+
+
 def test_without_git_the_doubt_is_said(tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", "")
     assert run(["plan"]) == 0

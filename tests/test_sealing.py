@@ -149,6 +149,17 @@ def test_a_rename_keeps_the_seal_readable(applied: Workspace):
     applied.write(sealed_config(text=TWO.replace("name: CRM Sync", "name: CRM\n    renamedFrom: CRM Sync")))
     assert applied.apply().returncode == 0
     check_sealed(applied)
+    seal = applied.state["webhooks"]["CRM"]["secret"]
+    applied.write(sealed_config(text=TWO.replace("name: CRM Sync", "name: Sales\n    renamedFrom: CRM")))
+    assert applied.apply().returncode == 0
+    check_sealed(applied)
+    assert applied.state["webhooks"]["Sales"]["secret"] == seal
+    assert applied.run("secret", "rotate", "Sales").returncode == 0
+    check_sealed(applied)
+    former = opened(applied, "Sales", previous=True)
+    assert applied.run("secret", "rekey", **READER).returncode == 0
+    check_sealed(applied)
+    assert opened(applied, "Sales", previous=True) == former
 
 
 def test_a_gone_webhook_is_made_anew_without_the_identity(applied: Workspace):
@@ -243,9 +254,10 @@ def test_an_identity_in_the_place_of_its_file_is_not_repeated(applied: Workspace
 
 def test_a_clear_write_beside_sealed_secrets_is_refused(applied: Workspace):
     applied.write(TWO + "  - name: Third\n    url: https://third.example.com/in\n    events: [email.sent]\n")
-    refused = applied.apply()
-    assert refused.returncode == 65
-    assert "Put `encryption` back" in refused.stderr
+    planned, refused = applied.run("plan"), applied.apply()
+    assert (planned.returncode, refused.returncode) == (0, 65)
+    for done in (planned, refused):
+        assert "Put `encryption` back" in done.stderr
     assert len(live(applied)) == 2
 
 
@@ -254,8 +266,11 @@ def test_encrypt_seals_a_clear_state_and_its_backup(workspace: Workspace):
     assert workspace.apply().returncode == 0
     assert workspace.run("state", "encrypt").returncode == 1
     workspace.write(sealed_config())
+    for words in (["plan"], ["apply", "--yes"]):
+        assert "sendkit-sync state encrypt" in workspace.run(*words).stderr
     done = workspace.run("state", "encrypt")
     assert done.returncode == 0, done.stderr
+    assert workspace.run("plan").stderr == ""
     assert (workspace.folder / "sendkit.state.json.backup").exists()
     check_sealed(workspace)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..config import Config
+from ..diagnostics import printable
 from ..errors import RefusedError
 from ..model import State
 from .messages import say
@@ -19,12 +21,13 @@ NEEDED = ("PATH", "HOME", "XDG_CONFIG_HOME", "LD_LIBRARY_PATH")
 TIMEOUT_S = 10.0
 WHAT = "the state holds secrets in clear, and stands in a git work tree that does not ignore it"
 DOUBT = "the state holds secrets in clear, and stands in a git work tree; git could not be asked whether it ignores it"
+STILL_CLEAR = "secrets that were recorded before `encryption` stand in the state in clear"
 IGNORE = "keep the state on storage that outlives the runner and add its name with * behind it to .gitignore."
 
 
 def warn_of_git(config: Config, state: State | None, path: str) -> None:
     """Print a warning where a commit would take secrets along."""
-    _warn(config, holds_clear(config, state) and taken_by_git(path))
+    _warn(config, state, holds_clear(config, state) and taken_by_git(path))
 
 
 def refuse_for_git(config: Config, state: State | None, path: str) -> None:
@@ -32,12 +35,14 @@ def refuse_for_git(config: Config, state: State | None, path: str) -> None:
     taken = holds_clear(config, state) and taken_by_git(path)
     if taken and _in_ci():
         raise RefusedError(WHAT, where=path, hint=_hint(config))
-    _warn(config, taken)
+    _warn(config, state, taken)
 
 
-def _warn(config: Config, taken: bool | None) -> None:
+def _warn(config: Config, state: State | None, taken: bool | None) -> None:
     if taken is not False:
         say(f"warning: {WHAT if taken else DOUBT}\n  {_hint(config)}")
+    elif config.recipients and holds_clear(config, state):
+        say(f"warning: {STILL_CLEAR}\n  Seal them: sendkit-sync state encrypt")
 
 
 def _hint(config: Config) -> str:
@@ -47,19 +52,27 @@ def _hint(config: Config) -> str:
 
 def holds_clear(config: Config, state: State | None) -> bool:
     """Tell whether the state holds secrets in clear, or will hold some after an apply of `config`."""
-    if config.webhooks and not config.recipients:
+    kept = list(state.secrets()) if state is not None else []
+    if any(secret.clear is not None for secret in kept):
         return True
-    return state is not None and any(secret.clear is not None for secret in state.secrets())
+    # Beside sealed ones nothing is written in clear: such an apply is refused.
+    return bool(config.webhooks) and not config.recipients and not kept
 
 
-def taken_by_git(path: str) -> bool | None:
-    """Tell whether `git add` takes a file of the state at `path`; None where git cannot be asked."""
+def warn_of_exported(path: str) -> None:
+    """Print a warning where a commit would take along a file of secrets that was just written."""
+    if taken_by_git(path, ends=("",)):
+        say(f"warning: {printable(path)} holds secrets, and stands in a git work tree that does not ignore it")
+
+
+def taken_by_git(path: str, *, ends: Sequence[str] = FILES) -> bool | None:
+    """Tell whether `git add` takes a file whose name is `path` with one of `ends`; None where git cannot be asked."""
     real = Path(os.path.realpath(path))
     if not any((folder / ".git").exists() for folder in real.parents):
         return False
     import subprocess
 
-    names = [real.name + end for end in FILES]
+    names = [real.name + end for end in ends]
     # In a container the tree often belongs to another user, and git refuses it; with these flags nothing of its own runs.
     flags = ["safe.directory=*", "core.fsmonitor=false", "protocol.allow=never"]
     try:

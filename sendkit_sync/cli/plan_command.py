@@ -7,14 +7,14 @@ import threading
 import click
 
 from ..diagnostics import printable
-from ..errors import ExitCode, UsageError
+from ..errors import ExitCode, InvalidError, UsageError
 from ..planning.options import Options
 from ..planning.plan import Plan
 from ..state import read_state
 from .git_guard import warn_of_git
-from .messages import say_warnings
+from .messages import say, say_warnings
 from .options import config_flag, flag, prune_flag, refresh_flag, retry_flag, state_flag, target_flag, timeout_flag
-from .wiring import Calls, Context, plan_of, read_config
+from .wiring import Calls, Context, plan_of, read_config, refuse_clear_writes
 
 
 @click.command("plan")
@@ -55,6 +55,10 @@ def command(
     options = Options(prune, targets)
     state = read_state(path)
     warn_of_git(config, state, path)
+    try:
+        refuse_clear_writes(config, state, path)
+    except InvalidError as error:
+        say(f"warning: {error}\n  {error.hint}")
     plan = plan_of(config, state, context, path, options)
     check_targets(plan)
     if refresh:

@@ -21,6 +21,7 @@ from ..model import Recorded, Secret, SecretOrigin, StoredSecret
 from ..secrets import delivery
 from ..state import read_state
 from ..vault import Vault
+from .git_guard import warn_of_exported
 from .messages import say
 from .opened import opened
 from .options import config_flag, flag, lock_flag, retry_flag, state_flag, timeout_flag
@@ -105,6 +106,7 @@ def _write(form: str, secrets: Mapping[str, Secret], output: str | None, secret_
         _show(text)
     else:
         replace_private(output, text)
+        warn_of_exported(output)
 
 
 def _hand_to_github(secrets: Mapping[str, Secret], output: str | None) -> None:
