@@ -230,6 +230,9 @@ class Folding:
     def read_snapshot(self) -> bytes:
         return self._snapshots.pop(0) if len(self._snapshots) > 1 else self._snapshots[0]
 
+    def snapshot_is(self, data: bytes | None) -> bool:
+        return data == self._snapshots[0]
+
     def read_journal(self) -> None:
         return None
 
