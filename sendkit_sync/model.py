@@ -7,7 +7,7 @@ Plain, frozen data without I/O. How it is written to a file, sent or printed is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NoReturn
 
@@ -231,6 +231,10 @@ class Recorded:
     previous_secret: StoredSecret | None = None
     former_names: tuple[str, ...] = ()
     applied_name: str | None = None
+
+    def answered(self, live: Live) -> Recorded:
+        """Return the same record with what the API answers now in place of what it answered before."""
+        return replace(self, confirmed=live.settings, confirmed_name=live.name, status=live.status or self.status)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,23 +21,12 @@ def adopt(ledger: Ledger, vault: Vault, name: str, live: Live) -> Recorded:
     Raises `RefusedError` where the id or the name is taken, or the name has a create without an outcome.
     """
     state = ledger.state
-    held = state.webhooks.get(name)
-    known = held is not None and held.id == live.id
-    if any(intent.action is ActionKind.CREATE for intent in state.pending.get(name, ())):
-        # Also an expired one: what it made may be found yet, and its secret is kept nowhere else.
-        raise RefusedError(
-            f'"{name}" has a create without an outcome',
-            hint=f'First run apply, which adopts what it made, or: sendkit-sync state resolve "{name}" --id {live.id}',
-        )
-    if held is not None and not known:
-        raise RefusedError(f'"{name}" is recorded already, as {held.id}', hint=f'First: sendkit-sync state forget "{name}"')
-    if held is None and ledger.has_id(live.id):
-        owner = next(other for other, recorded in state.webhooks.items() if recorded.id == live.id)
-        raise RefusedError(f'{live.id} is recorded already, as "{owner}"', hint="Use `renamedFrom` to rename it.")
+    _check(ledger, name, live)
     if live.workspace_id not in (None, state.workspace_id):
         if state.workspace_id is not None and not state.empty:
             raise RefusedError(f"{live.id} belongs to workspace {live.workspace_id}, the state to {state.workspace_id}")
         ledger.set_workspace(live.workspace_id)
+    held = state.webhooks.get(name)
     secret = held.secret if held is not None else None
     previous = held.previous_secret if held is not None else None
     sent = _sent(state, live)
@@ -61,6 +50,23 @@ def adopt(ledger: Ledger, vault: Vault, name: str, live: Live) -> Recorded:
     return recorded
 
 
+def _check(ledger: Ledger, name: str, live: Live) -> None:
+    """Raise `RefusedError` where `name` or the id of `live` is taken, or what a create of `name` made may be found yet."""
+    state = ledger.state
+    if any(intent.action is ActionKind.CREATE for intent in state.pending.get(name, ())):
+        # Also an expired one: its secret is kept nowhere else.
+        raise RefusedError(
+            f'"{name}" has a create without an outcome',
+            hint=f'First run apply, which adopts what it made, or: sendkit-sync state resolve "{name}" --id {live.id}',
+        )
+    held = state.webhooks.get(name)
+    if held is not None and held.id != live.id:
+        raise RefusedError(f'"{name}" is recorded already, as {held.id}', hint=f'First: sendkit-sync state forget "{name}"')
+    if held is None and ledger.has_id(live.id):
+        owner = next(other for other, recorded in state.webhooks.items() if recorded.id == live.id)
+        raise RefusedError(f'{live.id} is recorded already, as "{owner}"', hint="Use `renamedFrom` to rename it.")
+
+
 def _sent(state: State, live: Live) -> StoredSecret | None:
     """Return the secret of an unanswered update that took effect; raise `RefusedError` where that cannot be told."""
     sent = [intent.secret for intent in state.updates_of(live.id) if intent.secret is not None]
@@ -77,10 +83,8 @@ def take_over(ledger: Ledger, action: Action) -> None:
     record, live, webhook = action.recorded, action.live, action.desired
     assert record is not None
     assert webhook is not None
-    if live is not None:
-        record = replace(record, confirmed=live.settings, confirmed_name=live.name, status=live.status or record.status)
     taken = replace(
-        record,
+        record if live is None else record.answered(live),
         applied=webhook.settings,
         former_names=renamed(record.former_names, action.former_name),
         applied_name=None,

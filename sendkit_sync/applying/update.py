@@ -76,8 +76,7 @@ class Updater:
         shown = replace(seen, settings=seen.settings.filled(answered.settings))
         if (shown.name, shown.settings) == (answered.name, answered.settings) or not same_but_for_spelling(shown, answered):
             return False
-        record = self.ledger.state.webhooks[name]
-        self.ledger.record(name, replace(record, confirmed=shown.settings, confirmed_name=shown.name))
+        self.ledger.record(name, self.ledger.state.webhooks[name].answered(shown))
         return True
 
     def rotate(self, name: str, record: Recorded) -> tuple[Answer, list[str]]:
@@ -208,11 +207,8 @@ def _taking_over(webhook_id: str, edit: Edit, name: str) -> str:
 
 def _changed(record: Recorded, live: Live, edit: Edit) -> Recorded:
     changed = replace(
-        record,
+        record.answered(live),
         applied=edit.settings,
-        confirmed=live.settings,
-        confirmed_name=live.name,
-        status=live.status or record.status,
         former_names=renamed(record.former_names, edit.replaces),
         applied_name=None if "name" in edit.fields else record.applied_name,
     )

@@ -134,4 +134,4 @@ _AGAIN = "Make it anew: sendkit-sync plan --out FILE"
 
 
 def _stale(why: str) -> RefusedError:
-    return RefusedError(f"the saved plan is stale: {why}", hint=f"Nothing was changed. {_AGAIN}")
+    return RefusedError(f"the saved plan is stale: {why}", hint=f"Nothing was changed in SendKit. {_AGAIN}")
