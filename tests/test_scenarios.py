@@ -24,11 +24,12 @@ NAMES = (
     "no-changes",
     "orphan",
     "orphan-blocks-rename",
+    "renamed",
     "unresolved-create",
 )
 FORMS = {"text": "plan.txt", "json": "plan.json", "markdown": "plan.md", "html": "plan.html"}
 INPUTS = ("webhooks.yaml", "sendkit.state.json")
-PENDING = {"all-new", "changed-fields", "orphan-blocks-rename", "unresolved-create"}
+PENDING = {"all-new", "changed-fields", "orphan-blocks-rename", "renamed", "unresolved-create"}
 
 
 def run_plan(name: str, folder: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
