@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from ..errors import UsageError
 
+HINT = "Set --api-url or SENDKIT_API_URL to one like https://api.sendkit.ai."
+
 
 def visible(text: str) -> bool:
     """Tell whether `text` holds something, and only visible ASCII characters."""
@@ -19,13 +21,13 @@ def checked_address(base_url: str) -> str:
         parts = urlsplit(base_url)
         host, _port = parts.hostname or "", parts.port
     except ValueError:
-        raise UsageError("the API address is not a URL") from None
+        raise UsageError("the API address is not a URL", hint=HINT) from None
     if parts.username is not None or parts.password is not None:
-        raise UsageError("the API address must not hold a user name or a password")
+        raise UsageError("the API address must not hold a user name or a password", hint=HINT)
     if not host or parts.query or parts.fragment or not visible(base_url):
-        raise UsageError("the API address must be a plain URL: scheme, host, and perhaps a port and a path")
+        raise UsageError("the API address must be a plain URL: scheme, host, and perhaps a port and a path", hint=HINT)
     if parts.scheme != "https" and not (parts.scheme == "http" and _loopback(host)):
-        raise UsageError("the API address must begin with https:// (http:// only for this machine)")
+        raise UsageError("the API address must begin with https:// (http:// only for this machine)", hint=HINT)
     return base_url.rstrip("/")
 
 

@@ -21,6 +21,12 @@ MAX_PAGES = 10_000
 READ_TRIES = 3
 """How often a read is tried whose answer is cut or a 5xx."""
 
+ADDRESS = "Check that --api-url leads to the SendKit API."
+KEY = "Set SENDKIT_API_KEY to a key of this workspace, as SendKit shows it."
+LATER = "Run it again; if it stays, SendKit has to mend it."
+UNREACHABLE = "Check the network, the proxy and --api-url, then run it again."
+WORKSPACE = "Set SENDKIT_WORKSPACE_ID, or `workspace` in the config, to its id."
+
 log = logging.getLogger(__name__)
 
 _NO_ENDPOINT = (404, 405, 501)
@@ -77,7 +83,7 @@ class Client:
             return None
         live = wire.live_of(wire.data_of(wire.decode(self._good(reply).body)))
         if live is None:
-            raise ApiError("the answer holds no webhook", status=reply.status, where=self._base)
+            raise self._strange("the answer holds no webhook", reply.status)
         return live
 
     def test(self, webhook_id: str) -> Mapping[str, object]:
@@ -88,7 +94,7 @@ class Client:
         reply = self._good(self._read("POST", _path(webhook_id) + "/test", tries_at_most=1))
         data = wire.data_of(wire.decode(reply.body))
         if not isinstance(data, dict):
-            raise ApiError("the answer holds no result of the test", status=reply.status, where=self._base)
+            raise self._strange("the answer holds no result of the test", reply.status)
         return data
 
     def close(self) -> None:
@@ -105,12 +111,12 @@ class Client:
             value = wire.decode(reply.body)
             items = wire.data_of(value)
             if not isinstance(value, dict) or not isinstance(items, list):
-                raise ApiError("the answer holds no list of webhooks", status=reply.status, where=self._base)
+                raise self._strange("the answer holds no list of webhooks", reply.status)
             known = len(found)
             for item in items:
                 live = wire.live_of(item)
                 if live is None:
-                    raise ApiError("the list holds a webhook without a valid id", status=reply.status, where=self._base)
+                    raise self._strange("the list holds a webhook without a valid id", reply.status)
                 found.setdefault(live.id, live)
             stale = bool(items) and len(found) == known
             following = self._following(value.get("pagination"), query, stale=stale)
@@ -119,10 +125,10 @@ class Client:
             cursor = following.get("cursor")
             if isinstance(cursor, str):
                 if cursor in cursors:
-                    raise ApiError("the list comes in a circle: a cursor came twice", where=self._base)
+                    raise self._strange("the list comes in a circle: a cursor came twice")
                 cursors.add(cursor)
             query = following
-        raise ApiError(f"the list has no end after {MAX_PAGES} pages", where=self._base)
+        raise self._strange(f"the list has no end after {MAX_PAGES} pages")
 
     def _following(self, pagination: object, query: Mapping[str, object], *, stale: bool) -> dict[str, object] | None:
         """Return the query of the next page, or None after the last; `stale` tells that a page held nothing new."""
@@ -133,7 +139,7 @@ class Client:
             if not pagination["hasMore"]:
                 return None
             if not isinstance(cursor, str) or not cursor:
-                raise ApiError("the list goes on, but the API gives no cursor", where=self._base)
+                raise self._strange("the list goes on, but the API gives no cursor")
             return {"limit": PAGE_SIZE, "cursor": cursor}
         page = query.get("page", 1)
         pages = pagination.get("pages")
@@ -224,17 +230,17 @@ class Client:
                     return reply
                 self._sleep(backoff(self._dice, tries), f"the API answered {reply.status}")
             except _InterruptedError:
-                raise ApiError("the run was stopped", where=self._base) from None
+                raise self._stopped() from None
             except ExchangeError as error:
                 message = wire.clean_message(error.message, [self._key])
                 if not error.sent:
-                    raise ApiUnreachableError(message, where=self._base) from None
+                    raise ApiUnreachableError(message, where=self._base, hint=UNREACHABLE) from None
                 if tries >= tries_at_most:
-                    raise ApiError(message, status=error.status, where=self._base) from None
+                    raise ApiError(message, status=error.status, where=self._base, hint=LATER) from None
                 delay = backoff(self._dice, tries)
                 log.info("%s %s: trying again in %.1f s: %s", method, _shown(path), delay, message)
                 if self._clock.sleep(delay, self._stop):
-                    raise ApiError("the run was stopped", where=self._base) from None
+                    raise self._stopped() from None
 
     def _good(self, reply: Reply) -> Reply:
         """Return a 2xx `reply`; raise what any other means to a read."""
@@ -242,9 +248,17 @@ class Client:
             return reply
         message = wire.message_of(reply.body, _status_line(reply), [self._key])
         if reply.status in (401, 403):
-            raise KeyRefusedError(f"the API refused the key: {message}", where=self._base)
-        kind = NoEndpointError if reply.status in _NO_ENDPOINT else ApiError
-        raise kind(f"the API answered {reply.status}: {message}", status=reply.status, where=self._base)
+            raise KeyRefusedError(f"the API refused the key: {message}", where=self._base, hint=KEY)
+        what = f"the API answered {reply.status}: {message}"
+        if reply.status in _NO_ENDPOINT:
+            raise NoEndpointError(what, status=reply.status, where=self._base, hint=ADDRESS)
+        raise ApiError(what, status=reply.status, where=self._base, hint=LATER)
+
+    def _strange(self, what: str, status: int | None = None) -> ApiError:
+        return ApiError(what, status=status, where=self._base, hint=ADDRESS)
+
+    def _stopped(self) -> ApiError:
+        return ApiError("the run was stopped", where=self._base, hint="Run it again: it goes on where it stopped.")
 
 
 class _InterruptedError(Exception):
@@ -286,12 +300,12 @@ def _shown(path: str) -> str:
 def _headers(key: Secret, workspace_id: str | None) -> dict[str, str]:
     text = key.reveal()
     if not visible(text):
-        raise KeyRefusedError("the API key is empty, or holds a space, a line break or a character that is not ASCII")
+        raise KeyRefusedError("the API key is empty, or holds a space, a line break or a character that is not ASCII", hint=KEY)
     headers = {"X-Api-Key": text}
     if text.startswith(PLATFORM_KEY_PREFIX):
         if not workspace_id:
-            raise UsageError("a platform key needs a workspace", hint="Set SENDKIT_WORKSPACE_ID.")
+            raise UsageError("a platform key needs a workspace", hint=WORKSPACE)
         if not visible(workspace_id):
-            raise UsageError("the workspace id holds a space, a line break or a character that is not ASCII")
+            raise UsageError("the workspace id holds a space, a line break or a character that is not ASCII", hint=WORKSPACE)
         headers["X-Workspace-Id"] = workspace_id
     return headers

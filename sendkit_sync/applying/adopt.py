@@ -24,7 +24,10 @@ def adopt(ledger: Ledger, vault: Vault, name: str, live: Live) -> Recorded:
     _check(ledger, name, live)
     if live.workspace_id not in (None, state.workspace_id):
         if state.workspace_id is not None and not state.empty:
-            raise RefusedError(f"{live.id} belongs to workspace {live.workspace_id}, the state to {state.workspace_id}")
+            raise RefusedError(
+                f"{live.id} belongs to workspace {live.workspace_id}, the state to {state.workspace_id}",
+                hint="Use the key of that workspace, or another state for this one.",
+            )
         ledger.set_workspace(live.workspace_id)
     held = state.webhooks.get(name)
     secret = held.secret if held is not None else None

@@ -46,7 +46,9 @@ def command(
     Adopts the live webhook ID under the NAME of a config entry, or with --matching all that match one.
     """
     if all_matching is (name is not None) or (name is None) is not (webhook_id is None):
-        raise UsageError("say NAME and ID, or --matching")
+        raise UsageError(
+            "say NAME and ID, or --matching", hint='For one: sendkit-sync import "CRM Sync" 664a1b2c3d4e5f6a7b8c9d0e'
+        )
     config = read_config(configs, state_path)
     say_warnings(config)
     path = state_path or config.state_path
@@ -84,7 +86,9 @@ def _live(config: Config, name: str, live: Live | None, webhook_id: str) -> Live
     if name not in {webhook.name for webhook in config.webhooks}:
         raise RefusedError(f'the config has no webhook "{printable(name)}"', hint="Add it first, then import.")
     if live is None:
-        raise RefusedError(f"there is no live webhook {printable(webhook_id)}")
+        raise RefusedError(
+            f"there is no live webhook {printable(webhook_id)}", hint="Look its id up in SendKit, and whose key this is."
+        )
     return live
 
 

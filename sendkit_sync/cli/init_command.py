@@ -87,7 +87,9 @@ def _write(folder: Path, path: str, text: str) -> None:
         for line in _advice(path, text, target.read_text(encoding="utf-8", errors="replace")):
             click.echo(f"  {line}")
     except OSError as error:
-        raise SyncError(f"cannot be written: {error.strerror}", where=str(target)) from error
+        raise SyncError(
+            f"cannot be written: {error.strerror}", where=str(target), hint="Mend that and run init again: what is there stays."
+        ) from error
     else:
         click.echo(f"written: {target}")
 

@@ -71,7 +71,7 @@ def write(path: str, figures: Figures, *, now: float, duration_s: float, good: b
         write_to_textfile(path, registry)
         Path(path).chmod(0o644)  # the node exporter runs as another user
     except OSError as error:
-        raise StateIOError(f"the metrics cannot be written: {error.strerror}", where=path) from error
+        raise StateIOError(f"the metrics cannot be written: {error.strerror}", where=path, hint="Check its folder.") from error
 
 
 def _last_success(path: str) -> float | None:

@@ -7,10 +7,22 @@ from contextlib import contextmanager
 
 from ..clock import SystemClock, SystemDice
 from ..config import Config
+from ..diagnostics import printable
 from ..errors import RefusedError
 from ..state import JournalLedger, open_ledger, read_state
 from .git_guard import refuse_for_git
 from .wiring import Context, check_api, refuse_clear_writes
+
+
+def nothing_recorded(path: str) -> RefusedError:
+    """Return the error of a command that needs a record where there is none."""
+    return RefusedError("nothing is recorded yet", where=path, hint="Apply first, or name another file with --state.")
+
+
+def not_recorded(name: str, path: str) -> RefusedError:
+    """Return the error of a command that names a webhook without a record."""
+    what = f'"{printable(name)}" is not recorded'
+    return RefusedError(what, where=path, hint="The names that are: sendkit-sync state list")
 
 
 @contextmanager
@@ -20,7 +32,7 @@ def opened(
     """Open the record to change it; raises where there is none, or where it must not be written in clear."""
     state = read_state(path)
     if state is None:
-        raise RefusedError("nothing is recorded yet", where=path)
+        raise nothing_recorded(path)
     check_api(state, context, path)
     refuse_clear_writes(config, state, path)
     if adds_secret:

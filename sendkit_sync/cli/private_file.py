@@ -9,6 +9,7 @@ from pathlib import Path
 from ..errors import RefusedError, StateIOError
 
 MODE = 0o600
+HINT = "Nothing was written there. Name another file with --output."
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
@@ -54,11 +55,11 @@ def _check_plain(path: str) -> None:
 
 
 def _not_plain(path: str) -> RefusedError:
-    return RefusedError("secrets are written to a plain file only, no link, folder or device", where=path)
+    return RefusedError("secrets are written to a plain file only, no link, folder or device", where=path, hint=HINT)
 
 
 def _failed(path: str, error: OSError) -> StateIOError:
-    return StateIOError(f"the secrets cannot be written: {error.strerror}", where=path)
+    return StateIOError(f"the secrets cannot be written: {error.strerror}", where=path, hint=HINT)
 
 
 def _bytes(text: str) -> bytes:

@@ -73,7 +73,9 @@ def save(path: str, plan: Plan, *, refresh: bool, prune: bool) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(dump(document))
     except OSError as error:
-        raise StateIOError(f"the plan cannot be written: {error.strerror}", where=path) from error
+        raise StateIOError(
+            f"the plan cannot be written: {error.strerror}", where=path, hint="Name another file with --out."
+        ) from error
 
 
 def _refuse_other_file(path: str) -> None:
@@ -106,7 +108,7 @@ def _read(path: str) -> Any:
         with Path(path).open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise PlanFileError(f"the plan cannot be read: {error.strerror}", where=path) from error
+        raise PlanFileError(f"the plan cannot be read: {error.strerror}", where=path, hint=_AGAIN) from error
     if len(data) > MAX_BYTES:
         raise _no_plan(path, f"it is larger than {MAX_BYTES >> 20} MiB")
     try:

@@ -23,7 +23,7 @@ from ..state import read_state
 from ..vault import Vault
 from .git_guard import warn_of_exported
 from .messages import say
-from .opened import opened
+from .opened import not_recorded, opened
 from .options import config_flag, flag, lock_flag, retry_flag, state_flag, timeout_flag
 from .private_file import append_private, replace_private
 from .resealing import reseal
@@ -32,6 +32,8 @@ from .wiring import Calls, Context, check_api, read_config, vault_for
 NO_IDENTITY = "Set SOPS_AGE_KEY, or SOPS_AGE_KEY_FILE to a file with the identity."
 
 MAX_SECRET_BYTES = 64 * 1024
+ALONE = "Give the secret alone, as SendKit shows it."
+SUPPLY = "Supply it: sendkit-sync secret set NAME < FILE"
 
 
 @click.group("secret")
@@ -51,7 +53,8 @@ def get(context: Context, /, name: str, previous: bool, configs: tuple[str, ...]
     recorded = _recorded(context, path, name)
     stored = recorded.previous_secret if previous else recorded.secret
     if stored is None:
-        raise RefusedError(f'no {"previous " if previous else ""}secret of "{printable(name)}" is recorded')
+        what = f'no {"previous " if previous else ""}secret of "{printable(name)}" is recorded'
+        raise RefusedError(what, where=path, hint="There is one after a change of it." if previous else SUPPLY)
     _show(_open(vault_for(config, context), name, recorded, stored).reveal() + "\n")
 
 
@@ -78,7 +81,7 @@ def export(
     state = read_state(path)
     recorded = dict(state.webhooks) if state is not None else {}
     if missing := [name for name in only if name not in recorded]:
-        raise RefusedError(f'"{printable(missing[0])}" is not recorded')
+        raise not_recorded(missing[0], path)
     check_api(state, context, path)
     vault = vault_for(config, context)
     secrets = {}
@@ -147,13 +150,13 @@ def set_(context: Context, /, name: str, lock_timeout: float, configs: tuple[str
     config, path = _place(configs, state_path)
     text = click.prompt("Secret", hide_input=True, err=True) if sys.stdin.isatty() else _from_stdin()
     if not text.strip():
-        raise UsageError("standard input holds no secret", hint="Write it there: sendkit-sync secret set NAME < FILE")
+        raise UsageError("standard input holds no secret", hint=SUPPLY)
     if "\0" in text:
-        raise UsageError("the secret holds a zero byte, which no variable can hold")
+        raise UsageError("the secret holds a zero byte, which no variable can hold", hint=ALONE)
     if len(text) < MIN_SECRET:
         say(f"warning: the secret is shorter than {MIN_SECRET} characters")
     with opened(context, config, path, "secret set", lock_timeout, adds_secret=True) as ledger:
-        recorded = _of(ledger, name)
+        recorded = _of(ledger, name, path)
         if recorded.secret is not None:
             raise RefusedError(f'a secret of "{printable(name)}" is recorded', hint="To change it: secret rotate")
         stored = vault_for(config, context).keep(name, Secret(text), SecretOrigin.CONFIG)
@@ -168,12 +171,12 @@ def _from_stdin() -> str:
     """Return what stands on standard input, without the line break at its end."""
     raw = sys.stdin.buffer.read(MAX_SECRET_BYTES + 1)
     if len(raw) > MAX_SECRET_BYTES:
-        raise UsageError(f"the secret is longer than {MAX_SECRET_BYTES} bytes")
+        raise UsageError(f"the secret is longer than {MAX_SECRET_BYTES} bytes", hint=ALONE)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         # Not chained: the error holds the bytes.
-        raise UsageError("the secret is not UTF-8") from None
+        raise UsageError("the secret is not UTF-8", hint=ALONE) from None
     return text.removesuffix("\n").removesuffix("\r")
 
 
@@ -206,7 +209,7 @@ def rotate(
     wanted = Wanted(config, path, "secret rotate", Calls(timeout, retry_for), lock_timeout_s=lock_timeout)
     with stopping() as stop, session(context, wanted, stop) as run:
         ledger = run.executor.ledger
-        answer, warnings = run.executor.updater.rotate(name, _of(ledger, name))
+        answer, warnings = run.executor.updater.rotate(name, _of(ledger, name, path))
         unknown = isinstance(answer, Unknown) or name in ledger.state.pending
     for warning in warnings:
         say(f"warning: {warning}")
@@ -230,7 +233,7 @@ def rekey(context: Context, /, lock_timeout: float, configs: tuple[str, ...], st
     """Seal every secret anew, for the recipients that the config names now; needs the identity."""
     config, path = _place(configs, state_path)
     if not config.recipients:
-        raise RefusedError("the config has no `encryption`")
+        raise RefusedError("the config has no `encryption`", hint="Add it, with the recipients.")
     count = reseal(context, config, path, lock_timeout, "secret rekey", clear_only=False)
     click.echo(f"{count} secret{'' if count == 1 else 's'} sealed for {len(config.recipients)} recipient(s).")
 
@@ -244,13 +247,13 @@ def _recorded(context: Context, path: str, name: str) -> Recorded:
     state = read_state(path)
     check_api(state, context, path)
     if state is None or name not in state.webhooks:
-        raise RefusedError(f'"{printable(name)}" is not recorded')
+        raise not_recorded(name, path)
     return state.webhooks[name]
 
 
-def _of(ledger: Ledger, name: str) -> Recorded:
+def _of(ledger: Ledger, name: str, path: str) -> Recorded:
     if name not in ledger.state.webhooks:
-        raise RefusedError(f'"{printable(name)}" is not recorded')
+        raise not_recorded(name, path)
     return ledger.state.webhooks[name]
 
 

@@ -35,7 +35,7 @@ def command(
     try:
         parsed = [Fault.parse(text) for text in faults]
     except ValueError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(str(error), hint='For one: --fault "POST /v1/webhooks nth=2 when=after kind=drop"') from error
     with (
         stopping() as stop,
         Simulator(

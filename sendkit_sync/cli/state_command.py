@@ -14,6 +14,7 @@ from ..errors import RefusedError, UsageError
 from ..model import SENSITIVE, ActionKind, Intent, Recorded, State
 from ..planning.diff import view
 from ..state import open_ledger, read_state
+from .opened import not_recorded, nothing_recorded
 from .options import config_flag, flag, lock_flag, state_flag
 from .wiring import Context, check_api, read_config
 
@@ -30,7 +31,7 @@ def _path(configs: tuple[str, ...], state_path: str | None) -> str:
 def _state(path: str) -> State:
     state = read_state(path)
     if state is None:
-        raise RefusedError("nothing is recorded yet", where=path)
+        raise nothing_recorded(path)
     return state
 
 
@@ -55,9 +56,10 @@ def show(name: str, configs: tuple[str, ...], state_path: str | None) -> None:
     """Show one record as JSON, its secret masked."""
     from ..render.json import dump
 
-    recorded = _state(_path(configs, state_path)).webhooks.get(name)
+    path = _path(configs, state_path)
+    recorded = _state(path).webhooks.get(name)
     if recorded is None:
-        raise RefusedError(f'"{printable(name)}" is not recorded')
+        raise not_recorded(name, path)
     click.echo(dump(_document(name, recorded)), nl=False)
 
 
@@ -91,7 +93,9 @@ def resolve(
 ) -> None:
     """Settle an unresolved create by hand, with what you saw in SendKit."""
     if (webhook_id is None) is not not_created:
-        raise UsageError("say either --id ID or --not-created")
+        raise UsageError(
+            "say either --id ID or --not-created", hint="Look in SendKit whether the webhook is there, and its id."
+        )
     path = _path(configs, state_path)
     check_api(_state(path), context, path)
     with open_ledger(
@@ -99,14 +103,14 @@ def resolve(
     ) as ledger:
         intents = [intent for intent in ledger.state.pending.get(name, ()) if intent.action is ActionKind.CREATE]
         if not intents:
-            raise RefusedError(f'"{printable(name)}" is not unresolved')
+            raise RefusedError(f'"{printable(name)}" is not unresolved', hint="What is: sendkit-sync state list")
         if webhook_id is None:
             for intent in intents:
                 ledger.drop(intent)
             click.echo(f'"{printable(name)}" was not created; the next apply creates it.')
             return
         if ledger.has_id(webhook_id):
-            raise RefusedError(f"{printable(webhook_id)} is recorded already")
+            raise RefusedError(f"{printable(webhook_id)} is recorded already", hint="Under which name: sendkit-sync state list")
         _resolve(ledger, intents, webhook_id)
         click.echo(f'"{printable(name)}" is recorded as {printable(webhook_id)}.')
 
@@ -145,7 +149,7 @@ def forget(context: Context, name: str, lock_timeout: float, configs: tuple[str,
         path, api=context.api_url, clock=SystemClock(), dice=SystemDice(), purpose="state forget", lock_timeout_s=lock_timeout
     ) as ledger:
         if name not in ledger.state.webhooks:
-            raise RefusedError(f'"{printable(name)}" is not recorded')
+            raise not_recorded(name, path)
         if name in ledger.state.unresolved():
             raise RefusedError(
                 f'"{printable(name)}" has a create without an outcome', hint="First: sendkit-sync state resolve NAME"

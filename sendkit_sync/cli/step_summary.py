@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import StateIOError, UsageError
 
 VARIABLE = "GITHUB_STEP_SUMMARY"
+HINT = "Use --step-summary in a job on GitHub only: the runner makes the file."
 
 
 def append(markdown: str) -> None:
@@ -17,9 +18,9 @@ def append(markdown: str) -> None:
     """
     named = os.environ.get(VARIABLE)
     if not named:
-        raise UsageError(f"{VARIABLE} is not set", hint="Use --step-summary in a job on GitHub only.")
+        raise UsageError(f"{VARIABLE} is not set", hint=HINT)
     try:
         with Path(named).open("a", encoding="utf-8") as file:
             file.write(markdown)
     except OSError as error:
-        raise StateIOError(f"the step summary cannot be written: {error.strerror}", where=named) from error
+        raise StateIOError(f"the step summary cannot be written: {error.strerror}", where=named, hint=HINT) from error

@@ -12,6 +12,7 @@ from ..errors import ApiError, ExitCode, NoEndpointError, RefusedError
 from ..model import Recorded
 from ..state import read_state
 from .messages import say
+from .opened import not_recorded
 from .options import config_flag, retry_flag, state_flag, timeout_flag
 from .wiring import Calls, Context, check_api, client, read_config, workspace_of
 
@@ -38,7 +39,7 @@ def command(
     check_api(state, context, path)
     recorded = state.webhooks.get(name) if state is not None else None
     if recorded is None:
-        raise RefusedError(f'"{printable(name)}" is not recorded', where=path)
+        raise not_recorded(name, path)
     with client(context, workspace_of(config, state), Calls(timeout, retry_for), stop=threading.Event(), on_wait=say) as api:
         answer = _answer(api, name, recorded)
     status = answer.get("statusCode")
@@ -57,7 +58,9 @@ def _answer(api: Client, name: str, recorded: Recorded) -> Mapping[str, object]:
             raise RefusedError(
                 f'"{printable(name)}" ({recorded.id}) is gone in SendKit', hint="Run apply --refresh to create it anew."
             ) from error
-        raise RefusedError(f"the server sends no test payloads: {error.what}") from error
+        raise RefusedError(
+            f"the server sends no test payloads: {error.what}", hint="Sign a request of your own to the receiver."
+        ) from error
     except ApiError as error:
         if error.status is not None and 300 <= error.status < 500:
             raise

@@ -54,7 +54,9 @@ def read_key(context: Context) -> Secret:
         try:
             text = Path(context.api_key_file).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise KeyRefusedError("the API key file cannot be read", where=context.api_key_file) from error
+            raise KeyRefusedError(
+                "the API key file cannot be read", where=context.api_key_file, hint="Name a text file that holds the key alone."
+            ) from error
     else:
         text = os.environ.get("SENDKIT_API_KEY", "")
     if not text:

@@ -80,14 +80,19 @@ class AgeVault:
                 hint="Use an identity of one of the recipients it was sealed to.",
             ) from error
         if not isinstance(inside, dict) or not isinstance(inside.get("secret"), str):
-            raise SecretUnreadableError(f'the seal of "{name}" holds no secret of this tool')
+            raise SecretUnreadableError(
+                f'the seal of "{name}" holds no secret of this tool', hint="Restore the entry from a backup."
+            )
         return inside
 
     def _recipient(self, text: str) -> x25519.Recipient:
         try:
             return self._age.x25519.Recipient.from_str(text)
         except self._age.RecipientError as error:
-            raise InvalidError("a recipient in `encryption` is no valid age1... recipient") from error
+            raise InvalidError(
+                "a recipient in `encryption` is no valid age1... recipient",
+                hint="Copy the whole public key, as age-keygen shows it.",
+            ) from error
 
     def _read_identities(self) -> list[x25519.Identity]:
         """Return the identities of both variables, as SOPS does; comments and keys of other kinds are passed over."""
@@ -96,7 +101,7 @@ class AgeVault:
             try:
                 texts.append(Path(path).read_text(encoding="utf-8-sig"))
             except (OSError, UnicodeDecodeError) as error:
-                raise SecretUnreadableError("the identity file cannot be read", where=path) from error
+                raise SecretUnreadableError("the identity file cannot be read", where=path, hint=NO_IDENTITY) from error
         lines = [line.strip() for text in texts for line in text.splitlines()]
         try:
             identities = [self._age.x25519.Identity.from_str(line) for line in lines if line.startswith(IDENTITY_PREFIX)]

@@ -68,7 +68,10 @@ def kubernetes(secrets: Mapping[str, Secret], name: str) -> str:
     Raises `UsageError` or `RefusedError` where Kubernetes would not take the name or a key.
     """
     if not _SUBDOMAIN.fullmatch(name) or len(name) > LONGEST_KEY:
-        raise UsageError("the name of a Kubernetes Secret holds lower-case letters, digits, - and . only")
+        raise UsageError(
+            "the name of a Kubernetes Secret holds lower-case letters, digits, - and . only",
+            hint="Pass another one: --secret-name sendkit-webhooks",
+        )
     lines = ["apiVersion: v1", "kind: Secret", "metadata:", f"  name: {json.dumps(name)}", "type: Opaque"]
     data = {
         variable: base64.b64encode(secret.reveal().encode()).decode("ascii") for variable, secret in variables(secrets).items()

@@ -18,5 +18,7 @@ class ClearVault:
     def open(self, names: Sequence[str], stored: StoredSecret) -> Secret | None:
         """Return the secret. Raises `SecretUnreadableError` where it is sealed."""
         if stored.clear is None:
-            raise SecretUnreadableError(f'the secret of "{names[0]}" is sealed, and the config has no encryption')
+            raise SecretUnreadableError(
+                f'the secret of "{names[0]}" is sealed, and the config has no encryption', hint="Put `encryption` back."
+            )
         return stored.clear

@@ -106,7 +106,11 @@ class FileJournal:
             write_all(self._descriptor, data)
             _datasync(self._descriptor)
         if not self.there():
-            raise JournalGoneError("the journal was deleted while the run was under way", where=self._path)
+            raise JournalGoneError(
+                "the journal was deleted while the run was under way",
+                where=self._path,
+                hint="What was known is in the state. Run it again.",
+            )
 
     def there(self) -> bool:
         """Tell whether nobody deleted it: by hand, by `git clean`, or as a run that a deleted lock file let in."""

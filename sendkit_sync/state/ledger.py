@@ -18,6 +18,7 @@ from .node import RESTORE_HINT, text_of
 from .store import Store
 
 _READ_ATTEMPTS = 100
+MEND = "What was recorded is safe. See that the disk has space and takes writes, then run it again."
 
 
 def read_state(path: str) -> State | None:
@@ -35,7 +36,7 @@ def read_store(store: Store) -> State | None:
             del raw  # the bytes of a large state need not stay beside its text
             loaded = _load(store, text, lines)
             return None if loaded is None else loaded[1]
-    raise StateIOError("the state changes all the time", where=store.path)
+    raise StateIOError("the state changes all the time", where=store.path, hint="Try again when the other run has ended.")
 
 
 def _text_of(raw: bytes | None, store: Store) -> str | None:
@@ -93,7 +94,8 @@ def open_store(
                     ledger.fold()
                 raise
             if not ledger.stop():
-                raise StateIOError("the journal could not be written; the next run recovers it", where=store.journal_path)
+                what = "the journal could not be written; the next run recovers it"
+                raise StateIOError(what, where=store.journal_path, hint=MEND)
             ledger.fold()
         finally:
             ledger.close()
@@ -272,4 +274,4 @@ class JournalLedger:
 
     def _check(self) -> None:
         if self._failure is not None:
-            raise StateIOError(f"nothing more is recorded: {self._failure}", where=self._store.journal_path)
+            raise StateIOError(f"nothing more is recorded: {self._failure}", where=self._store.journal_path, hint=MEND)

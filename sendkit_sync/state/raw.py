@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 from ..errors import StateIOError
 
+HINT = "What was recorded is safe. See that file and folder can be read and written, then run it again."
+
 
 @contextmanager
 def io_errors(where: str, what: str) -> Iterator[None]:
@@ -15,7 +17,7 @@ def io_errors(where: str, what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StateIOError(f"{what}: {error.strerror or type(error).__name__}", where=where) from error
+        raise StateIOError(f"{what}: {error.strerror or type(error).__name__}", where=where, hint=HINT) from error
 
 
 def write_all(descriptor: int, data: bytes) -> None:

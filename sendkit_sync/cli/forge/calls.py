@@ -16,6 +16,10 @@ TIMEOUT_S = 30.0
 PAGE = 100
 """How many items are asked for at once; both forges give no more."""
 
+RIGHTS = "Check that the job's token may read the pull requests and comment on them."
+ADDRESS = "Check the address of the forge's API in the variables of the job."
+THERE = "A job on GitHub or GitLab has it: run this step there."
+
 
 class Calls:
     """The API at `base`, called with a token that no message shows."""
@@ -34,13 +38,13 @@ class Calls:
         try:
             reply = self._transport.exchange(method, self._base + path, headers, body)
         except ExchangeError as error:
-            raise ApiUnreachableError(REDACTOR.clean(error.message), where=where) from None
+            raise ApiUnreachableError(REDACTOR.clean(error.message), where=where, hint="Run the job again.") from None
         if not 200 <= reply.status < 300:
-            raise ApiError(f"answered {reply.status} {printable(reply.reason)}", status=reply.status, where=where)
+            raise ApiError(f"answered {reply.status} {printable(reply.reason)}", status=reply.status, where=where, hint=RIGHTS)
         try:
             return json.loads(reply.body)
         except ValueError:
-            raise ApiError("answered with no JSON", status=reply.status, where=where) from None
+            raise ApiError("answered with no JSON", status=reply.status, where=where, hint=ADDRESS) from None
 
     def pages(self, path: str) -> Iterator[dict[str, Any]]:
         """Yield the items of a list, page after page."""
@@ -53,7 +57,9 @@ class Calls:
             number += 1
 
 
-def variable(environment: Mapping[str, str], name: str, hint: str | None = None) -> str:
+def variable(
+    environment: Mapping[str, str], name: str, hint: str = "A job on GitHub or GitLab has it: run this step there."
+) -> str:
     """Return a variable of the job; raises `UsageError` where it is not set."""
     value = environment.get(name, "")
     if not value:

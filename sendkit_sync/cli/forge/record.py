@@ -145,7 +145,7 @@ class Git:
         """Return what git prints; raises `SyncError` where it fails and that is not expected."""
         done = self._run(words, subprocess.PIPE, environment)
         if done.returncode != 0 and not may_fail:
-            raise SyncError(f"git {words[0]} failed", where=str(self._folder))
+            raise SyncError(f"git {words[0]} failed", where=str(self._folder), hint="What git says of it stands above.")
         return os.fsdecode(done.stdout).strip("\n")
 
     def _run(
