@@ -158,7 +158,9 @@ def set_(context: Context, /, name: str, lock_timeout: float, configs: tuple[str
     with opened(context, config, path, "secret set", lock_timeout, adds_secret=True) as ledger:
         recorded = _of(ledger, name, path)
         if recorded.secret is not None:
-            raise RefusedError(f'a secret of "{printable(name)}" is recorded', hint="To change it: secret rotate")
+            raise RefusedError(
+                f'a secret of "{printable(name)}" is recorded', hint="To change it: sendkit-sync secret rotate NAME"
+            )
         stored = vault_for(config, context).keep(name, Secret(text), SecretOrigin.CONFIG)
         ledger.record(name, replace(recorded, secret=stored))
     click.echo(f'The secret of "{printable(name)}" is recorded as the one that SendKit has; nothing was sent.')

@@ -12,7 +12,10 @@ from ..model import ActionKind, Intent, Recorded, State
 from .codec import Snapshot, decode_intent, decode_recorded, encode_intent, encode_recorded
 from .node import Fields, Node, parse, text_of
 
-_HINT = "Nothing was overwritten. Keep the journal: it may hold calls whose outcome is recorded nowhere else."
+_HINT = (
+    "Nothing was overwritten. Restore the journal, or keep a copy of it and remove it: it may tell of calls that are recorded "
+    "nowhere else, so look at `plan --refresh` before the next apply."
+)
 
 
 @dataclass(slots=True)
@@ -82,7 +85,7 @@ def _decode_line(raw: bytes, where: str) -> Node:
         node.fail("must be an object")
     body = dict(node.value)
     if body.pop("sum", None) != _checksum(body):
-        raise StateInvalidError("the checksum of the line does not match", where=where, hint=_HINT)
+        raise StateInvalidError("the checksum of the line does not match", where=where)
     return Node(body, where)
 
 
@@ -91,13 +94,21 @@ def replay(snapshot: Snapshot, raw: bytes, where: str) -> tuple[State, str]:
 
     A torn last line is left out. A journal that the snapshot has folded in already changes nothing.
     """
+    try:
+        return _replayed(snapshot, raw, where)
+    except StateInvalidError as error:
+        error.hint = _HINT  # not what helps a snapshot: a journal has no backup
+        raise
+
+
+def _replayed(snapshot: Snapshot, raw: bytes, where: str) -> tuple[State, str]:
     lines = raw.split(b"\n")[:-1]
     if not lines:
-        raise StateInvalidError("the journal has no header", where=where, hint=_HINT)
+        raise StateInvalidError("the journal has no header", where=where)
     fields = _decode_line(lines[0], f"{where}:1").fields("journal lineage baseSerial version")
     header = Header(fields.filled("journal"), fields.filled("lineage"), fields["baseSerial"].count())
     if fields["version"].count() != 1:
-        raise StateInvalidError("the journal is of a newer version", where=where, hint=_HINT)
+        raise StateInvalidError("the journal is of a newer version", where=where)
     state = snapshot.state
     if header.journal == snapshot.journal:
         return state, header.journal
@@ -106,7 +117,6 @@ def replay(snapshot: Snapshot, raw: bytes, where: str) -> tuple[State, str]:
             f"the journal belongs to serial {header.base_serial} of lineage {json.dumps(header.lineage)}, "
             f"the state is serial {state.serial} of lineage {json.dumps(state.lineage)}",
             where=where,
-            hint=_HINT,
         )
     book = Book.of(state)
     for number, line in enumerate(lines[1:], 2):
