@@ -486,6 +486,11 @@ def _(b: Bench) -> None:
     AgeVault(["age1x"], "https://a", SystemDice(), {})
 
 
+@site("secrets/age.py InvalidError: nothing can be sealed for the recipients in `encryption`")
+def _(b: Bench) -> None:
+    AgeVault([], "https://a", SystemDice(), {})
+
+
 @site("secrets/age.py MissingExtraError: encryption")
 def _(b: Bench) -> None:
     b.patch.setitem(sys.modules, "pyrage", None)

@@ -42,7 +42,8 @@ class AgeVault:
         try:
             self._age.encrypt(b"", self._recipients)
         except self._age.EncryptError as error:
-            raise InvalidError("nothing can be sealed for the recipients in `encryption`") from error
+            what = "nothing can be sealed for the recipients in `encryption`"
+            raise InvalidError(what, hint="Name at least one, each as age-keygen shows it.") from error
 
     def keep(self, name: str, secret: Secret, origin: SecretOrigin) -> StoredSecret:
         """Return `secret` sealed for webhook `name`, with a fingerprint to compare it by."""
