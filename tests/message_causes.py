@@ -23,6 +23,7 @@ from sendkit_sync.secrets.age import AgeVault
 from sendkit_sync.secrets.delivery import kubernetes
 from sendkit_sync.state import open_ledger
 from sendkit_sync.state.codec import encode_snapshot
+from sendkit_sync.state.file import FileStore
 from sendkit_sync.state.journal import encode_line
 from sendkit_sync.state.ledger import read_store
 from sendkit_sync.state.node import Node, text_of
@@ -632,18 +633,11 @@ def _(b: Bench) -> None:
 
 @site("state/ledger.py StateIOError: the state changes all the time")
 def _(b: Bench) -> None:
-    numbers = iter(range(1000))
+    class Restless(FileStore):
+        def snapshot_is(self, raw: bytes | None) -> bool:
+            return False
 
-    class Restless:
-        path = "sendkit.state.json"
-
-        def read_snapshot(self) -> bytes:
-            return str(next(numbers)).encode()
-
-        def read_journal(self) -> None:
-            return None
-
-    read_store(Restless())  # type: ignore[arg-type]
+    read_store(Restless("sendkit.state.json"))
 
 
 @site("state/ledger.py StateInvalidError: the state belongs to the API at {...}, not to {...}")
@@ -667,16 +661,16 @@ def on_disk(key: str, raw: str) -> None:
         b.write(raw, "sendkit.state.json")
         b.run("plan")
 
-    CAUSES[f"state/codec.py {key}"] = cause
+    CAUSES[f"state/{key}"] = cause
 
 
-on_disk("StateInvalidError: the state is empty", "")
-on_disk("StateInvalidError: the state has merge-conflict marks", "<<<<<<< HEAD\n{}")
-on_disk("StateInvalidError: the state has version {...}, this tool knows version {...}", '{"version": 2}')
-on_disk("StateInvalidError: is not JSON at line {...}, column {...}: {...}", "{")
-on_disk("StateInvalidError: is not valid: an object has the same key twice", '{"a": 1, "a": 2}')
-on_disk("StateInvalidError: is not JSON that can be read: a number or the nesting is out of bounds", "[" * 100_000)
-CAUSES["state/codec.py StateInvalidError: is not UTF-8 at byte {...}"] = lambda b: text_of(b"\xff", "sendkit.state.json")
+on_disk("codec.py StateInvalidError: the state is empty", "")
+on_disk("codec.py StateInvalidError: the state has merge-conflict marks", "<<<<<<< HEAD\n{}")
+on_disk("codec.py StateInvalidError: the state has version {...}, this tool knows version {...}", '{"version": 2}')
+on_disk("node.py StateInvalidError: is not JSON at line {...}, column {...}: {...}", "{")
+on_disk("node.py StateInvalidError: is not valid: an object has the same key twice", '{"a": 1, "a": 2}')
+on_disk("node.py StateInvalidError: is not JSON that can be read: a number or the nesting is out of bounds", "[" * 100_000)
+CAUSES["state/node.py StateInvalidError: is not UTF-8 at byte {...}"] = lambda b: text_of(b"\xff", "sendkit.state.json")
 
 
 def changed(key: str, change: Callable[[dict[str, Any]], object]) -> None:
@@ -687,7 +681,7 @@ def changed(key: str, change: Callable[[dict[str, Any]], object]) -> None:
         b.state(change)
         b.run("plan")
 
-    CAUSES[f"state/codec.py fail: {key}"] = cause
+    CAUSES[f"state/{key}"] = cause
 
 
 def of_crm(**fields: object) -> Callable[[dict[str, Any]], object]:
@@ -699,24 +693,27 @@ def pending(*intents: object) -> Callable[[dict[str, Any]], object]:
 
 
 INTENT = {"op": "o", "action": "create", "sentAt": 1.0}
-changed("the key {...} is missing", lambda state: state.pop("serial"))
-changed("{...}", lambda state: state.update(more=1))
-changed("must be an array", of_crm(formerNames=1))
-changed("must be a string", of_crm(status=1))
-changed("must not be empty", of_crm(id=""))
-changed("must be an integer, 0 or more", lambda state: state.update(serial=-1))
-changed("must be an object", lambda state: state.update(webhooks=1))
-changed("must be true or false", pending(INTENT | {"expired": 1}))
-changed("must be a number", pending(INTENT | {"sentAt": "1"}))
-changed("is no known action", pending(INTENT | {"action": "explode"}))
-changed("`missing` can only be true", of_crm(secret={"missing": False}))
-changed("must be generated, config or server", of_crm(secret={"origin": "x", "value": "x"}))
-changed("must be lower-case hex digits, two a byte", of_crm(secret={"origin": "config", "sealed": "", "sha256": "X"}))
+changed("node.py fail: the key {...} is missing", lambda state: state.pop("serial"))
+changed("node.py fail: {...}", lambda state: state.update(more=1))
+changed("node.py fail: must be an array", of_crm(formerNames=1))
+changed("node.py fail: must be a string", of_crm(status=1))
+changed("node.py fail: must not be empty", of_crm(id=""))
+changed("codec.py fail: must not be empty", pending())
+changed("node.py fail: must be an integer, 0 or more", lambda state: state.update(serial=-1))
+changed("node.py fail: must be an object", lambda state: state.update(webhooks=1))
+changed("node.py fail: must be true or false", pending(INTENT | {"expired": 1}))
+changed("node.py fail: must be a number", pending(INTENT | {"sentAt": "1"}))
+changed("codec.py fail: is no known action", pending(INTENT | {"action": "explode"}))
+changed("codec.py fail: `missing` can only be true", of_crm(secret={"missing": False}))
+changed("codec.py fail: must be generated, config or server", of_crm(secret={"origin": "x", "value": "x"}))
 changed(
-    "must have `value`, or `sealed` with `sha256`, or `sealed` with `hmacSha256` and `salt`",
+    "node.py fail: must be lower-case hex digits, two a byte", of_crm(secret={"origin": "config", "sealed": "", "sha256": "X"})
+)
+changed(
+    "codec.py fail: must have `value`, or `sealed` with `sha256`, or `sealed` with `hmacSha256` and `salt`",
     of_crm(secret={"origin": "config"}),
 )
-CAUSES["state/codec.py fail: must be a finite number"] = lambda b: Node(10**400, "sendkit.state.json").number()
+CAUSES["state/node.py fail: must be a finite number"] = lambda b: Node(10**400, "sendkit.state.json").number()
 
 
 def journal(key: str, *lines: object) -> None:
