@@ -220,6 +220,18 @@ def test_too_many_requests(server: Server, make: Callable[..., Client], clock: F
     assert answer.status == 429
 
 
+def test_a_first_try_that_had_to_wait_is_noted_with_its_own_time(
+    server: Server, make: Callable[..., Client], clock: FakeClock
+) -> None:
+    server.steps = [(429, {"Retry-After": "50"}, b""), (200, {}, DONE)]
+    client = make(server.url, retry_for_s=1)
+    assert isinstance(create(client), NotDone)
+    resends: list[int] = []
+    assert isinstance(create(client, resends), Answered)
+    assert clock.slept == [50.0]
+    assert resends == [1]
+
+
 def test_interrupted(make: Callable[..., Client]) -> None:
     stop = threading.Event()
     stop.set()

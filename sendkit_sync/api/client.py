@@ -167,10 +167,11 @@ class Client:
         tries = 0
         until: float | None = None
         while True:
+            delayed = self._pause.left() > 0
             if not self._pause.wait():
                 raise _InterruptedError
-            if tries:
-                before_resend()
+            if tries or delayed:
+                before_resend()  # its time counts from here: `--resend-after` must not run while the request waits
             if until is None:
                 until = self._clock.monotonic() + self._retry_for_s
             tries += 1

@@ -54,12 +54,14 @@ class Pause:
         if longer and duration_s > 0:
             self._on_wait(f"the API asks to wait {duration_s:.0f} s")
 
+    def left(self) -> float:
+        """Return how many seconds the pause still lasts; 0 or less where there is none."""
+        with self._lock:
+            return self._until - self._clock.monotonic()
+
     def wait(self) -> bool:
         """Wait until the pause is over; return False where the run is stopped instead."""
-        while True:
-            with self._lock:
-                left = self._until - self._clock.monotonic()
-            if left <= 0:
-                return True
+        while (left := self.left()) > 0:
             if self._clock.sleep(left, self._stop):
                 return False
+        return True

@@ -87,6 +87,10 @@ class Executor:
         except NoEndpointError:
             self._warn(NO_LIST)
             return
+        state = self.ledger.state
+        for name in names:
+            if name not in state.pending and name in state.webhooks:
+                self._adopted.append(Result(ActionKind.ADOPT, name, state.webhooks[name].id, Status.DONE))
         unproved = unproved_names(self._live or [], self.ledger)
         lost = [name for name in self.ledger.state.unresolved() if name not in unproved]
         expire_old(self.ledger, self.clock, lost, self.limits.resend_after_s)
@@ -273,11 +277,6 @@ class Executor:
 
     def _settle(self, names: Sequence[str], *, settle_s: float) -> None:
         self._live = settle_creates(self.api, self.ledger, self.vault, self.clock, self.stop, names=names, settle_s=settle_s)
-        if settle_s == 0.0:
-            state = self.ledger.state
-            for name in names:
-                if name not in state.pending and name in state.webhooks:
-                    self._adopted.append(Result(ActionKind.ADOPT, name, state.webhooks[name].id, Status.DONE))
 
     def _twins(self, made: set[str]) -> tuple[str, ...]:
         """Return the ids of live, unrecorded webhooks that double one made in this run and were not there before."""

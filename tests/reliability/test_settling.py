@@ -40,6 +40,13 @@ def test_one_reader_looks_for_all_that_is_unknown(runs: Runs):
     runs.check_each_made_once(*EIGHT)
 
 
+def test_a_create_that_is_settled_at_once_is_reported_once(runs: Runs):
+    runs.simulator.add_fault(Fault("POST", when="after", kind="drop"))
+    assert runs.apply_here("--settle", "0s", "--format", "json") == 0
+    results = json.loads(runs.outputs[-2])["results"]
+    assert [(result["action"], result["status"]) for result in results] == [("create", "done")]
+
+
 def test_a_lost_create_is_settled_although_the_run_aims_at_others(runs: Runs):
     die_at(runs, MADE)
     runs.write(config_of(["Anna", "Berta"]))

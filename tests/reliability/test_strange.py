@@ -295,6 +295,20 @@ class TestByHand:
         assert runs.apply_here() == 0
         runs.check_each_made_once("Anna")
 
+    def test_an_attempt_that_expired_is_not_adopted_over_for_its_secret_would_go(self, tmp_path: Path):
+        with Simulator(mask_secrets=True) as simulator:
+            runs = Runs(tmp_path, simulator, ["Anna"])
+            die_at(runs, MADE)
+            simulator.add_fault(Fault("GET", "/v1/webhooks", nth=1, kind="empty"))
+            assert runs.apply_here(*AT_ONCE) == 1
+            webhook_id = simulator.webhooks()[0]["_id"]
+            refused = runs.run("import", "Anna", webhook_id)
+            assert refused.returncode == 1
+            assert f'sendkit-sync state resolve "Anna" --id {webhook_id}' in refused.stderr
+            assert runs.run("state", "resolve", "Anna", "--id", webhook_id).returncode == 0
+            assert runs.apply_here() == 0
+            runs.check_each_made_once("Anna")
+
     @pytest.mark.parametrize("happened", [True, False])
     def test_a_webhook_is_wanted_again_while_its_delete_has_no_outcome(self, runs: Runs, happened: bool):
         assert runs.apply_here() == 0
