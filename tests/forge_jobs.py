@@ -24,7 +24,7 @@ WHO = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
 
 def environment(**more: str) -> dict[str, str]:
     """Return what a job has in its environment, whatever machine this is."""
-    foreign = ("SENDKIT", "SOPS", "GIT_", "GITHUB_", "CI", "GITLAB", "PIP_", "COV")
+    foreign = ("SENDKIT", "SOPS", "STATE_PUSH", "GIT_", "GITHUB_", "CI", "GITLAB", "PIP_", "COV")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     path = os.pathsep.join([str(BIN), os.environ["PATH"]])
     ours = {"PATH": path, "PYTHONPATH": str(REPOSITORY), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
@@ -59,14 +59,22 @@ class Jobs:
         """Return a fresh clone, at `commit` or at the tip of `branch`."""
         self.count += 1
         place = self.folder / f"clone{self.count}"
-        git(self.folder, "clone", "-q", "--branch", branch, (self.folder / "r.git").as_uri(), place.name)
-        if commit is not None:
-            git(place, "checkout", "-q", "--detach", commit)
+        source = (self.folder / "r.git").as_uri()
+        if commit is None:
+            git(self.folder, "clone", "-q", "--branch", branch, source, place.name)
+            return place
+        # As a forge checks a job's commit out: no branch, and nothing of what was before.
+        place.mkdir()
+        git(place, "init", "-q")
+        git(place, "remote", "add", "origin", source)
+        git(place, "fetch", "-q", "--depth=1", "origin", commit)
+        git(place, "checkout", "-q", "--detach", "FETCH_HEAD")
         return place
 
     def start(self, files: Mapping[str, str]) -> None:
         """Make the repository, with `files` on main."""
         git(self.folder, "init", "-q", "--bare", "-b", "main", "r.git")
+        git(self.folder / "r.git", "config", "uploadpack.allowReachableSHA1InWant", "true")
         place = self.folder / "first"
         git(self.folder, "clone", "-q", "r.git", "first")
         git(place, "checkout", "-q", "-B", "main")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -129,7 +132,10 @@ class TestWhatIsReviewed:
         jobs.check_recorded("CRM", "Bounces")
 
     def test_a_push_without_a_pull_request_waits_for_a_person(self, jobs: Jobs):
-        commit = jobs.commit(jobs.clone(), config("CRM"))
+        hostile = dict.fromkeys(
+            ("click.py", "json.py", "sendkit_sync/__init__.py"), "raise SystemExit('ran what was checked out')"
+        )
+        commit = jobs.commit(jobs.clone(), config("CRM") | hostile)
         refused = apply_job(jobs, jobs.clone(commit=commit))
         assert not refused.good
         assert "no merged pull request" in refused.said
@@ -265,8 +271,32 @@ class TestComment:
         assert said in shown.err
         assert "canary" not in shown.err + shown.out
 
+    def test_a_fork_on_gitlab_has_no_token(self, jobs: Jobs):
+        place = jobs.propose("one", config("CRM"))
+        planned = jobs.gitlab(place, pipeline(place, "sendkit-plan"), "merge_request_event", SENDKIT_COMMENT_TOKEN="")
+        assert planned.good, planned.said
+        assert "1 to create" in planned.said
+        assert "No comment: SENDKIT_COMMENT_TOKEN is not set" in planned.said
+        assert jobs.api.requests == []
+
 
 class TestRecord:
+    def test_a_cancelled_job_finishes_the_call_under_way(self, at_hand: Jobs):
+        assert forge("take") == 0
+        at_hand.simulator.add_fault(Fault("POST", nth=1, when="after", kind="delay", delay_s=1))
+        script = next(step["run"] for step in workflow(Path.cwd(), "apply") if step.get("name") == "Apply")
+        variables = environment(SENDKIT_API_URL=at_hand.simulator.url, SENDKIT_API_KEY=KEY)
+        job = subprocess.Popen(["bash", "-e", "-c", script], env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        until = time.monotonic() + 30
+        while not at_hand.simulator.webhooks():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        job.send_signal(signal.SIGINT)
+        said, _ = job.communicate(timeout=60)
+        assert job.returncode == ExitCode.INTERRUPTED, said
+        assert forge("record") == 0
+        at_hand.check_recorded("CRM")
+
     def test_a_killed_run_hands_its_journal_to_the_next(self, at_hand: Jobs):
         assert forge("take") == 0
         (at_hand.folder / "killer.py").write_text(KILLER, encoding="utf-8")

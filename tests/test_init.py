@@ -165,6 +165,7 @@ class TestMachines:
             (tmp_path / path.name).write_text(text, encoding="utf-8")
         said = check(analyze, "verify", tmp_path / "sendkit-sync.timer", tmp_path / "sendkit-sync.service", cwd=tmp_path)
         assert "sendkit-sync" not in said
+        check(analyze, "security", "--offline=yes", "--threshold=25", tmp_path / "sendkit-sync.service", cwd=tmp_path)
 
     def test_hadolint(self, tmp_path: Path):
         check(tool("hadolint"), REPOSITORY / "Dockerfile", cwd=tmp_path)

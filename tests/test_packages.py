@@ -47,7 +47,17 @@ def test_the_sdist_holds_what_a_packager_needs(built: Path, tmp_path: Path):
     with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
         archive.extractall(tmp_path, filter="data")
     unpacked = next(path for path in tmp_path.iterdir() if path.is_dir())
-    for name in ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "Makefile", "tests", "sample-config"):
+    for name in (
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "CHANGELOG.md",
+        "Makefile",
+        "tests",
+        "sample-config",
+        "action.yml",
+        "Dockerfile",
+    ):
         assert (unpacked / name).exists(), name
     check_validate(unpacked, tmp_path)
 
