@@ -297,7 +297,9 @@ class TestRefresh:
     def test_a_webhook_that_is_gone_is_made_anew_with_its_secret(self, applied: Workspace):
         secret = applied.state["webhooks"]["Analytics"]["secret"]
         applied.simulator.delete(ids(applied)["Analytics"])
-        assert "gone on the live side" in applied.run("plan", "--refresh").stdout
+        plan = applied.run("plan", "--refresh").stdout
+        assert "gone on the live side" in plan
+        assert "(sensitive, the recorded one where it can be read)" in plan
         done = applied.apply("--refresh")
         assert done.returncode == 0, done.stderr
         assert applied.state["webhooks"]["Analytics"]["secret"] == secret
@@ -438,6 +440,17 @@ class TestImport:
         assert "1 adopted" in lost.apply().stdout
         assert sent(lost, "POST", "PATCH") == []
         assert lost.run("plan", "--refresh", "--detailed-exitcode").returncode == 0
+
+    def test_without_a_list_one_is_imported_by_its_id(self, lost: Workspace):
+        lost.simulator.list_enabled = False
+        for words in (["import", "--matching"], ["export"]):
+            refused = lost.run(*words)
+            assert (refused.returncode, refused.stdout) == (1, "")
+            assert "the server has no list of webhooks (it answered 405)" in refused.stderr
+        for name, webhook_id in ids(lost).items():
+            assert lost.run("import", name, webhook_id).returncode == 0
+        assert lost.run("plan", "--refresh", "--detailed-exitcode").returncode == 0
+        lost.check_each_made_once("CRM Sync", "Analytics")
 
     def test_a_masked_secret_is_recorded_as_missing(self, tmp_path: Path):
         with Simulator(mask_secrets=True) as simulator:

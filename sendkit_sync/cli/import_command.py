@@ -16,7 +16,7 @@ from ..state import open_ledger, read_state
 from .git_guard import refuse_for_git
 from .messages import say, say_warnings
 from .options import config_flag, flag, lock_flag, retry_flag, state_flag, timeout_flag
-from .wiring import Calls, Context, check_api, client, read_config, refuse_clear_writes, vault_for, workspace_of
+from .wiring import Calls, Context, check_api, client, list_of, read_config, refuse_clear_writes, vault_for, workspace_of
 
 
 @click.command("import")
@@ -71,7 +71,8 @@ def command(
     ):
         vault = vault_for(config, context)
         if name is None or webhook_id is None:
-            pairs = matching(config.webhooks, ledger.state, api.list())
+            listed = list_of(api, "Import them one by one: sendkit-sync import NAME ID")
+            pairs = matching(config.webhooks, ledger.state, listed)
         else:
             pairs = [(name, _live(config, name, api.get(webhook_id), webhook_id))]
         for wanted, live in pairs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from ..api.address import checked_address
 from ..clock import SystemClock, SystemDice
 from ..config import Config, load_config
-from ..errors import InvalidError, KeyRefusedError
-from ..model import PLATFORM_KEY_PREFIX, Secret, State
+from ..errors import InvalidError, KeyRefusedError, NoEndpointError, RefusedError
+from ..model import PLATFORM_KEY_PREFIX, Live, Secret, State
 from ..planning.options import Options
 from ..planning.plan import LiveSide, Plan
 from ..planning.planner import make_plan
@@ -158,6 +158,14 @@ def client(
         yield made
     finally:
         made.close()
+
+
+def list_of(api: Client, hint: str) -> Sequence[Live]:
+    """Return the live webhooks; raises `RefusedError` with `hint` where the server has no list."""
+    try:
+        return api.list()
+    except NoEndpointError as error:
+        raise RefusedError(f"the server has no list of webhooks (it answered {error.status})", hint=hint) from error
 
 
 def plan_of(

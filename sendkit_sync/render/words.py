@@ -43,6 +43,8 @@ def shown_name(name: str) -> str:
 def secret_text(action: Action) -> str:
     """Return what stands for the secret of a desired webhook."""
     origin = action.desired.secret_origin if action.desired is not None else ""
+    if origin in ("generated", "server") and action.recorded is not None and action.recorded.secret is not None:
+        return "(sensitive, the recorded one where it can be read)"
     if origin == "generated":
         return "(sensitive, generated)"
     if origin.startswith("env:"):
