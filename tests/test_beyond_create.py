@@ -131,6 +131,20 @@ class TestUpdate:
         assert applied.apply().returncode == 0
         check_converged(applied, "CRM Sync", "Analytics")
 
+    @pytest.mark.parametrize("when", ["before", "after"])
+    def test_both_secrets_are_kept_until_an_update_is_answered(self, applied: Workspace, when: str):
+        old = applied.state["webhooks"]["CRM Sync"]["secret"]
+        applied.simulator.add_fault(Fault("PATCH", when=when, kind="drop"))
+        applied.write(TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n"))
+        environment = {"SENDKIT_SECRET_CRM": "canary-supplied-secret-06"}
+        assert applied.apply(**environment).returncode == 1
+        assert applied.state["webhooks"]["CRM Sync"]["secret"] == old
+        assert applied.state["pending"]["CRM Sync"][0]["secret"]["value"] == "canary-supplied-secret-06"
+        applied.simulator.faults.clear()
+        assert applied.apply(**environment).returncode == 0
+        assert applied.state["webhooks"]["CRM Sync"]["previousSecret"] == old
+        applied.check_each_made_once("CRM Sync", "Analytics")
+
     @pytest.mark.parametrize("status", [404, 405, 501])
     def test_a_server_without_patch_is_said(self, applied: Workspace, status: int):
         applied.simulator.add_fault(Fault("PATCH", kind="status", status=status))

@@ -43,10 +43,10 @@ def drifted_fields(recorded: Recorded, live: Live) -> tuple[str, ...]:
 
     What an answer left out never differs.
     """
+    if (recorded.confirmed_name, recorded.confirmed) == (live.name, live.settings):
+        return ()
     confirmed = recorded.confirmed.filled(recorded.applied.effective())
     seen = live.settings.filled(confirmed)
-    if (recorded.confirmed_name, confirmed) == (live.name, seen):
-        return ()
     before, after = view(recorded.confirmed_name, confirmed), view(live.name, seen)
     return tuple(field for field in FIELDS[:-1] if before[field] != after[field])
 
