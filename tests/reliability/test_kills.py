@@ -10,12 +10,12 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from figures import SEED
-from runs import INLINE, Runs, at_point, wait_for
+from runs import INLINE, Runs, at_point, config_of, wait_for
 
 from sendkit_sync import failpoints
 from sendkit_sync.simulator import Fault, Simulator
@@ -75,11 +75,33 @@ main()
 """
 
 
-def reached(folder: Path, simulator: Simulator) -> list[tuple[str, int]]:
-    """Apply once, and return the fail points in the order they were reached, each with the how-many-eth time it was."""
+def creating(folder: Path, simulator: Simulator) -> Runs:
+    """Return runs of which the next makes two webhooks."""
     folder.mkdir()
-    runs = Runs(folder, simulator, [f"{name}-whole" for name in FEW])
-    assert runs.end(runs.start("--parallelism", "1", program=(sys.executable, "-P", "-c", COUNTER))) == 0, runs.outputs
+    return Runs(folder, simulator, FEW)
+
+
+def changing(folder: Path, simulator: Simulator) -> Runs:
+    """Return runs of which the next makes one webhook, gives one another URL and secret, and deletes one."""
+    runs = creating(folder, simulator)
+    assert runs.apply_here() == 0
+    runs.names = ("Anna", "Carla")
+    changed = config_of(["Carla", "Anna"]).replace("anna.example/in", "anna.example/changed")
+    runs.write(f"{changed}    secret: a-supplied-secret-of-some-length\n")
+    return runs
+
+
+Job = Callable[[Path, Simulator], Runs]
+JOBS: dict[str, tuple[Job, tuple[str, ...]]] = {"creating": (creating, ()), "changing": (changing, ("--prune",))}
+IN_ORDER = ("--parallelism", "1")
+
+
+def reached(folder: Path, job: Job, words: tuple[str, ...]) -> list[tuple[str, int]]:
+    """Apply once, and return the fail points in the order they were reached, each with the how-many-eth time it was."""
+    with Simulator() as simulator:
+        runs = job(folder, simulator)
+        program = (sys.executable, "-P", "-c", COUNTER)
+        assert runs.end(runs.start(*IN_ORDER, *words, program=program)) == 0, runs.outputs
     counts: Counter[str] = Counter()
     places = []
     for name in (folder / "reached").read_text().split():
@@ -89,18 +111,32 @@ def reached(folder: Path, simulator: Simulator) -> list[tuple[str, int]]:
     return places
 
 
+def kill_at_point(folder: Path, job: Job, words: tuple[str, ...], place: str, count: int) -> None:
+    """Kill an apply when it reaches a fail point for the `count`-th time, and recover."""
+    with Simulator() as simulator:
+        runs = job(folder, simulator)
+        program = at_point(place, count, "os.kill(os.getpid(), signal.SIGKILL)")
+        assert runs.end(runs.start(*IN_ORDER, *words, program=program)) == -signal.SIGKILL
+        runs.recover(*words)
+        runs.note(kills=1)
+        runs.check_each_made_once(*runs.names)
+        made = [request["name"] for request in simulator.requests if "id" in request]
+        assert len(made) == len(set(made))
+        assert set(runs.names) <= set(made) <= {*runs.names, *FEW}
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_kill_at_some_fail_points_in_the_middle_of_a_run(tmp_path: Path, job: str):
+    for place, count in reached(tmp_path / "whole", *JOBS[job])[9::6]:
+        kill_at_point(tmp_path / f"{place}-{count}", *JOBS[job], place, count)
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(1200)
-def test_a_kill_each_time_that_a_fail_point_is_reached(tmp_path: Path, simulator: Simulator):
-    for place, count in reached(tmp_path / "whole", simulator):
-        with Simulator() as fresh:
-            (tmp_path / f"{place}-{count}").mkdir()
-            runs = Runs(tmp_path / f"{place}-{count}", fresh, FEW)
-            program = at_point(place, count, "os.kill(os.getpid(), signal.SIGKILL)")
-            assert runs.end(runs.start("--parallelism", "1", program=program)) == -signal.SIGKILL
-            runs.recover()
-            runs.note(kills=1)
-            runs.check_recovers()
+@pytest.mark.parametrize("job", JOBS)
+def test_a_kill_each_time_that_a_fail_point_is_reached(tmp_path: Path, job: str):
+    for place, count in reached(tmp_path / "whole", *JOBS[job]):
+        kill_at_point(tmp_path / f"{place}-{count}", *JOBS[job], place, count)
 
 
 def strace(runs: Runs, *words: str) -> list[str]:
