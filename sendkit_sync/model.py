@@ -26,6 +26,10 @@ PLATFORM_KEY_PREFIX = "sk_user_"
 """How a key that acts on many workspaces begins (SendKit API, Authentication)."""
 
 
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
 class Secret:
     """A text that never prints itself: `str`, `repr` and `format` give `(sensitive)`.
 
@@ -47,7 +51,7 @@ class Secret:
             return NotImplemented
         import hmac
 
-        return hmac.compare_digest(self._text.encode(), other._text.encode())
+        return hmac.compare_digest(_raw(self._text), _raw(other._text))
 
     def __hash__(self) -> int:
         return hash(self._text)
@@ -180,7 +184,7 @@ class Fingerprint:
         import hashlib
         import hmac
 
-        raw = secret.reveal().encode()
+        raw = _raw(secret.reveal())
         if salt is None:
             return cls(hashlib.sha256(raw).hexdigest())
         return cls(hmac.new(bytes.fromhex(salt), raw, hashlib.sha256).hexdigest(), salt)

@@ -22,7 +22,7 @@ from sendkit_sync import failpoints
 from sendkit_sync.cli.private_file import append_private, replace_private
 from sendkit_sync.clock import SystemDice
 from sendkit_sync.errors import RefusedError, StateIOError
-from sendkit_sync.model import Secret
+from sendkit_sync.model import Secret, SecretOrigin
 from sendkit_sync.secrets import delivery
 from sendkit_sync.secrets.age import AgeVault
 from sendkit_sync.simulator import Fault, Simulator
@@ -329,23 +329,47 @@ def test_a_killed_rotation_leaves_seals_only_and_converges(applied: Workspace, p
     assert old in (opened(applied, "CRM Sync"), opened(applied, "CRM Sync", previous=True))
 
 
-def test_a_rotation_without_an_outcome_is_finished_by_the_next(applied: Workspace):
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_rotation_without_an_outcome_is_finished_by_the_next(applied: Workspace, when: str):
     """Also of a webhook that the config asks for no longer, which no apply looks at."""
     old = live(applied)["CRM Sync"]["secret"]
     applied.write(sealed_config(text="version: 1\nwebhooks: []\n"))
-    fault = Fault("PATCH", when="after", kind="drop")
-    applied.simulator.add_fault(fault)
+    applied.simulator.add_fault(Fault("PATCH", when=when, kind="drop"))
     unknown = applied.run("secret", "rotate", "CRM Sync")
     assert unknown.returncode == 1
     assert "nobody knows yet" in unknown.stderr
     applied.simulator.faults.clear()
     sent = live(applied)["CRM Sync"]["secret"]
-    assert sent != old
+    assert (sent == old) is (when == "before")
+    for words in (["get", "CRM Sync"], ["export", "--format", "json"]):
+        assert "may be in force" in applied.run("secret", *words, **READER).stderr
+        del applied.outputs[-2:]
     done = applied.run("secret", "rotate", "CRM Sync", **READER)
     assert done.returncode == 0, done.stderr
-    assert live(applied)["CRM Sync"]["secret"] == sent, "who can read it sends the same once more"
+    new = live(applied)["CRM Sync"]["secret"]
+    assert new == sent if when == "after" else new != old, "who can read it sends the same once more"
     assert opened(applied, "CRM Sync", previous=True) == old
     check_sealed(applied)
+
+
+@pytest.mark.parametrize(("fault", "code"), [(Fault("PATCH", status=401), 77), (Fault("PATCH", status=422), 1), (None, 69)])
+def test_a_rotation_that_did_not_happen_says_why(applied: Workspace, fault: Fault | None, code: int):
+    before = applied.state
+    if fault is None:
+        applied.simulator.close()
+    else:
+        applied.simulator.add_fault(fault)
+    done = applied.run("secret", "rotate", "CRM Sync", "--retry-for", "0s")
+    assert done.returncode == code
+    assert "stays as it is" in done.stderr
+    assert applied.state["webhooks"] == before["webhooks"]
+
+
+def test_the_fingerprint_of_a_supplied_secret_has_a_salt_of_its_own():
+    vault = AgeVault([str(IDENTITY.to_public())], "https://api.example.com", SystemDice(), {})
+    kept = [vault.keep("A", Secret("a supplied secret"), SecretOrigin.CONFIG).fingerprint for _ in range(2)]
+    assert all(one is not None and one.salt is not None and len(one.salt) == 32 for one in kept)
+    assert len({one.salt for one in kept if one is not None}) == len({one.digest for one in kept if one is not None}) == 2
 
 
 def test_a_rotation_waits_for_a_change_without_an_outcome(applied: Workspace):

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TextIO
 
 import click
 
-from ..answers import Answered, Unknown
+from ..answers import Answered, NotDone, Unknown
 from ..applying.ports import Ledger
 from ..config import Config
 from ..config.checks import MIN_SECRET
 from ..diagnostics import printable
 from ..errors import ExitCode, RefusedError, SecretUnreadableError, UsageError
-from ..model import Recorded, Secret, SecretOrigin, StoredSecret
+from ..model import Recorded, Secret, SecretOrigin, State, StoredSecret
 from ..secrets import delivery
 from ..state import read_state
 from ..vault import Vault
-from .git_guard import warn_of_exported
+from .delivering import deliver, show
 from .messages import say
 from .opened import not_recorded, opened
 from .options import config_flag, flag, lock_flag, retry_flag, state_flag, timeout_flag
-from .private_file import append_private, replace_private
 from .resealing import reseal
 from .wiring import Calls, Context, check_api, read_config, vault_for
 
@@ -50,12 +45,17 @@ def command() -> None:
 def get(context: Context, /, name: str, previous: bool, configs: tuple[str, ...], state_path: str | None) -> None:
     """Print one secret to stdout."""
     config, path = _place(configs, state_path)
-    recorded = _recorded(context, path, name)
+    state = read_state(path)
+    check_api(state, context, path)
+    if state is None or name not in state.webhooks:
+        raise not_recorded(name, path)
+    recorded = state.webhooks[name]
+    _warn_of_doubt(state, name)
     stored = recorded.previous_secret if previous else recorded.secret
     if stored is None:
         what = f'no {"previous " if previous else ""}secret of "{printable(name)}" is recorded'
         raise RefusedError(what, where=path, hint="There is one after a change of it." if previous else SUPPLY)
-    _show(_open(vault_for(config, context), name, recorded, stored).reveal() + "\n")
+    show(_open(vault_for(config, context), name, recorded, stored).reveal() + "\n")
 
 
 @command.command("export")
@@ -91,49 +91,10 @@ def export(
         if record.secret is None:
             say(f'warning: the secret of "{printable(name)}" is missing, and left out')
             continue
+        if state is not None:
+            _warn_of_doubt(state, name)
         secrets[name] = _open(vault, name, record, record.secret)
-    _write(form, secrets, output, secret_name)
-
-
-def _write(form: str, secrets: Mapping[str, Secret], output: str | None, secret_name: str) -> None:
-    if form == "github-actions":
-        _hand_to_github(secrets, output)
-        return
-    if form == "dotenv":
-        text = delivery.dotenv(secrets)
-    elif form == "json":
-        text = delivery.as_json(secrets)
-    else:
-        text = delivery.kubernetes(secrets, secret_name)
-    if output is None:
-        _show(text)
-    else:
-        replace_private(output, text)
-        warn_of_exported(output)
-
-
-def _hand_to_github(secrets: Mapping[str, Secret], output: str | None) -> None:
-    """Tell the runner on stdout what to mask, and only then append the secrets to the file that it reads."""
-    output = output or os.environ.get("GITHUB_ENV")
-    if not output:
-        raise UsageError("GITHUB_ENV is not set", hint="Outside a job on GitHub, name a file with --output.")
-    if _is_file(sys.stdout):
-        hint = "Leave the redirection away: the secrets go to the file that GITHUB_ENV names, or --output."
-        raise UsageError("stdout is a file, and the runner would not see there what to mask", hint=hint)
-    _show(delivery.github_masks(secrets))
-    append_private(output, delivery.github_environment(secrets))
-
-
-def _is_file(stream: TextIO) -> bool:
-    try:
-        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
-    except (OSError, ValueError):
-        return False
-
-
-def _show(text: str) -> None:
-    """Write `text` to stdout, in UTF-8 whatever the locale is: a receiver needs the very bytes that sign."""
-    click.echo(text.encode("utf-8", "surrogatepass"), nl=False)
+    deliver(form, secrets, output, secret_name)
 
 
 @command.command("set")
@@ -223,7 +184,11 @@ def rotate(
         say("  Both are kept. Rotate it again, or run apply: the new one is sent once more.")
     else:
         say(f'error: the secret of "{printable(name)}" stays as it is: {answer.message}')
-    return ExitCode.FAILED
+    if stop.is_set():
+        return ExitCode.INTERRUPTED
+    if answer.status in (401, 403):
+        return ExitCode.KEY_REFUSED
+    return ExitCode.UNREACHABLE if isinstance(answer, NotDone) and answer.unreachable else ExitCode.FAILED
 
 
 @command.command("rekey")
@@ -245,12 +210,11 @@ def _place(configs: tuple[str, ...], state_path: str | None) -> tuple[Config, st
     return config, state_path or config.state_path
 
 
-def _recorded(context: Context, path: str, name: str) -> Recorded:
-    state = read_state(path)
-    check_api(state, context, path)
-    if state is None or name not in state.webhooks:
-        raise not_recorded(name, path)
-    return state.webhooks[name]
+def _warn_of_doubt(state: State, name: str) -> None:
+    """Say that another secret than the recorded one may be in force: a new one was sent, and nobody knows what came of it."""
+    webhook_id = state.webhooks[name].id
+    if any(one.id == webhook_id and one.secret is not None for intents in state.pending.values() for one in intents):
+        say(f'warning: a new secret of "{printable(name)}" was sent and may be in force: run apply, or secret rotate again')
 
 
 def _of(ledger: Ledger, name: str, path: str) -> Recorded:
