@@ -12,7 +12,7 @@ ROUNDS ?= 10
 # Checkers that are no Python packages. Where Go or npm are missing, the tests that need them are skipped.
 .venv/tools: .venv/ready
 	-GOBIN=$(CURDIR)/$(BIN) go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
-	-npm install --silent --no-audit --no-fund --prefix .venv/npm yaml-language-server@1.19.0
+	-npm install --silent --no-audit --no-fund --fetch-retries=1 --prefix .venv/npm yaml-language-server@1.19.0
 	touch .venv/tools
 
 demo: .venv/ready

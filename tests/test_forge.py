@@ -385,6 +385,17 @@ class TestTake:
         assert sorted(Path.cwd().iterdir()) == before
         assert forge("record") == 0
 
+    @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a tree to another user")
+    def test_a_tree_of_another_user_is_taken_as_in_a_container(self, at_hand: Jobs):
+        for path in (Path.cwd(), *Path.cwd().rglob("*")):
+            os.chown(path, 12345, 12345)
+        done = subprocess.run(["git", "status"], env=environment(), capture_output=True, text=True, check=False)
+        assert "dubious ownership" in done.stderr
+        assert forge("take") == 0
+        assert run(["apply", "--yes"]) == 0
+        assert forge("record") == 0
+        at_hand.check_recorded("CRM")
+
     def test_a_state_in_a_folder_is_found_by_the_config(self, at_hand: Jobs, monkeypatch: pytest.MonkeyPatch):
         Path("hooks").mkdir()
         Path("hooks/webhooks.yaml").write_text(EMPTY + entry("CRM"), encoding="utf-8")

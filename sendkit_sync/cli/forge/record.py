@@ -151,8 +151,9 @@ class Git:
     def _run(
         self, words: Sequence[str], stdout: int | None, environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[bytes]:
+        # In a container the tree often belongs to another user, and git refuses it; the job itself has checked it out.
         return subprocess.run(
-            ["git", *words],
+            ["git", "-c", "safe.directory=*", *words],
             cwd=self._folder,
             env={**without_secrets(), "GIT_TERMINAL_PROMPT": "0", **(environment or {})},
             stdin=subprocess.DEVNULL,
