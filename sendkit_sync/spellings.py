@@ -16,13 +16,18 @@ SHORTEST = 4
 def spellings(secret: Secret) -> set[str]:
     """Return `secret` as it is, in base64, quoted for a URL, and escaped for JSON, Python or a message.
 
-    A very short one has no spelling.
+    Also without white space around it, which a server may take away. A very short one has no spelling.
     """
-    text = secret.reveal()
+    whole = secret.reveal()
+    forms = {form for text in {whole, whole.strip()} for form in _forms(text)}
+    return {form for form in forms if len(form) >= SHORTEST}
+
+
+def _forms(text: str) -> set[str]:
     if len(text) < SHORTEST:
         return set()
     raw = text.encode("utf-8", "surrogatepass")
-    forms = {
+    return {
         text,
         base64.b64encode(raw).decode().rstrip("="),
         base64.urlsafe_b64encode(raw).decode().rstrip("="),
@@ -34,4 +39,3 @@ def spellings(secret: Secret) -> set[str]:
         repr(text)[1:-1],
         printable(text, len(text)),
     }
-    return {form for form in forms if len(form) >= SHORTEST}

@@ -379,12 +379,13 @@ def test_a_secret_given_as_a_word_is_not_repeated(variable: str, value: str, tmp
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_what_a_server_says_of_another_secret_is_not_repeated(form: str, tmp_path: Path):
-    """The error of one call may hold the secret of another webhook: the client knows its own only."""
+@pytest.mark.parametrize("before", [0, 275], ids=["whole", "where a message is cut"])
+def test_what_a_server_says_of_another_secret_is_not_repeated(form: str, before: int, tmp_path: Path):
+    """The error of one call may hold the secret of another webhook, and without the line break at its end."""
     core = "q7wfmzkp3hn5xv2c8rtb4jyd"
-    secret = Canaries("sk_good_key", core, "a-written-secret-of-length")
+    secret = Canaries("sk_good_key", f"{core}\n", "a-written-secret-of-length")
     (tmp_path / "webhooks.yaml").write_text(secret.config(changed=False), encoding="utf-8")
-    with echo(422, f"{core} is taken. ") as url:
+    with echo(422, f"is taken: {'.' * before} {core} ") as url:
         for words in (CALLS["apply"][0], CALLS["apply"][1], CALLS["reconcile"][0]):
             with process(tmp_path, secret.environment(url)) as (out, err):
                 assert run(["-vv", "--log-format", form, *words]) == 1

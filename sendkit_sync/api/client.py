@@ -48,7 +48,9 @@ class Client:
         stop: threading.Event,
         on_wait: Callable[[str], None] = lambda _: None,
         on_call: Callable[[str, str], None] = lambda method, outcome: None,
+        clean: Callable[[str], str] = lambda text: text,
     ) -> None:
+        """`clean` takes out of a message the secrets that the call itself does not know."""
         self._base = checked_address(base_url)
         self._key = key
         self._headers = _headers(key, workspace_id)
@@ -58,6 +60,7 @@ class Client:
         self._stop = stop
         self._on_wait = on_wait
         self._on_call = on_call
+        self._clean = clean
         self._pause = Pause(clock, stop, on_wait)
         self._transport = Transport(timeout_s)
 
@@ -155,11 +158,11 @@ class Client:
         except _InterruptedError:
             return NotDone("interrupted", "the run was stopped before the call was made")
         except ExchangeError as error:
-            message = wire.clean_message(error.message, hidden)
+            message = self._cleaned(error.message, hidden)
             if error.sent:
                 return Unknown(error.code, message, error.status)
             return NotDone(error.code, message, stops_run=error.certificate, unreachable=True)
-        return _classified(reply, wire.message_of(reply.body, _status_line(reply), hidden), wants_live=method != "DELETE")
+        return _classified(reply, self._told(reply, hidden), wants_live=method != "DELETE")
 
     def _send(self, method: str, path: str, body: bytes | None, before_resend: Callable[[], None]) -> Reply:
         """Send, and again while it is sure that nothing was done, for `retry_for_s` at most."""
@@ -186,7 +189,7 @@ class Client:
                     delay = backoff(self._dice, tries)
                     if self._clock.monotonic() + delay >= until:
                         raise
-                    self._sleep(delay, wire.clean_message(error.message, [self._key]))
+                    self._sleep(delay, self._cleaned(error.message, [self._key]))
                     continue
             if reply.status != 429:
                 return reply
@@ -233,7 +236,7 @@ class Client:
             except _InterruptedError:
                 raise self._stopped() from None
             except ExchangeError as error:
-                message = wire.clean_message(error.message, [self._key])
+                message = self._cleaned(error.message, [self._key])
                 if not error.sent:
                     raise ApiUnreachableError(message, where=self._base, hint=UNREACHABLE) from None
                 if tries >= tries_at_most:
@@ -243,11 +246,18 @@ class Client:
                 if self._clock.sleep(delay, self._stop):
                     raise self._stopped() from None
 
+    def _told(self, reply: Reply, secrets: Sequence[Secret]) -> str:
+        return self._cleaned(wire.message_of(reply.body, _status_line(reply)), secrets)
+
+    def _cleaned(self, text: str, secrets: Sequence[Secret]) -> str:
+        # Before it is cut: a piece of a secret would not be known any more.
+        return wire.clean_message(self._clean(text), secrets)
+
     def _good(self, reply: Reply) -> Reply:
         """Return a 2xx `reply`; raise what any other means to a read."""
         if 200 <= reply.status < 300:
             return reply
-        message = wire.message_of(reply.body, _status_line(reply), [self._key])
+        message = self._told(reply, [self._key])
         if reply.status in (401, 403):
             raise KeyRefusedError(f"the API refused the key: {message}", where=self._base, hint=KEY)
         what = f"the API answered {reply.status}: {message}"

@@ -62,8 +62,8 @@ def live_of(value: object) -> Live | None:
     )
 
 
-def message_of(body: bytes, status_line: str, secrets: Sequence[Secret]) -> str:
-    """Return the server's own words, printable and without `secrets`."""
+def message_of(body: bytes, status_line: str) -> str:
+    """Return the server's own words as they are: `clean_message` makes them fit to be shown."""
     value = decode(body)
     text = status_line
     if isinstance(value, dict):
@@ -72,7 +72,7 @@ def message_of(body: bytes, status_line: str, secrets: Sequence[Secret]) -> str:
             if isinstance(found, str) and found.strip():
                 text = found.strip()
                 break
-    return clean_message(text, secrets)
+    return text
 
 
 def clean_message(text: str, secrets: Sequence[Secret]) -> str:

@@ -153,6 +153,7 @@ def client(
         stop=stop,
         on_wait=on_wait,
         on_call=calls.on_call,
+        clean=REDACTOR.clean,
     )
     try:
         yield made
