@@ -86,7 +86,7 @@ def main() -> NoReturn:
     """Run the command line and leave with the exit code of the contract."""
     set_up_process()
     # A run makes many records and few cycles: full collections would go through all the records again and again.
-    gc.set_threshold(50_000, 50, 1000)
+    gc.set_threshold(10_000, 50, 1000)
     code = run(sys.argv[1:])
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()

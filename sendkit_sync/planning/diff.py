@@ -1,12 +1,12 @@
 """What differs within one webhook, field by field.
 
-deepdiff finds it; it is imported and asked only for entries that are not equal, for it is slow.
+deepdiff finds it; it is imported and asked only for fields that are not equal, for it is slow.
 """
 
 from __future__ import annotations
 
 from ..model import SENSITIVE, Live, Recorded, Settings, Webhook
-from .plan import Change, JsonValue, View
+from .plan import Change, View
 
 FIELDS = ("name", "url", "events", "retryAttempts", "timeoutMs", "secret")
 """The order in which changes are listed."""
@@ -28,10 +28,12 @@ def view(name: str, settings: Settings, secret: str | None = SENSITIVE) -> View:
 def changes(before: View, after: View, *, secret_changed: bool) -> tuple[Change, ...]:
     """Return the fields that differ between two views, in the order of `FIELDS`; the secret only if told so."""
     fields: set[str] = set()
-    if any(before[field] != after[field] for field in FIELDS[:-1]):
+    unlike = [field for field in FIELDS[:-1] if before[field] != after[field]]
+    if unlike:
         from deepdiff import DeepDiff
 
-        found = DeepDiff(_open(before), _open(after), ignore_order=False, view="tree")
+        old, new = ({field: side[field] for field in unlike} for side in (before, after))
+        found = DeepDiff(old, new, ignore_order=False, view="tree")
         fields = {str(item.path(output_format="list")[0]) for items in found.values() for item in items}
     if secret_changed:
         fields.add("secret")
@@ -74,8 +76,9 @@ def view_before(name: str, recorded: Recorded, live: Live | None, drifted: tuple
 
 def differs(desired: Webhook, recorded: Recorded) -> bool:
     """Tell whether the settings, an adopted name or a supplied secret differ from what was applied."""
+    wanted, applied = desired.settings, recorded.applied
     return (
-        desired.settings.effective() != recorded.applied.effective()
+        (wanted != applied and wanted.effective() != applied.effective())
         or recorded.applied_name not in (None, desired.name)
         or secret_differs(desired, recorded)
     )
@@ -86,7 +89,3 @@ def secret_differs(desired: Webhook, recorded: Recorded) -> bool:
     if desired.secret is None:
         return False
     return recorded.secret is None or not recorded.secret.matches(desired.secret)
-
-
-def _open(view: View) -> dict[str, JsonValue]:
-    return {field: view[field] for field in FIELDS[:-1]}

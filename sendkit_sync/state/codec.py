@@ -12,6 +12,9 @@ from ..model import ActionKind, Fingerprint, Intent, Recorded, Secret, SecretOri
 from .node import RESTORE_HINT, Fields, Node, parse
 
 VERSION = 1
+_CLEAR = {"origin", "value"}
+_SEALED = {"origin", "sealed", "sha256"}
+_SEALED_SALTED = {"origin", "sealed", "hmacSha256", "salt"}
 _ORIGINS = {origin.value: origin for origin in SecretOrigin}
 _MARK = re.compile("^(?:<<<<<<<|>>>>>>>)", re.MULTILINE)
 _NOTHING = re.compile("[\0 \t\r\n]*")
@@ -187,12 +190,12 @@ def decode_secret(node: Node) -> StoredSecret:
     origin = _ORIGINS.get(found)
     if origin is None:
         fields["origin"].fail("must be generated, config or server")
-    shape = fields.members.keys() - {"origin"}
-    if shape == {"value"}:
+    shape = fields.members.keys()
+    if shape == _CLEAR:
         return StoredSecret(origin, clear=Secret(fields.text("value")))
-    if shape == {"sealed", "sha256"}:
+    if shape == _SEALED:
         return StoredSecret(origin, None, fields.text("sealed"), Fingerprint(fields["sha256"].hex()))
-    if shape == {"sealed", "hmacSha256", "salt"}:
+    if shape == _SEALED_SALTED:
         fingerprint = Fingerprint(fields["hmacSha256"].hex(), fields["salt"].hex())
         return StoredSecret(origin, None, fields.text("sealed"), fingerprint)
     return node.fail("must have `value`, or `sealed` with `sha256`, or `sealed` with `hmacSha256` and `salt`")

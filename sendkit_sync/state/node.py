@@ -133,7 +133,10 @@ class Fields:
         return self.text(key) if key in self.members else None
 
     def maybe_count(self, key: str) -> int | None:
-        return self[key].count() if key in self.members else None
+        value = self.members.get(key)
+        if value is None and key not in self.members:
+            return None
+        return value if type(value) is int and value >= 0 else self[key].count()
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Return an array of strings; none where the key is not there."""
