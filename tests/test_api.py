@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +17,7 @@ import trustme
 from sendkit_sync import failpoints
 from sendkit_sync.answers import Answered, NotDone, Unknown
 from sendkit_sync.api.client import Client
+from sendkit_sync.api.deadlines import Deadlines
 from sendkit_sync.api.retry import retry_after
 from sendkit_sync.errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, UsageError
 from sendkit_sync.model import Secret, Settings
@@ -323,3 +325,36 @@ def test_tls(server: Server, make: Callable[..., Client], monkeypatch: pytest.Mo
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
     assert isinstance(create(make(url)), Answered)
+
+
+class Held:
+    """A call that is watched."""
+
+    def __init__(self, *, closed: bool = False) -> None:
+        self.closed = closed
+        self.ended = threading.Event()
+
+    def expire(self) -> None:
+        self.ended.set()
+
+
+def test_each_open_call_is_ended_at_its_deadline_also_after_a_pause() -> None:
+    deadlines = Deadlines(0.05)
+    for _ in range(3):
+        closed, held = Held(closed=True), [Held(), Held()]
+        for call in (closed, *held):
+            deadlines.watch(call)
+        assert all(call.ended.wait(30) for call in held)
+        assert not closed.ended.is_set()
+    deadlines.close()
+
+
+def test_a_deadline_is_kept_by_what_is_watched_while_others_come_and_go() -> None:
+    deadlines = Deadlines(0.2)
+    held = Held()
+    began = time.monotonic()
+    deadlines.watch(held)
+    while not held.ended.wait(0.01):
+        deadlines.watch(Held(closed=True))
+    assert time.monotonic() - began >= 0.2
+    deadlines.close()

@@ -21,6 +21,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from .. import failpoints
 from ..version import __version__
+from .deadlines import Deadlines
 
 MAX_BODY = 10 * 1024 * 1024
 """The longest answer that is read, in bytes."""
@@ -69,20 +70,20 @@ class ExchangeError(Exception):
 
 
 class _Trace:
-    """What one call has come to; the deadline's timer shuts its socket down, whoever waits on it."""
+    """What one call has come to; its deadline shuts its socket down, whoever waits on it."""
 
     def __init__(self) -> None:
         self.sent = False
         self.expired = False
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
-        self._closed = False
+        self.closed = False
 
     def follow(self, sock: socket.socket) -> None:
         """Keep a second handle of `sock`: it stays valid while TLS is wrapped around the first."""
         with self._lock:
             self._drop()
-            if not self._closed:
+            if not self.closed:
                 self._socket = socket.socket(fileno=os.dup(sock.fileno()))
             if self.expired:
                 self._shut()
@@ -90,14 +91,14 @@ class _Trace:
     def expire(self) -> None:
         """End the call: its deadline has passed."""
         with self._lock:
-            if not self._closed:
+            if not self.closed:
                 self.expired = True
                 self._shut()
 
     def close(self) -> None:
         """Let go of the socket; `expire` does nothing from now on."""
         with self._lock:
-            self._closed = True
+            self.closed = True
             self._drop()
 
     def _shut(self) -> None:
@@ -183,10 +184,18 @@ class _Adapter(HTTPAdapter):
 
 
 class _Session(requests.Session):
-    """A session that does not even look where a redirect leads."""
+    """A session to one server, that does not even look where a redirect leads."""
+
+    _settings: Mapping[str, Any] | None = None
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         return None
+
+    def merge_environment_settings(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what the environment says of proxies and certificates: read once, and not again for each call."""
+        if self._settings is None:
+            self._settings = super().merge_environment_settings(*args, **kwargs)
+        return dict(self._settings)
 
 
 def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -202,6 +211,7 @@ class Transport:
         self._local = threading.local()
         self._lock = threading.Lock()
         self._sessions: list[requests.Session] = []
+        self._deadlines = Deadlines(timeout_s)
 
     def exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
         """Send one request and read its answer; raises `ExchangeError`."""
@@ -240,6 +250,7 @@ class Transport:
             for session in self._sessions:
                 session.close()
             self._sessions.clear()
+        self._deadlines.close()
         self._local = threading.local()
 
     def _session(self) -> requests.Session:
@@ -263,14 +274,11 @@ class Transport:
     @contextmanager
     def _traced(self) -> Iterator[_Trace]:
         trace = _Trace()
-        timer = threading.Timer(self._timeout_s, trace.expire)
-        timer.daemon = True
         _current.trace = trace
-        timer.start()
+        self._deadlines.watch(trace)
         try:
             yield trace
         finally:
-            timer.cancel()
             trace.close()
             _current.trace = None
 
