@@ -117,11 +117,18 @@ def _documents() -> str:
     assert isinstance(summary, dict)
     counts, statuses = ", ".join(f"`{key}`" for key in summary), ", ".join(f"`{status}`" for status in Status)
     return (
-        "\n`plan --format json` prints a document of plan.schema.json. `apply --format json` prints one with `format_version`, "
-        f"`summary` ({counts}) and `results`: `action`, `name`, `id`, `status` ({statuses}) and `error` (null, or `code` and "
-        "`message`). `validate --format json` prints `problems`: `severity`, `file`, `line`, `column`, `message`; "
-        "`--format github` prints workflow commands that become annotations. Markdown fits in 65,536 characters; HTML is one "
-        "file that loads nothing. The same input gives the same bytes.\n"
+        "\nA document gains fields in a version 1.x, and loses none.\n\n"
+        "| Command | `--format` | What it prints |\n| --- | --- | --- |\n"
+        "| `validate` | `text` | `FILE:LINE:COLUMN: error: MESSAGE`, one a line |\n"
+        "| | `json` | a document of validate.schema.json |\n"
+        "| | `github` | workflow commands, which become annotations |\n"
+        "| `plan` | `text` | for a terminal |\n"
+        "| | `json` | a document of plan.schema.json |\n"
+        "| | `markdown` | for a comment: at most 65,536 characters; details are cut before summaries, and it says so |\n"
+        "| | `html` | one page that loads nothing and runs nothing |\n"
+        "| `apply` | `text` | the plan, then one line of what was done |\n"
+        f"| | `json` | a document of apply.schema.json: `summary` with {counts}; `results`, each with a `status` ({statuses}) |\n"
+        "\nThe same input gives the same bytes. None of these holds a secret.\n"
     )
 
 
