@@ -127,7 +127,8 @@ def _documents() -> str:
         "| | `markdown` | for a comment: at most 65,536 characters; details are cut before summaries, and it says so |\n"
         "| | `html` | one page that loads nothing and runs nothing |\n"
         "| `apply` | `text` | the plan, then one line of what was done |\n"
-        f"| | `json` | a document of apply.schema.json: `summary` with {counts}; `results`, each with a `status` ({statuses}) |\n"
+        f"| | `json` | a document of apply.schema.json: `summary` with {counts}; "
+        f"`results`, each with a `status` ({statuses}) |\n"
         "\nThe same input gives the same bytes. None of these holds a secret.\n"
     )
 
