@@ -130,7 +130,6 @@ answers("_strange: the list goes on, but the API gives no cursor", (200, {"data"
 PAGE = {"data": [HOOK], "pagination": {"hasMore": True, "nextCursor": "same"}}
 answers("_strange: the list comes in a circle: a cursor came twice", (200, PAGE))
 answers("_strange: the answer holds no webhook", (200, {"data": 1}), command=("import", "CRM", ID))
-answers("NoEndpointError: the API answered {...}: {...}", (501, b""), command=("import", "--matching"))
 
 
 @site("api/client.py _strange: the list has no end after {...} pages")
@@ -158,6 +157,17 @@ def _(b: Bench) -> None:
     b.patch.setattr("sendkit_sync.api.client.READ_TRIES", 1)
     b.simulator.add_fault(Fault("GET", kind="cut"))
     b.run(*REFRESH)
+
+
+@site("api/client.py NoEndpointError: the API answered {...}: {...}")
+def _(b: Bench) -> None:
+    client(b.serve((501, b""))).list()
+
+
+@site("cli/wiring.py RefusedError: the server has no list of webhooks (it answered {...})")
+def _(b: Bench) -> None:
+    b.simulator.list_enabled = False
+    b.run("import", "--matching")
 
 
 @site("api/client.py ApiError: the run was stopped")
@@ -390,7 +400,7 @@ applied(
 )
 applied("cli/secret_command.py UsageError: the secret is longer than {...} bytes", "secret", "set", "CRM", given=b"x" * 70_000)
 GITHUB_EXPORT = ("secret", "export", "--format", "github-actions")
-applied("cli/secret_command.py UsageError: GITHUB_ENV is not set", *GITHUB_EXPORT)
+applied("cli/delivering.py UsageError: GITHUB_ENV is not set", *GITHUB_EXPORT)
 applied(
     "cli/private_file.py StateIOError: the secrets cannot be written: {...}",
     "secret",
@@ -413,7 +423,7 @@ CAUSES["secrets/delivery.py RefusedError: {...}... is longer than the {...} char
 )
 
 
-@site("cli/secret_command.py UsageError: stdout is a file, and the runner would not see there what to mask")
+@site("cli/delivering.py UsageError: stdout is a file, and the runner would not see there what to mask")
 def _(b: Bench) -> None:
     b.apply()
     with Path("out").open("w") as file:

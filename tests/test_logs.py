@@ -193,3 +193,62 @@ def test_a_pipe_gets_neither(workspace: Workspace):
     assert done.returncode == 0
     assert ESCAPE not in done.stdout + done.stderr
     assert "Applying" not in done.stderr
+
+
+WARNED = 'version: 1\nwebhooks:\n  - {name: "A\\nB", url: "http://a.example.com/in", events: [email.sentt]}\n'
+ALONE = {
+    "warnings of the config": (WARNED.replace("\\n", " "), ("plan",), {}),
+    "problems of the config": ("version: 1\nwebhook: []\n", ("plan",), {}),
+    "a failed create": (
+        CONFIG.replace(', secret: "${CRM}"', ""),
+        ("apply", "--yes", "--settle", "0s", "--retry-for", "0s"),
+        {},
+    ),
+    "an unset secret": (CONFIG, ("apply", "--yes"), {}),
+    "no terminal": (CONFIG, ("apply",), {}),
+    "a flag that no command has": (CONFIG, ("plan", "--no-such-flag"), {}),
+    "a global flag that is none": (CONFIG, ("--no-such-flag", "plan"), {}),
+    "a command that is none": (CONFIG, ("plann",), {}),
+    "a bad value in the environment": (CONFIG, ("plan",), {"SENDKIT_SYNC_TIMEOUT": "soon"}),
+    "an address where nobody listens": (
+        CONFIG,
+        ("plan", "--refresh", "--retry-for", "0s"),
+        {"SENDKIT_API_URL": "http://127.0.0.1:9"},
+    ),
+    "a state that is damaged": (CONFIG, ("plan", "--state", "webhooks.yaml"), {}),
+    "a reconcile that fails": (CONFIG, ("reconcile", "--metrics-file", "no/m.prom"), {}),
+}
+
+
+@pytest.mark.parametrize("case", ALONE)
+def test_in_json_nothing_else_stands_on_stderr(workspace: Workspace, case: str):
+    config, words, environment = ALONE[case]
+    workspace.write(config)
+    workspace.simulator.add_fault(Fault("POST", status=500))
+    done = workspace.run("--log-format=json", *words, **environment)
+    entries = [json.loads(line) for line in done.stderr.splitlines()]
+    assert entries
+    assert len({entry["run_id"] for entry in entries}) == 1
+    for entry in entries:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry["ts"])
+        assert re.fullmatch(r"\w+", entry["event"])
+        assert entry["level"] == {"warning": "WARNING", "error": "ERROR"}.get(entry["event"], "INFO")
+    if done.returncode not in (0, 1):
+        assert entries[-1]["event"] == "error"
+        assert entries[-1]["exit_code"] == done.returncode
+    if case == "warnings of the config":
+        assert [entry["message"].partition(": ")[0] for entry in entries] == ["webhooks.yaml:3:24", "webhooks.yaml:3:60"]
+
+
+def test_the_times_are_in_utc_wherever_it_runs(workspace: Workspace):
+    from datetime import UTC, datetime, timedelta
+
+    line = json.loads(workspace.run("--log-format", "json", "plann", TZ="Pacific/Apia").stderr)
+    assert abs(datetime.fromisoformat(line["ts"]) - datetime.now(UTC)) < timedelta(minutes=5)
+
+
+def test_in_json_a_terminal_gets_no_progress_bar(workspace: Workspace):
+    code, shown = on_a_terminal(workspace, "--log-format", "json", "apply", "--yes")
+    assert code == 0, shown
+    assert "Applying" not in shown
+    assert not coloured(shown.rpartition("Plan:")[2])

@@ -11,6 +11,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from pathlib import Path
 import pytest
 from test_end_to_end import KEY, KILLER, Workspace
 
-from sendkit_sync.cli.metrics import SUCCESS, Figures, write
+from sendkit_sync.cli.metrics import FIGURES, SUCCESS, Figures, write
 from sendkit_sync.errors import StateIOError
 from sendkit_sync.simulator import Fault, Simulator
 
@@ -246,6 +247,53 @@ class TestMetrics:
         assert metrics(workspace)[SUCCESS] == metrics(workspace)["sendkit_sync_last_run_timestamp_seconds"]
         assert stat.S_IMODE((workspace.folder / "m.prom").stat().st_mode) == 0o644
         assert [path.name for path in workspace.folder.glob("m.prom*")] == ["m.prom"]
+
+    def test_a_reader_always_finds_a_whole_file_that_it_may_read(self, tmp_path: Path):
+        path = tmp_path / "m.prom"
+        write(str(path), Figures(), now=0.0, duration_s=0.0, good=True)
+        seen: list[tuple[bytes, int]] = []
+        done = threading.Event()
+
+        def read() -> None:
+            while not done.is_set() or not seen:
+                with path.open("rb") as file:
+                    seen.append((file.read(), stat.S_IMODE(os.fstat(file.fileno()).st_mode)))
+
+        reader = threading.Thread(target=read)
+        former = os.umask(0o077)
+        try:
+            reader.start()
+            for number in range(200):
+                write(str(path), Figures(dict.fromkeys(FIGURES, number)), now=1.0, duration_s=1.0, good=True)
+        finally:
+            os.umask(former)
+            done.set()
+            reader.join()
+        assert {mode for _, mode in seen} == {0o644}
+        assert all(
+            text.startswith(b"# HELP ") and text.endswith(b"\n") and text.count(b"# HELP") in (5, 13) for text, _ in seen
+        )
+        assert [one.name for one in tmp_path.iterdir()] == ["m.prom"]
+
+    def test_a_failed_write_leaves_the_file_before_it_and_nothing_else(self, tmp_path: Path):
+        (tmp_path / "m.prom").mkdir()
+        with pytest.raises(StateIOError, match="the metrics cannot be written: Is a directory"):
+            write(str(tmp_path / "m.prom"), Figures(), now=0.0, duration_s=0.0, good=True)
+        assert [one.name for one in tmp_path.iterdir()] == ["m.prom"]
+
+    def test_every_figure_has_its_help_and_type(self, workspace: Workspace):
+        reconcile(workspace, "--metrics-file", "m.prom")
+        text = (workspace.folder / "m.prom").read_text(encoding="utf-8")
+        names = {name.partition("{")[0] for name in metrics(workspace)}
+        assert names == {
+            SUCCESS,
+            *(f"sendkit_sync_last_run_{one}" for one in ("timestamp_seconds", "success", "duration_seconds")),
+            *(f"sendkit_sync_{one}" for one in FIGURES),
+            "sendkit_sync_api_calls",
+        }
+        for name in names:
+            assert re.search(rf"^# HELP {name} [A-Z].*\.$", text, re.MULTILINE)
+            assert f"# TYPE {name} gauge\n" in text
 
     def test_the_last_success_outlives_failures(self, tmp_path: Path):
         path = str(tmp_path / "m.prom")

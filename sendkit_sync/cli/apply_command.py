@@ -19,7 +19,7 @@ from ..errors import ApiError, ExitCode, InvalidError, LockedError, RefusedError
 from ..model import ActionKind
 from ..planning.options import Options
 from ..planning.plan import Plan
-from .logs import REDACTOR
+from .logs import REDACTOR, is_json
 from .messages import say, say_warnings
 from .options import (
     config_flag,
@@ -183,7 +183,7 @@ class Progress:
 
     def __init__(self, plan: Plan, form: str) -> None:
         self._bar = None
-        if plan.actions and form == "text" and sys.stderr.isatty():
+        if plan.actions and form == "text" and sys.stderr.isatty() and not is_json():
             self._bar = click.progressbar(length=len(plan.actions), label="Applying", file=sys.stderr)
 
     def __enter__(self) -> Callable[[Result], None]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import logging
 import os
 import sys
 
@@ -10,12 +12,14 @@ import click
 
 from ..diagnostics import printable
 from ..errors import ConfigError, ExitCode, SyncError
-from .logs import REDACTOR, event
+from .logs import REDACTOR, event, is_set_up, set_up
 
 
 def tell(error: BaseException) -> int:
     """Print what `error` says, and return its exit code."""
     REDACTOR.add_environment(os.environ)
+    if not is_set_up():
+        set_up(0, _wanted_form())
     match error:
         case click.UsageError():
             return _fail(_usage_text(error), ExitCode.USAGE)
@@ -49,7 +53,7 @@ def _config_failure(error: ConfigError) -> int:
     from ..render.problems import problems_text
 
     plain = problems_text(error.diagnostics, colour=False, excerpts=False)
-    if event("error", message=REDACTOR.clean(plain), exit_code=int(error.exit_code)):
+    if event("error", severity=logging.ERROR, message=REDACTOR.clean(plain).rstrip(), exit_code=int(error.exit_code)):
         return error.exit_code
     on_terminal = sys.stderr.isatty()
     colour = on_terminal and not os.environ.get("NO_COLOR")
@@ -58,9 +62,19 @@ def _config_failure(error: ConfigError) -> int:
 
 
 def _fail(text: str, code: ExitCode) -> int:
-    if event("error", message=printable(REDACTOR.clean(text), 1000), exit_code=int(code)):
+    if event("error", severity=logging.ERROR, message=_clean(text), exit_code=int(code)):
         return code
     with contextlib.suppress(OSError):
-        lines = [printable(line, 1000) for line in REDACTOR.clean(text).splitlines()]
-        sys.stderr.write("error: " + "\n".join(lines) + "\n")
+        sys.stderr.write(f"error: {_clean(text)}\n")
     return code
+
+
+def _clean(text: str) -> str:
+    return "\n".join(printable(line, 1000) for line in REDACTOR.clean(text).splitlines())
+
+
+def _wanted_form() -> str:
+    """Return the form of the log that was asked for, where the command line was too wrong to be read."""
+    words = [word for given in sys.argv for word in given.split("=")]
+    asked = any(pair == ("--log-format", "json") for pair in itertools.pairwise(words))
+    return "json" if asked or os.environ.get("SENDKIT_SYNC_LOG_FORMAT") == "json" else "text"

@@ -62,15 +62,30 @@ class _Stderr(logging.Handler):
             return
 
 
-def event(name: str, /, **fields: str | float | None) -> bool:
-    """Write one event with its fields where the log is JSON, whatever its level; return whether it is."""
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, _Stderr) and isinstance(handler.formatter, _Json):
-            record = logging.LogRecord(__name__, logging.INFO, "", 0, name, None, None)
-            record.fields = fields
-            handler.handle(record)
-            return True
-    return False
+def event(name: str, /, *, severity: int = logging.INFO, **fields: str | float | None) -> bool:
+    """Write one event with its fields where the log is JSON, however quiet it is; return whether it is."""
+    handler = _json_handler()
+    if handler is None:
+        return False
+    record = logging.LogRecord(__name__, severity, "", 0, name, None, None)
+    record.fields = fields
+    handler.handle(record)
+    return True
+
+
+def is_json() -> bool:
+    """Tell whether stderr holds JSON lines, and so nothing else."""
+    return _json_handler() is not None
+
+
+def _json_handler() -> _Stderr | None:
+    handlers = [one for one in logging.getLogger().handlers if isinstance(one, _Stderr)]
+    return next((one for one in handlers if isinstance(one.formatter, _Json)), None)
+
+
+def is_set_up() -> bool:
+    """Tell whether `set_up` was called."""
+    return any(isinstance(one, _Stderr) for one in logging.getLogger().handlers)
 
 
 def set_up(verbose: int, form: str) -> None:

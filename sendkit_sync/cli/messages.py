@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
 import click
 
 from ..config import Config
-from .logs import REDACTOR, event
+from .logs import REDACTOR, event, is_json
 
 
 def say(text: str) -> None:
     """Print a line to stderr, as an event where the log is JSON, without secrets; a closed stderr must not stop a run."""
     text = REDACTOR.clean(text)
-    if event(text):
+    if is_json():
+        _say_as_event(text)
         return
     try:
         click.echo(text, err=True)
@@ -22,9 +24,20 @@ def say(text: str) -> None:
         return
 
 
+def _say_as_event(text: str) -> None:
+    for name, severity in (("warning", logging.WARNING), ("error", logging.ERROR)):
+        if text.startswith(f"{name}: "):
+            event(name, severity=severity, message=text.removeprefix(f"{name}: "))
+            return
+    event("note", message=text.strip())
+
+
 def say_warnings(config: Config) -> None:
     """Print what the config files are warned of."""
-    if config.warnings:
+    if is_json():
+        for warning in config.warnings:
+            say(f"warning: {warning.span}: {warning.message}")
+    elif config.warnings:
         from ..render.problems import problems_text
 
         on_terminal = sys.stderr.isatty()

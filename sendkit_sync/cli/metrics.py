@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from ..errors import MissingExtraError, StateIOError
 
 SUCCESS = "sendkit_sync_last_success_timestamp_seconds"
 MAX_BYTES = 1024 * 1024
+MODE = 0o644
 FIGURES = {
     "wanted": "Webhooks that the config asks for.",
     "in_sync": "Webhooks of the config that are as it says, after the run.",
@@ -49,7 +51,7 @@ def write(path: str, figures: Figures, *, now: float, duration_s: float, good: b
 
     A figure that the run did not come to know is left out. Raises `StateIOError` where the file cannot be written.
     """
-    from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
+    from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
     registry = CollectorRegistry()
 
@@ -68,10 +70,26 @@ def write(path: str, figures: Figures, *, now: float, duration_s: float, good: b
     for (method, code), count in sorted(figures.calls.items()):
         calls.labels(method, code).set(count)
     try:
-        write_to_textfile(path, registry)
-        Path(path).chmod(0o644)  # the node exporter runs as another user
+        _replace(path, generate_latest(registry))
     except OSError as error:
         raise StateIOError(f"the metrics cannot be written: {error.strerror}", where=path, hint="Check its folder.") from error
+
+
+def _replace(path: str, text: bytes) -> None:
+    """Put `text` in the place of what is at `path`, readable for the node exporter, which runs as another user.
+
+    The other name does not end in `.prom`, or the collector would read that file too.
+    """
+    temporary = Path(f"{path}.tmp{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, MODE)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), MODE)  # whatever the umask is
+            file.write(text)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _last_success(path: str) -> float | None:

@@ -33,8 +33,9 @@ def without_secrets() -> dict[str, str]:
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    interrupted = issubclass(kind, KeyboardInterrupt)
-    sys.stderr.write("error: interrupted\n" if interrupted else f"error: unexpected {kind.__name__}\n")
+    from .messages import say
+
+    say("error: interrupted" if issubclass(kind, KeyboardInterrupt) else f"error: unexpected {kind.__name__}")
 
 
 def _uncaught_in_thread(details: threading.ExceptHookArgs) -> None:
