@@ -14,6 +14,8 @@ from ..diagnostics import printable
 from ..errors import ConfigError, ExitCode, SyncError
 from .logs import REDACTOR, event, is_set_up, set_up
 
+LOG_FORMAT = "SENDKIT_SYNC_LOG_FORMAT"
+
 
 def tell(error: BaseException) -> int:
     """Print what `error` says, and return its exit code."""
@@ -77,4 +79,4 @@ def _wanted_form() -> str:
     """Return the form of the log that was asked for, where the command line was too wrong to be read."""
     words = [word for given in sys.argv for word in given.split("=")]
     asked = any(pair == ("--log-format", "json") for pair in itertools.pairwise(words))
-    return "json" if asked or os.environ.get("SENDKIT_SYNC_LOG_FORMAT") == "json" else "text"
+    return "json" if asked or os.environ.get(LOG_FORMAT) == "json" else "text"
