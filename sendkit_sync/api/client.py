@@ -162,7 +162,8 @@ class Client:
             if error.sent:
                 return Unknown(error.code, message, error.status)
             return NotDone(error.code, message, stops_run=error.certificate, unreachable=True)
-        return _classified(reply, self._told(reply, hidden), wants_live=method != "DELETE")
+        message = self._told(reply, hidden) if reply.status >= 300 else ""
+        return _classified(reply, message, wants_live=method != "DELETE")
 
     def _send(self, method: str, path: str, body: bytes | None, before_resend: Callable[[], None]) -> Reply:
         """Send, and again while it is sure that nothing was done, for `retry_for_s` at most."""
