@@ -17,6 +17,7 @@ HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME))
 
 from sendkit_sync.applying.results import Report, Status  # noqa: E402
+from sendkit_sync.cli import metrics  # noqa: E402
 from sendkit_sync.cli.apply_command import document  # noqa: E402
 from sendkit_sync.cli.main import COMMANDS, cli  # noqa: E402
 from sendkit_sync.errors import MEANINGS  # noqa: E402
@@ -133,6 +134,37 @@ def _documents() -> str:
     )
 
 
+EVENTS = {
+    "run_started": "`command`, `dry_run`",
+    "planned": "How many of each action: `create`, `update`, `adopt`, `delete`, `forget`; `unchanged`, `drifted`, `unresolved`",
+    "action": "What became of one action: `action`, `name`, `id`, `status`; `code` and `message` where it is not done",
+    "run_finished": "`exit_code`, `duration_s`, and the figures that the metrics show too",
+    "warning": "`message`",
+    "error": "`message`, `exit_code`",
+    "note": "`message`: anything else that is worth a line",
+}
+"""The events of `--log-format json`; a test compares it with the code."""
+
+
+def _log() -> str:
+    rows = "".join(f"| `{name}` | {text} |\n" for name, text in EVENTS.items())
+    return (
+        "\n## Log\n\nWith `--log-format json`, stderr holds one JSON object a line and nothing else. Each has `ts` (UTC), "
+        "`level`, `logger`, `event` and `run_id`, which is the same in all lines of a run. The first four events are those of "
+        "`reconcile`; with `-v`, `event` also holds the steps as sentences.\n\n| `event` | Its other fields |\n| --- | --- |\n"
+        + rows
+    )
+
+
+def _metrics() -> str:
+    figures = {**metrics.RUN, **metrics.FIGURES, **metrics.CALLS}
+    rows = "".join(f"| `{metrics.PREFIX}{name}` | {text} |\n" for name, text in figures.items())
+    return (
+        "\n## Metrics\n\n`reconcile --metrics-file FILE` replaces FILE in one step, mode 0644; all are gauges. What a run did "
+        f"not come to know is left out.\n\n| Metric | Meaning |\n| --- | --- |\n{rows}"
+    )
+
+
 def page() -> str:
     """Return the whole reference."""
     parts = [HEAD, "\n## Commands\n\n`sendkit-sync [GLOBAL FLAGS] COMMAND [FLAGS]`. ", DURATIONS, "\n\n", _flags(cli)]
@@ -144,7 +176,7 @@ def page() -> str:
     parts += [f"| {int(code)} | {_cell(text)} |\n" for code, text in MEANINGS.items()]
     parts += ["\n## Formats\n\nEach is a JSON schema, and is in the installed package too.\n\n| Schema | What it describes |\n"]
     parts += ["| --- | --- |\n", *_schemas()]
-    return "".join([*parts, _documents()])
+    return "".join([*parts, _documents(), _log(), _metrics()])
 
 
 def main() -> int:

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from test_end_to_end import KEY, KILLER, Workspace
 
-from sendkit_sync.cli.metrics import FIGURES, SUCCESS, Figures, write
+from sendkit_sync.cli.metrics import CALLS, FIGURES, PREFIX, RUN, SUCCESS, Figures, write
 from sendkit_sync.errors import StateIOError
 from sendkit_sync.simulator import Fault, Simulator
 
@@ -285,12 +285,7 @@ class TestMetrics:
         reconcile(workspace, "--metrics-file", "m.prom")
         text = (workspace.folder / "m.prom").read_text(encoding="utf-8")
         names = {name.partition("{")[0] for name in metrics(workspace)}
-        assert names == {
-            SUCCESS,
-            *(f"sendkit_sync_last_run_{one}" for one in ("timestamp_seconds", "success", "duration_seconds")),
-            *(f"sendkit_sync_{one}" for one in FIGURES),
-            "sendkit_sync_api_calls",
-        }
+        assert names == {PREFIX + one for one in (*RUN, *FIGURES, *CALLS)}
         for name in names:
             assert re.search(rf"^# HELP {name} [A-Z].*\.$", text, re.MULTILINE)
             assert f"# TYPE {name} gauge\n" in text

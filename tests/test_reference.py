@@ -6,7 +6,9 @@ import importlib.util
 import re
 from pathlib import Path
 
+import cmarkgfm
 import pytest
+from cmarkgfm.cmark import Options
 from test_end_to_end import TWO
 
 from sendkit_sync.cli.main import cli, run
@@ -59,6 +61,11 @@ def test_every_variable_that_the_code_reads_is_listed():
     assert read <= set(generate.ENVIRONMENT)
 
 
+def test_every_event_is_listed():
+    text = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "sendkit_sync" / "cli").rglob("*.py"))
+    assert set(re.findall(r"\bevent\(\s*\"(\w+)\"", text)) | {"warning"} == set(generate.EVENTS)
+
+
 class TestStepSummary:
     def test_it_is_appended(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
         monkeypatch.chdir(tmp_path)
@@ -68,7 +75,16 @@ class TestStepSummary:
         assert run(["plan", "--step-summary", "--format", "markdown"]) == 0
         shown = capsys.readouterr().out
         assert "**Plan: 2 to create" in shown
-        assert (tmp_path / "summary.md").read_text(encoding="utf-8") == "before\n" + shown
+        assert (tmp_path / "summary.md").read_text(encoding="utf-8") == f"before\n\n{shown}"
+
+    def test_two_in_one_job_are_two_pages(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "webhooks.yaml").write_text(TWO, encoding="utf-8")
+        monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+        assert (run(["plan", "--step-summary"]), run(["plan", "--step-summary"])) == (0, 0)
+        text = (tmp_path / "summary.md").read_text(encoding="utf-8")
+        html = cmarkgfm.github_flavored_markdown_to_html(text, options=Options.CMARK_OPT_UNSAFE)
+        assert html.count("<strong>Plan: 2 to create") == 2
 
     @pytest.mark.parametrize(("named", "code"), [(None, ExitCode.USAGE), ("no/such/folder", ExitCode.STATE_IO)])
     def test_where_it_cannot_be_that_is_said(

@@ -11,9 +11,17 @@ from pathlib import Path
 
 from ..errors import MissingExtraError, StateIOError
 
-SUCCESS = "sendkit_sync_last_success_timestamp_seconds"
+PREFIX = "sendkit_sync_"
+SUCCESS = f"{PREFIX}last_success_timestamp_seconds"
 MAX_BYTES = 1024 * 1024
 MODE = 0o644
+RUN = {
+    "last_run_timestamp_seconds": "When the last run ended.",
+    "last_success_timestamp_seconds": "When the last run without a failure ended.",
+    "last_run_success": "Whether the last run ended without a failure.",
+    "last_run_duration_seconds": "How long the last run took.",
+}
+CALLS = {"api_calls": "Calls of the last run, by method and code."}
 FIGURES = {
     "wanted": "Webhooks that the config asks for.",
     "in_sync": "Webhooks of the config that are as it says, after the run.",
@@ -54,19 +62,14 @@ def write(path: str, figures: Figures, *, now: float, duration_s: float, good: b
     from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
     registry = CollectorRegistry()
-
-    def gauge(name: str, text: str, value: float) -> None:
-        Gauge(name, text, registry=registry).set(value)
-
-    gauge("sendkit_sync_last_run_timestamp_seconds", "When the last run ended.", now)
-    success = now if good else _last_success(path)
-    if success is not None:
-        gauge(SUCCESS, "When the last run without a failure ended.", success)
-    gauge("sendkit_sync_last_run_success", "Whether the last run ended without a failure.", float(good))
-    gauge("sendkit_sync_last_run_duration_seconds", "How long the last run took.", duration_s)
-    for name, value in figures.counts.items():
-        gauge(f"sendkit_sync_{name}", FIGURES[name], value)
-    calls = Gauge("sendkit_sync_api_calls", "Calls of the last run.", ["method", "code"], registry=registry)
+    run = (now, now if good else _last_success(path), float(good), duration_s)
+    values = dict(zip(RUN, run, strict=True)) | figures.counts
+    for name, text in (RUN | FIGURES).items():
+        value = values.get(name)
+        if value is not None:
+            Gauge(PREFIX + name, text, registry=registry).set(value)
+    ((name, text),) = CALLS.items()
+    calls = Gauge(PREFIX + name, text, ["method", "code"], registry=registry)
     for (method, code), count in sorted(figures.calls.items()):
         calls.labels(method, code).set(count)
     try:

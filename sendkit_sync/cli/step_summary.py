@@ -21,6 +21,7 @@ def append(markdown: str) -> None:
         raise UsageError(f"{VARIABLE} is not set", hint=HINT)
     try:
         with Path(named).open("a", encoding="utf-8") as file:
-            file.write(markdown)
+            # Without an empty line between, Markdown that follows HTML is a part of it.
+            file.write(f"\n{markdown}" if file.tell() else markdown)
     except OSError as error:
         raise StateIOError(f"the step summary cannot be written: {error.strerror}", where=named, hint=HINT) from error
