@@ -84,6 +84,17 @@ def test_it_survives_export_import_and_plan(tmp_path: Path):
         assert len(simulator.webhooks()) == len(NASTY) + 2
 
 
+def test_a_platform_key_finds_the_workspace_in_the_file(tmp_path: Path):
+    with Simulator() as simulator:
+        workspace = Workspace(tmp_path, simulator)
+        body = {"name": "A", "url": "https://a.example.com/", "events": ["email.sent"]}
+        simulator.store.create("ws_1", body)
+        key = {"SENDKIT_API_KEY": "sk_user_canary"}
+        workspace.write(workspace.run("export", "--workspace", "ws_1", **key).stdout)
+        assert workspace.run("import", "--matching", **key).returncode == 0
+        assert workspace.run("plan", "--refresh", "--detailed-exitcode", **key).returncode == 0
+
+
 def test_a_default_is_left_out():
     settings = Settings("https://x.example.com/", ("email.sent",), DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS)
     text, _ = config_text([Live("1", "X", settings)])

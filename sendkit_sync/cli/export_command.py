@@ -25,7 +25,7 @@ def command(context: Context, /, timeout: float, retry_for: float, workspace: st
     """
     scope = workspace or os.environ.get("SENDKIT_WORKSPACE_ID") or None
     with client(context, scope, Calls(timeout, retry_for), stop=threading.Event(), on_wait=say) as api:
-        text, warnings = config_text(list_of(api, "Write the entries by hand: `sendkit-sync init` begins the file."))
+        text, warnings = config_text(list_of(api, "Write the entries by hand: `sendkit-sync init` begins the file."), scope)
     for warning in warnings:
         say(f"warning: {warning}")
     click.echo(text, nl=False)

@@ -28,10 +28,11 @@ class _Dumper(yaml.SafeDumper):
 _Dumper.add_representer(_Quoted, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style='"'))
 
 
-def config_text(live: Sequence[Live]) -> tuple[str, list[str]]:
+def config_text(live: Sequence[Live], workspace: str | None = None) -> tuple[str, list[str]]:
     """Return the YAML of the webhooks sorted by name and id, and warnings about those that need a look.
 
-    A name that several bear is told apart by the id; a webhook that no config can hold is left out.
+    A name that several bear is told apart by the id; a webhook that no config can hold is left out. `workspace` is the
+    one that was asked for; it is named in the file if all webhooks say that they are of it.
     """
     entries: list[dict[str, object]] = []
     warnings: list[str] = []
@@ -50,7 +51,11 @@ def config_text(live: Sequence[Live]) -> tuple[str, list[str]]:
             warnings.append(f"{webhook.id} has the name of another webhook: its id was added to it; to adopt it: {by_hand}")
         taken.add(name)
         entries.append({key: _written(value) for key, value in (entry | {"name": name}).items()})
-    text = yaml.dump({"version": 1, "webhooks": entries}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
+    document: dict[str, object] = {"version": 1}
+    if workspace is not None and {webhook.workspace_id for webhook in live} == {workspace}:
+        document["workspace"] = _written(workspace)
+    document["webhooks"] = entries
+    text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
     return HEADER + text, warnings
 
 
