@@ -133,7 +133,7 @@ CALLS = (
         "a call has a total deadline",
         f"{NETWORK}test_a_dripping_answer_ends_at_the_total_deadline",
         "api/transport.py",
-        "        timer.start()\n",
+        "        self._deadlines.watch(trace)\n",
         "",
     ),
     one(
