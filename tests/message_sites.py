@@ -1,4 +1,4 @@
-"""Every place in the code where an error of the project is made, found in its source."""
+"""Every place in the code where an error of the project, or a problem of a config, is made; found in the source."""
 
 from __future__ import annotations
 
@@ -54,3 +54,33 @@ def sites() -> set[str]:
             tree = ast.parse(path.read_text(encoding="utf-8"))
             found |= {f"{module} {name}: {text}" for name, text in _calls(tree, {})}
     return found
+
+
+NO_PROBLEMS = {"export.py"}
+"""Modules of `config` that say something of live webhooks."""
+
+
+def problems() -> set[str]:
+    """Return `MODULE: TEXT` of every problem that a config can have, but for those that are all filled in."""
+    found = set()
+    for path in (CODE / "config").glob("*.py"):
+        if path.name in NO_PROBLEMS:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            text = _problem(node)
+            if text is not None and template(text) != "{...}":
+                found.add(f"{path.name}: {template(text)}")
+    return found
+
+
+def _problem(node: ast.AST) -> ast.expr | None:
+    """Return the text of a problem that is made at `node`: handed to what notes it, or yielded with its severity."""
+    if isinstance(node, ast.Call):
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        if name in {"Refused", "Problem", "add"} and len(node.args) > 1:
+            return node.args[1]
+        if name == "append" and isinstance(node.args[0], ast.Constant | ast.JoinedStr):
+            return node.args[0]
+    if isinstance(node, ast.Yield) and isinstance(node.value, ast.Tuple) and len(node.value.elts) == 2:
+        return node.value.elts[1]
+    return None

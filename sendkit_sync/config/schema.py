@@ -107,5 +107,8 @@ def _translate(root: Any, error: ValidationError) -> Iterator[Problem]:
             yield Problem(place, f"{name} must not be empty")
         case "uniqueItems":
             yield Problem(place, f"{name} is given twice")
+        case "pattern":
+            # The schema has one pattern. What does not fit it may be an identity, so it is not shown.
+            yield Problem(place, f"{name} must be a public key of age: age1 and 58 more characters")
         case _:
             yield Problem(place, f"{name} is not valid")
