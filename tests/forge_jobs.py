@@ -167,7 +167,11 @@ class Jobs:
             "CI_PIPELINE_SOURCE": source,
             "CI_PROJECT_ID": "5",
             "CI_PROJECT_URL": f"{self.api.url}/git/r",
-            **({"CI_MERGE_REQUEST_IID": "7"} if request else {"CI_COMMIT_BRANCH": "main"}),
+            **(
+                {"CI_MERGE_REQUEST_IID": "7", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main"}
+                if request
+                else {"CI_COMMIT_BRANCH": "main"}
+            ),
             "SENDKIT_COMMENT_TOKEN": COMMENT_TOKEN,
             **({} if request else {"SENDKIT_API_KEY": KEY, "STATE_PUSH_TOKEN": PUSH_TOKEN}),
             **more,

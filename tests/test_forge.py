@@ -96,6 +96,7 @@ def test_what_was_reviewed_is_applied_and_recorded(jobs: Jobs, job: Job):
         assert token not in planned.said + applied.said
 
 
+@pytest.mark.parametrize("job", ["workflow", "pipeline"], indirect=True)
 def test_a_failed_apply_fails_the_job_and_is_recorded(jobs: Jobs, job: Job):
     assert job(jobs.propose("one", config("CRM", "Bounces")), "plan").good
     jobs.simulator.add_fault(Fault("POST", nth=1, kind="status", status=400))
@@ -105,6 +106,7 @@ def test_a_failed_apply_fails_the_job_and_is_recorded(jobs: Jobs, job: Job):
     assert len(jobs.simulator.webhooks()) == 1
 
 
+@pytest.mark.parametrize("job", ["action", "pipeline"], indirect=True)
 def test_a_plan_that_was_not_shown_is_refused(jobs: Jobs, job: Job):
     proposed = jobs.propose("one", config("CRM"))
     assert job(proposed, "plan").good
@@ -128,6 +130,22 @@ class TestWhatIsReviewed:
         both = jobs.clone()
         jobs.api.merged = jobs.commit(both, config("CRM", "Bounces"))
         applied = apply_job(jobs, jobs.clone(commit=jobs.api.merged))
+        assert applied.good, applied.said
+        jobs.check_recorded("CRM", "Bounces")
+
+    def test_on_gitlab_too_a_plan_is_of_what_there_will_be(self, jobs: Jobs):
+        """Its pipelines see the branch alone, which may be older than the last record."""
+        place = jobs.propose("one", config("CRM"))
+        assert jobs.gitlab(place, pipeline(place, "sendkit-plan"), "merge_request_event").good
+        merged = jobs.merge("one")
+        place = jobs.propose("two", config("CRM", "Bounces"))
+        first = jobs.clone(commit=merged)
+        assert jobs.gitlab(first, pipeline(first, "sendkit-apply"), "push").good
+        jobs.api.comments.clear()
+        assert jobs.gitlab(place, pipeline(place, "sendkit-plan"), "merge_request_event").good
+        assert "1 to create" in jobs.api.comments[0]["body"]
+        second = jobs.clone(commit=jobs.merge("two"))
+        applied = jobs.gitlab(second, pipeline(second, "sendkit-apply"), "push")
         assert applied.good, applied.said
         jobs.check_recorded("CRM", "Bounces")
 
