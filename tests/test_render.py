@@ -7,6 +7,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sendkit_sync.diagnostics import Diagnostic, Severity, Span
 from sendkit_sync.model import ActionKind, Secret, Settings, Webhook
@@ -127,3 +129,28 @@ def test_problems() -> None:
     assert problems_github(items) == "::error file=a%2Cb%3Ac.yaml,line=2,col=3::100%25 wrong\n"
     assert problems_text(items, colour=False, excerpts=True) == "a,b:c.yaml:2:3: error: 100% wrong\n    url: x\n    ^\n"
     assert json.loads(problems_json(items))["problems"][0]["line"] == 2
+
+
+def as_the_runner_reads(line: str) -> tuple[str, dict[str, str], str]:
+    """Return the command, the properties and the message of a workflow command, unescaped as GitHub's runner does."""
+    command, _, message = line.removeprefix("::").partition("::")
+    name, _, listed = command.partition(" ")
+    properties = dict(one.split("=", 1) for one in listed.split(","))
+    codes = (("%0D", "\r"), ("%0A", "\n"), ("%3A", ":"), ("%2C", ","), ("%25", "%"))
+    for code, char in codes:
+        properties = {key: value.replace(code, char) for key, value in properties.items()}
+    for code, char in (codes[0], codes[1], codes[4]):
+        message = message.replace(code, char)
+    return name, properties, message
+
+
+hostile = st.text(st.sampled_from("%:,\r\n=0ADC235 ::a") | st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+@given(hostile, hostile, st.sampled_from(Severity))
+def test_an_annotation_is_read_as_it_was_meant(file: str, message: str, severity: Severity) -> None:
+    shown = problems_github([Diagnostic(severity, Span(file, 2, 3), message)] * 2)
+    lines = shown.removesuffix("\n").split("\n")
+    assert lines == [lines[0]] * 2
+    assert "\r" not in shown
+    assert as_the_runner_reads(lines[0]) == (str(severity), {"file": file, "line": "2", "col": "3"}, message)
