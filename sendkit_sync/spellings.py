@@ -27,10 +27,10 @@ def _forms(text: str) -> set[str]:
     if len(text) < SHORTEST:
         return set()
     raw = text.encode("utf-8", "surrogatepass")
-    return {
-        text,
-        base64.b64encode(raw).decode().rstrip("="),
-        base64.urlsafe_b64encode(raw).decode().rstrip("="),
+    coded = {text, base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("=")}
+    if text.isascii() and text.isalnum():  # as a drawn secret is: nobody quotes or escapes a letter or a digit
+        return coded
+    return coded | {
         quote(raw, safe=""),
         quote(raw),
         quote_plus(raw),
