@@ -24,6 +24,7 @@ from sendkit_sync.errors import ExitCode
 from sendkit_sync.simulator import Fault, Simulator
 
 pyrage = pytest.importorskip("pyrage", reason="the extra age is not installed")
+pytestmark = pytest.mark.timeout(300)
 RECIPIENT = str(pyrage.x25519.Identity.generate().to_public())
 EMPTY = f"version: 1\nencryption: {{age: {{recipients: [{RECIPIENT}]}}}}\nwebhooks:\n"
 Job = Callable[[Path, str], Outcome]
@@ -301,7 +302,7 @@ class TestComment:
 class TestRecord:
     def test_a_cancelled_job_finishes_the_call_under_way(self, at_hand: Jobs):
         assert forge("take") == 0
-        at_hand.simulator.add_fault(Fault("POST", nth=1, when="after", kind="delay", delay_s=1))
+        at_hand.simulator.add_fault(Fault("POST", nth=1, when="after", kind="delay", delay_s=3))
         script = next(step["run"] for step in workflow(Path.cwd(), "apply") if step.get("name") == "Apply")
         variables = environment(SENDKIT_API_URL=at_hand.simulator.url, SENDKIT_API_KEY=KEY)
         job = subprocess.Popen(["bash", "-e", "-c", script], env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -20,6 +20,7 @@ from test_end_to_end import KEY, REPOSITORY
 
 from sendkit_sync.simulator import Simulator
 
+pytestmark = pytest.mark.timeout(300)
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((REPOSITORY / "docs" / "howto").glob("*.md"))}
 
 
@@ -73,7 +74,7 @@ class Reader:
             input=typed,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=200,
             check=False,
         )
         assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
