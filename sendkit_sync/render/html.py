@@ -66,7 +66,8 @@ def _action(action: Action, opened: str, anchor: str) -> str:
 
 def _tile(count: int, label: str, anchor: str | None, look: str = "") -> str:
     inner = f"<b>{count}</b>{escape(label)}"
-    return f'<a class="{look}" href="#{anchor}">{inner}</a>\n' if anchor is not None else f"<span>{inner}</span>\n"
+    colour = f' class="{look}"' if look else ""
+    return f'<a{colour} href="#{anchor}">{inner}</a>\n' if anchor is not None else f"<span>{inner}</span>\n"
 
 
 def _tiles(plan: Plan, found: list[Note]) -> str:
