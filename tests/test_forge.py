@@ -373,6 +373,30 @@ class TestRecord:
         assert "secrets in clear" in capsys.readouterr().err
         assert not (at_hand.clone() / "sendkit.state.json").exists()
 
+    def test_a_state_that_is_gone_is_never_removed_from_the_branch(self, at_hand: Jobs, capsys: pytest.CaptureFixture[str]):
+        assert forge("take") == 0
+        assert run(["apply", "--yes"]) == 0
+        assert forge("record") == 0
+        assert forge("take") == 0
+        Path("sendkit.state.json").unlink()
+        assert forge("record") == ExitCode.FAILED
+        assert "the state is gone" in capsys.readouterr().err
+        at_hand.check_recorded("CRM")
+
+    def test_what_an_earlier_job_took_is_forgotten(self, at_hand: Jobs, capsys: pytest.CaptureFixture[str]):
+        """On a machine that keeps its clone: the next job may be for a commit without a state, and fail to take it."""
+        assert forge("take") == 0
+        assert run(["apply", "--yes"]) == 0
+        assert forge("record") == 0
+        assert forge("take") == 0
+        Path("sendkit.state.json").unlink()
+        git(Path.cwd(), "remote", "set-url", "--push", "origin", f"{at_hand.api.url}/git/r.git")
+        assert forge("take") == ExitCode.FAILED
+        git(Path.cwd(), "remote", "set-url", "--push", "origin", git(Path.cwd(), "remote", "get-url", "origin"))
+        assert forge("record") == 0
+        assert "No state was taken" in capsys.readouterr().out
+        at_hand.check_recorded("CRM")
+
     def test_without_a_state_that_was_taken_nothing_is_done(self, at_hand: Jobs, capsys: pytest.CaptureFixture[str]):
         assert forge("record") == 0
         assert "No state was taken" in capsys.readouterr().out

@@ -38,6 +38,7 @@ def take(state_path: str, branch: str) -> str:
     Raises `RefusedError` where they could not be committed back after a run: then the run must not begin.
     """
     git = Git(Path(state_path).resolve().parent)
+    git.note.unlink(missing_ok=True)
     state = Path(os.path.realpath(state_path)).relative_to(git.top).as_posix()
     files = [state, f"{state}.journal"]
     if git.out("check-ignore", "--", *files, may_fail=True):
@@ -70,7 +71,10 @@ def record() -> str:
     note = json.loads(git.note.read_text(encoding="utf-8"))
     branch, taken = note["branch"], note["blobs"]
     new = git.hashed(taken)
-    state_path = git.top / next(iter(taken))
+    name, _ = taken
+    state_path = git.top / name
+    if taken[name] is not None and not state_path.exists():
+        raise RefusedError("the state is gone; the branch keeps the one it has", where=str(state_path))
     state = read_state(str(state_path))
     if state is not None and any(secret.clear is not None for secret in state.secrets()):
         hint = "Let `encryption` in the config seal them."
