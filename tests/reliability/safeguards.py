@@ -52,6 +52,7 @@ NETWORK = "tests/reliability/test_network.py::"
 STRANGE = "tests/reliability/test_strange.py::"
 DISK = "tests/reliability/test_disk.py::"
 FAULTS = "tests/test_faults.py::"
+FORGE = "tests/test_forge.py::"
 
 CALLS = (
     one(
@@ -500,7 +501,91 @@ STATE = (
         "os.path.abspath(path)",
     ),
 )
-GROUPS = (("Calls", CALLS), ("Settling and looking before a call", SETTLING), ("The state on disk", STATE))
+FORGES = (
+    one(
+        "a state that git ignores is refused before the first call",
+        f"{FORGE}TestTake::test_it_is_refused[ignored]",
+        "cli/forge/record.py",
+        'if git.out("check-ignore", "--", *files, may_fail=True):',
+        "if False:",
+    ),
+    one(
+        "a branch that takes no push is refused before the first call",
+        f"{FORGE}TestTake::test_it_is_refused[no right to push]",
+        "cli/forge/record.py",
+        'if not git.works("push", "--quiet", "--dry-run"',
+        'if False and not git.works("push", "--quiet", "--dry-run"',
+    ),
+    one(
+        "a state that was never committed is not overwritten by the branch's",
+        f"{FORGE}TestTake::test_it_is_refused[left behind]",
+        "cli/forge/record.py",
+        "if here[path] not in (",
+        "if False and here[path] not in (",
+    ),
+    one(
+        "the state is the branch's last one, whatever commit the job is for",
+        f"{FORGE}TestRecord::test_the_last_state_is_taken_whatever_commit_the_job_is_for",
+        "cli/forge/record.py",
+        "git.blobs(tip, files), git.hashed(files)",
+        'git.blobs("HEAD", files), git.hashed(files)',
+    ),
+    one(
+        "what somebody else recorded is not overwritten",
+        f"{FORGE}TestRecord::test_what_somebody_else_recorded_is_never_overwritten",
+        "cli/forge/record.py",
+        "if there != taken:",
+        "if False:",
+    ),
+    one(
+        "secrets in clear are not committed",
+        f"{FORGE}TestRecord::test_secrets_in_clear_are_never_committed",
+        "cli/forge/record.py",
+        "if state is not None and any(",
+        "if False and any(",
+    ),
+    one(
+        "a state that is gone is not removed from the branch",
+        f"{FORGE}TestRecord::test_a_state_that_is_gone_is_never_removed_from_the_branch",
+        "cli/forge/record.py",
+        "if taken[name] is not None and not",
+        "if False and not",
+    ),
+    one(
+        "what an earlier job took is forgotten",
+        f"{FORGE}TestRecord::test_what_an_earlier_job_took_is_forgotten",
+        "cli/forge/record.py",
+        "    git.note.unlink(missing_ok=True)\n",
+        "",
+    ),
+    one(
+        "a plan that was not shown is not applied",
+        f"{FORGE}TestComment::test_one_that_somebody_else_made_is_neither_changed_nor_believed",
+        "cli/forge/__main__.py",
+        "if not any(shows(text, plan) for text in request.comments):",
+        "if False:",
+    ),
+    one(
+        "a comment of somebody else shows nothing",
+        f"{FORGE}TestComment::test_one_that_somebody_else_made_is_neither_changed_nor_believed",
+        "cli/forge/github.py",
+        'one["user"]["login"] == BOT and ',
+        "",
+    ),
+    one(
+        "how a plan was made belongs to what was shown",
+        f"{FORGE}TestComment::test_a_plan_that_was_made_otherwise_is_another[--prune]",
+        "cli/forge/review.py",
+        '"options": options, ',
+        "",
+    ),
+)
+GROUPS = (
+    ("Calls", CALLS),
+    ("Settling and looking before a call", SETTLING),
+    ("The state on disk", STATE),
+    ("The state in git, and the plan that was reviewed", FORGES),
+)
 SAFEGUARDS = tuple(safeguard for _, group in GROUPS for safeguard in group)
 
 
