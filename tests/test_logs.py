@@ -252,3 +252,20 @@ def test_in_json_a_terminal_gets_no_progress_bar(workspace: Workspace):
     assert code == 0, shown
     assert "Applying" not in shown
     assert not coloured(shown.rpartition("Plan:")[2])
+
+
+@pytest.mark.parametrize("error", ["ValueError", "KeyboardInterrupt"])
+def test_in_json_an_error_that_nobody_caught_is_an_event_too(error: str):
+    code = f"""
+from sendkit_sync.cli import logs, main
+def fail(arguments):
+    logs.set_up(0, "json")
+    raise {error}("canary")
+main.run = fail
+main.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    entry = json.loads(done.stderr)
+    assert done.returncode == {"ValueError": 1, "KeyboardInterrupt": -2}[error]
+    assert (entry["event"], entry["level"]) == ("error", "ERROR")
+    assert "canary" not in done.stderr

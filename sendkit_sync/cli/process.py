@@ -33,9 +33,11 @@ def without_secrets() -> dict[str, str]:
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    from .messages import say
-
-    say("error: interrupted" if issubclass(kind, KeyboardInterrupt) else f"error: unexpected {kind.__name__}")
+    text = "interrupted" if issubclass(kind, KeyboardInterrupt) else f"unexpected {kind.__name__}"
+    # Where the log is JSON it is loaded. Loading it here could hide from the interpreter that a signal ended the process.
+    logs = sys.modules.get(f"{__package__}.logs")
+    if logs is None or not logs.event("error", severity=40, message=text):
+        sys.stderr.write(f"error: {text}\n")
 
 
 def _uncaught_in_thread(details: threading.ExceptHookArgs) -> None:
