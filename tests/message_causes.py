@@ -809,6 +809,20 @@ def _(b: Bench) -> None:
     b.run("record", command=steps)
 
 
+@site("cli/forge/record.py RefusedError: the state is gone; the branch keeps the one it has")
+def _(b: Bench) -> None:
+    b.job()
+    b.write(SEALED)
+    b.repository()
+    b.apply()
+    b.git("add", "-f", "sendkit.state.json")
+    b.git("commit", "-m", "Record")
+    b.git("push", "origin", "HEAD:main")
+    b.run("take", command=steps)
+    Path("sendkit.state.json").unlink()
+    b.run("record", command=steps)
+
+
 @site("cli/forge/record.py RefusedError: somebody else has recorded something on {...} meanwhile")
 def _(b: Bench) -> None:
     b.job()

@@ -74,7 +74,8 @@ def record() -> str:
     name, _ = taken
     state_path = git.top / name
     if taken[name] is not None and not state_path.exists():
-        raise RefusedError("the state is gone; the branch keeps the one it has", where=str(state_path))
+        hint = "Find out what deleted it in this job; the next apply finds what this one made, and blocks its double."
+        raise RefusedError("the state is gone; the branch keeps the one it has", where=str(state_path), hint=hint)
     state = read_state(str(state_path))
     if state is not None and any(secret.clear is not None for secret in state.secrets()):
         hint = "Let `encryption` in the config seal them."
