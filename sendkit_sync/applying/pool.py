@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Protocol
 
 from .results import Result
@@ -22,19 +24,39 @@ class Runner(Protocol):
 def run_all(steps: Sequence[Step], *, parallelism: int, halted: Callable[[], bool]) -> Iterator[Result]:
     """Yield the results as they come; steps that were not started when `halted` turned true give none.
 
-    What a step raises is raised here, after those under way have ended.
+    What a step raises is raised here, after those under way have ended; no more are started then.
     """
     waiting = iter(steps)
-    with ThreadPoolExecutor(max_workers=parallelism) as pool:
-        running: set[Future[Result]] = set()
-        while True:
-            while len(running) < parallelism and not halted():
-                step = next(waiting, None)
+    turn = threading.Lock()
+    over = threading.Event()
+    results: SimpleQueue[Result | None] = SimpleQueue()
+
+    def work() -> None:
+        """Take one step after the other, without a thread between them that hands them out."""
+        try:
+            while not over.is_set() and not halted():
+                with turn:
+                    step = next(waiting, None)
                 if step is None:
-                    break
-                running.add(pool.submit(step))
-            if not running:
-                return
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
+                    return
+                results.put(step())
+        except BaseException:
+            over.set()
+            raise
+        finally:
+            results.put(None)
+
+    with ThreadPoolExecutor(max_workers=parallelism) as pool:
+        workers = [pool.submit(work) for _ in range(min(parallelism, len(steps)))]
+        try:
+            left = len(workers)
+            while left:
+                result = results.get()
+                if result is None:
+                    left -= 1
+                else:
+                    yield result
+        finally:
+            over.set()
+        for worker in workers:
+            worker.result()
