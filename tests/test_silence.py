@@ -466,7 +466,7 @@ def test_a_warning_a_thread_and_a_finalizer_do_not_tell_their_values():
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(("error", "code"), [("ValueError", 1), ("KeyboardInterrupt", -2)])
+@pytest.mark.parametrize(("error", "code"), [("ValueError", 1), ("KeyboardInterrupt", 130)])
 def test_an_error_that_nobody_caught_does_not_tell_its_values(error: str, code: int):
     done = misbehaving("fail", error=error)
     assert done.returncode == code

@@ -87,7 +87,12 @@ def main() -> NoReturn:
     set_up_process()
     # A run makes many records and few cycles: full collections would go through all the records again and again.
     gc.set_threshold(10_000, 50, 1000)
-    code = run(sys.argv[1:])
+    try:
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt as error:  # a second one, while the first is told
+        from .failures import tell
+
+        code = tell(error)
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
     if _stdout_is_broken():
