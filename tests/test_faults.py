@@ -272,18 +272,6 @@ def test_without_a_list_a_lost_answer_is_settled_by_hand(tmp_path: Path, made: b
         workspace.check_each_made_once("CRM Sync")
 
 
-def test_a_read_only_folder_is_refused_before_any_call(workspace: Workspace):
-    if os.geteuid() == 0:
-        pytest.skip("root may write to a read-only folder")
-    workspace.folder.chmod(0o500)
-    try:
-        assert workspace.apply().returncode not in {0, 130}
-        assert posts(workspace.simulator) == 0
-    finally:
-        workspace.folder.chmod(0o700)
-    converge(workspace, *NAMES)
-
-
 @pytest.mark.parametrize("limit", [0, 300, 900, 1500])
 def test_a_disk_that_takes_no_more_loses_nothing(workspace: Workspace, limit: int, monkeypatch: pytest.MonkeyPatch):
     for name in [name for name in os.environ if name.startswith(("COVERAGE", "COV_"))]:
