@@ -9,6 +9,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from test_end_to_end import KEY, TWO, Workspace
 
 from sendkit_sync.simulator import Fault, Simulator
+from sendkit_sync.simulator.store import Json, Store
 
 NAMES = ("CRM Sync", "Analytics")
 FORKER = """\
@@ -139,9 +141,22 @@ def test_a_key_that_is_refused_in_the_middle_stops_the_run(workspace: Workspace,
     converge(workspace, *NAMES, "Third")
 
 
+class Held(Store):
+    """A server that makes nothing until it is let go."""
+
+    let_go: threading.Event
+
+    def create(self, workspace: str, body: object, webhook_id: str | None = None) -> Json:
+        assert self.let_go.wait(30)
+        return super().create(workspace, body, webhook_id)
+
+
 def test_of_eight_applies_at_once_one_works_and_the_others_find_it_locked(workspace: Workspace):
-    workspace.simulator.add_fault(Fault("POST", nth=1, when="after", kind="delay", delay_s=6))
-    processes = [start(workspace) for _ in range(8)]
+    workspace.simulator.store = held = Held(mask_secrets=False, page_form="cursor")
+    held.let_go = threading.Event()
+    processes = [start(workspace, "--timeout", "60s") for _ in range(8)]
+    wait_for(lambda: sum(process.poll() is not None for process in processes) == 7, "the end of seven of them")
+    held.let_go.set()
     codes = sorted(end(workspace, process) for process in processes)
     assert codes == [0] + [75] * 7
     assert posts(workspace.simulator) == 2

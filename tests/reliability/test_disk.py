@@ -22,6 +22,13 @@ from sendkit_sync.simulator import Simulator
 FEW = ["Anna", "Berta", "Carla"]
 COMMAND = (sys.executable, "-m", "sendkit_sync")
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_SETPCAP = 24, 1, 8
+SIGNALLED = """\
+import gc
+from sendkit_sync.applying.executor import Executor
+os.kill(os.getpid(), {number})
+assert next(one for one in gc.get_objects() if isinstance(one, Executor)).stop.wait(30)
+"""
+"""Sends the process a signal, and waits until its run has heard of it."""
 ERRORS = {"write": "ENOSPC", "openat": "EMFILE"}
 """What a system call fails with, where it is not an input/output error."""
 
@@ -193,8 +200,7 @@ def fail_at_call(folder: Path, call: str, number: int) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize(("place", "count"), [("answer-read", 2), ("outcome-buffered", 1)])
 def test_a_signal_between_call_and_record_lets_it_be_recorded(runs: Runs, place: str, count: int, number: signal.Signals):
-    deed = f"os.kill(os.getpid(), {int(number)}); __import__('time').sleep(0.1)"
-    assert apply(runs, at_point(place, count, deed)) == 130
+    assert apply(runs, at_point(place, count, SIGNALLED.format(number=int(number)))) == 130
     assert runs.posts() == 1
     runs.check_each_made_once(runs.simulator.webhooks()[0]["name"])
     runs.check_recovers()
