@@ -26,7 +26,9 @@ SIGNALLED = """\
 import gc
 from sendkit_sync.applying.executor import Executor
 os.kill(os.getpid(), {number})
-assert next(one for one in gc.get_objects() if isinstance(one, Executor)).stop.wait(30)
+for one in gc.get_objects():
+    if type(one) is Executor:
+        assert one.stop.wait(30)
 """
 """Sends the process a signal, and waits until its run has heard of it."""
 ERRORS = {"write": "ENOSPC", "openat": "EMFILE"}
