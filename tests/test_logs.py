@@ -266,6 +266,6 @@ main.main()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     entry = json.loads(done.stderr)
-    assert done.returncode == {"ValueError": 1, "KeyboardInterrupt": -2}[error]
+    assert done.returncode == {"ValueError": 1, "KeyboardInterrupt": 130}[error]
     assert (entry["event"], entry["level"]) == ("error", "ERROR")
     assert "canary" not in done.stderr
