@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from .diagnostics import printable
 from .errors import SecretUnreadableError
 from .model import Secret, SecretOrigin, StoredSecret
+
+NO_IDENTITY = "Set SOPS_AGE_KEY, or SOPS_AGE_KEY_FILE to a file with the identity."
 
 
 class Vault(Protocol):
@@ -31,3 +34,14 @@ def readable(vault: Vault, names: Sequence[str], stored: StoredSecret) -> Secret
         return vault.open(names, stored)
     except SecretUnreadableError:
         return None
+
+
+def unsealed(vault: Vault, names: Sequence[str], stored: StoredSecret) -> Secret:
+    """Return the secret; `names` begins with the name by which its webhook is known.
+
+    Raises `SecretUnreadableError` where it cannot be read here.
+    """
+    secret = vault.open(names, stored)
+    if secret is None:
+        raise SecretUnreadableError(f'the secret of "{printable(names[0])}" is sealed', hint=NO_IDENTITY)
+    return secret

@@ -463,8 +463,7 @@ def sealed(key: str, *words: str, **environment: str) -> None:
 
 
 GET = ("secret", "get", "CRM")
-sealed('cli/secret_command.py SecretUnreadableError: the secret of "{...}" is sealed', *GET)
-sealed('cli/resealing.py SecretUnreadableError: the secret of "{...}" is sealed', "secret", "rekey")
+sealed('vault.py SecretUnreadableError: the secret of "{...}" is sealed', *GET)
 sealed("secrets/age.py SecretUnreadableError: the environment names an identity, but holds none", *GET, SOPS_AGE_KEY="# none")
 sealed("secrets/age.py SecretUnreadableError: the identity file cannot be read", *GET, SOPS_AGE_KEY_FILE="no/key.txt")
 sealed(

@@ -301,7 +301,10 @@ def test_a_killed_encryption_loses_nothing_and_is_finished_by_the_next(workspace
 
 def test_rekey_lets_the_new_recipient_in_and_the_old_one_out(applied: Workspace):
     applied.write(sealed_config(OTHER))
-    assert applied.run("secret", "rekey").returncode == 1
+    refused = applied.run("secret", "rekey")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith('error: the secret of "'), refused.stderr
+    assert "Set SOPS_AGE_KEY" in refused.stderr
     done = applied.run("secret", "rekey", **READER)
     assert done.returncode == 0, done.stderr
     assert applied.run("secret", "get", "CRM Sync", **READER).returncode == 1

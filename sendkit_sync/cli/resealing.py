@@ -7,15 +7,12 @@ from dataclasses import dataclass, replace
 
 from ..clock import SystemClock
 from ..config import Config
-from ..diagnostics import printable
-from ..errors import SecretUnreadableError
 from ..model import Intent, Recorded, StoredSecret
 from ..state import renew_backup
-from ..vault import Vault
+from ..vault import Vault, unsealed
 from .opened import opened
 from .wiring import Context, vault_for
 
-NO_IDENTITY = "Set SOPS_AGE_KEY, or SOPS_AGE_KEY_FILE to a file with the identity."
 BACKUP_WAIT_S = 10.0
 """How long to wait, at least, for a run that came in between the new state and its backup."""
 
@@ -55,8 +52,6 @@ class _Sealer:
     def keep(self, names: Sequence[str], stored: StoredSecret | None) -> StoredSecret | None:
         if stored is None or (self.clear_only and stored.clear is None):
             return stored
-        secret = self.vault.open(names, stored)
-        if secret is None:
-            raise SecretUnreadableError(f'the secret of "{printable(names[0])}" is sealed', hint=NO_IDENTITY)
+        secret = unsealed(self.vault, names, stored)
         self.count += 1
         return self.vault.keep(names[0], secret, stored.origin)

@@ -12,19 +12,17 @@ from ..applying.ports import Ledger
 from ..config import Config
 from ..config.checks import MIN_SECRET
 from ..diagnostics import printable
-from ..errors import ExitCode, RefusedError, SecretUnreadableError, UsageError
+from ..errors import ExitCode, RefusedError, UsageError
 from ..model import Recorded, Secret, SecretOrigin, State, StoredSecret
 from ..secrets import delivery
 from ..state import read_state
-from ..vault import Vault
+from ..vault import Vault, unsealed
 from .delivering import deliver, show
 from .messages import say
 from .opened import not_recorded, opened
 from .options import config_flag, flag, lock_flag, retry_flag, state_flag, timeout_flag
 from .resealing import reseal
 from .wiring import Calls, Context, check_api, read_config, vault_for
-
-NO_IDENTITY = "Set SOPS_AGE_KEY, or SOPS_AGE_KEY_FILE to a file with the identity."
 
 MAX_SECRET_BYTES = 64 * 1024
 ALONE = "Give the secret alone, as SendKit shows it."
@@ -224,7 +222,4 @@ def _of(ledger: Ledger, name: str, path: str) -> Recorded:
 
 
 def _open(vault: Vault, name: str, recorded: Recorded, stored: StoredSecret) -> Secret:
-    secret = vault.open((name, *recorded.former_names), stored)
-    if secret is None:
-        raise SecretUnreadableError(f'the secret of "{printable(name)}" is sealed', hint=NO_IDENTITY)
-    return secret
+    return unsealed(vault, (name, *recorded.former_names), stored)

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 from ..clock import Dice
 from ..errors import InvalidError, MissingExtraError, SecretUnreadableError
 from ..model import Fingerprint, Secret, SecretOrigin, StoredSecret
+from ..vault import NO_IDENTITY
 
 if TYPE_CHECKING:
     from pyrage import x25519
 
 IDENTITY_PREFIX = "AGE-SECRET-KEY-1"
 """How an X25519 identity begins; those of other kinds go on otherwise."""
-
-NO_IDENTITY = "Set SOPS_AGE_KEY, or SOPS_AGE_KEY_FILE to a file with the identity."
 
 
 class AgeVault:
