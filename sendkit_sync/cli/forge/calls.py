@@ -57,9 +57,7 @@ class Calls:
             number += 1
 
 
-def variable(
-    environment: Mapping[str, str], name: str, hint: str = "A job on GitHub or GitLab has it: run this step there."
-) -> str:
+def variable(environment: Mapping[str, str], name: str, hint: str = THERE) -> str:
     """Return a variable of the job; raises `UsageError` where it is not set."""
     value = environment.get(name, "")
     if not value:
