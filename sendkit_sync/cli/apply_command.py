@@ -5,9 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -19,7 +17,7 @@ from ..errors import ApiError, ExitCode, InvalidError, LockedError, RefusedError
 from ..model import ActionKind
 from ..planning.options import Options
 from ..planning.plan import Plan
-from .logs import REDACTOR, is_json
+from .logs import is_json
 from .messages import say, say_warnings
 from .options import (
     config_flag,
@@ -35,8 +33,10 @@ from .options import (
     target_flag,
     timeout_flag,
 )
+from .outcome import counts, document, exit_code, say_failure, say_findings
 from .plan_command import check_targets, shown
 from .session import Wanted, session
+from .stopping import SIGNALS, stopping
 from .wiring import Calls, Context, read_config, read_key
 
 if TYPE_CHECKING:
@@ -151,28 +151,9 @@ def refuse_unset_secrets(config: Config) -> None:
 
 def _ask() -> bool:
     """Ask on the terminal; here a signal ends the run at once, for nothing is under way yet."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    former = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    former = {number: signal.signal(number, signal.default_int_handler) for number in SIGNALS}
     try:
         return click.confirm("Apply these changes?", err=True)
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """Give an event that SIGINT, SIGTERM and SIGHUP set; a signal stops new calls and lets those under way end."""
-    stop = threading.Event()
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        # From a thread: the signal may have come while this one waits on `stop` and holds the event's own lock.
-        threading.Thread(target=stop.set, daemon=True).start()
-
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    former = {number: signal.signal(number, handle) for number in numbers}
-    try:
-        yield stop
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
@@ -201,64 +182,15 @@ class Progress:
 
 
 def _print(report: Report, form: str) -> None:
-    for warning in report.warnings:
-        say(f"warning: {warning}")
-    for twin in report.twins:
-        say(f"warning: live webhook {twin} doubles one that this run made, and is not recorded; delete it in SendKit")
+    say_findings(report)
     if form == "json":
         from ..render.json import dump
 
         click.echo(dump(document(report)), nl=False)
         return
     for result in report.results:
-        if result.failure is not None:
-            say(f'{result.status.replace("_", " ")}: {result.kind} "{result.name}": {result.failure.message}')
+        say_failure(result)
         if result.status is Status.UNRESOLVED and result.kind is ActionKind.CREATE:
             say(f'  Run apply again; if it stays: sendkit-sync state resolve "{result.name}" --id ID | --not-created')
     if report.results:
-        done = {kind: report.count(Status.DONE, kind) for kind in ActionKind}
-        counts = f"{done[ActionKind.CREATE]} created, {done[ActionKind.UPDATE]} updated, {done[ActionKind.DELETE]} deleted"
-        rare = {"adopted": done[ActionKind.ADOPT], "forgotten": done[ActionKind.FORGET]}
-        rare |= {str(status).replace("_", " "): report.count(status) for status in Status if status is not Status.DONE}
-        click.echo(f"Applied: {counts}" + "".join(f", {count} {word}" for word, count in rare.items() if count) + ".")
-
-
-def document(report: Report) -> dict[str, object]:
-    """Return the JSON document of an apply."""
-    done = {kind: report.count(Status.DONE, kind) for kind in ActionKind}
-    return {
-        "format_version": "1.0",
-        "summary": {
-            "created": done[ActionKind.CREATE],
-            "updated": done[ActionKind.UPDATE],
-            "adopted": done[ActionKind.ADOPT],
-            "deleted": done[ActionKind.DELETE],
-            "forgotten": done[ActionKind.FORGET],
-            "failed": report.count(Status.FAILED),
-            "unresolved": report.count(Status.UNRESOLVED),
-            "not_attempted": report.count(Status.NOT_ATTEMPTED),
-        },
-        "results": [
-            {
-                "action": str(result.kind),
-                "name": result.name,
-                "id": result.id,
-                "status": str(result.status),
-                "error": result.failure and {"code": result.failure.code, "message": REDACTOR.clean(result.failure.message)},
-            }
-            for result in report.results
-        ],
-    }
-
-
-def exit_code(report: Report) -> ExitCode:
-    """Return the exit code of a run, the first that fits."""
-    if report.interrupted:
-        return ExitCode.INTERRUPTED
-    if report.key_refused:
-        return ExitCode.KEY_REFUSED
-    touched = report.changed + report.count(Status.UNRESOLVED) + sum(bool(result.id) for result in report.results)
-    if report.unreachable and not touched:
-        return ExitCode.UNREACHABLE
-    bad = report.count(Status.FAILED) + report.count(Status.UNRESOLVED) + report.count(Status.NOT_ATTEMPTED)
-    return ExitCode.FAILED if bad or report.twins else ExitCode.DONE
+        click.echo(f"Applied: {counts(report)}.")

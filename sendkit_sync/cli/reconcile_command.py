@@ -18,7 +18,7 @@ from ..planning.options import Options
 from ..planning.plan import Plan, Reason
 from ..render.words import summary_line
 from ..state import read_state
-from .apply_command import exit_code, refuse_unset_secrets, stopping
+from .apply_command import refuse_unset_secrets
 from .logs import REDACTOR, event
 from .messages import say, say_warnings
 from .metrics import Figures, check_extra, write
@@ -35,7 +35,9 @@ from .options import (
     state_flag,
     timeout_flag,
 )
+from .outcome import counts, exit_code, say_failure, say_findings
 from .session import Wanted, look, session
+from .stopping import stopping
 from .wiring import Calls, Context, plan_of, read_config, read_key
 
 OUTSIDE = (Reason.DRIFT, Reason.MISSING)
@@ -184,10 +186,7 @@ def _apply(one: Pass, wanted: Wanted, stop: threading.Event) -> ExitCode:
         report = run.executor.execute(run.plan)
         _count(one, run.plan, report)
         one.figures.counts["unresolved"] = len(run.executor.ledger.state.unresolved())
-    for warning in report.warnings:
-        say(f"warning: {warning}")
-    for twin in report.twins:
-        say(f"warning: live webhook {twin} doubles one that this run made, and is not recorded; delete it in SendKit")
+    say_findings(report)
     return exit_code(report)
 
 
@@ -214,27 +213,21 @@ def _tell(result: Result) -> None:
         code=failure.code if failure else None,
         message=failure.message if failure else None,
     )
-    if failure is not None and not told:
-        say(f'{result.status.replace("_", " ")}: {result.kind} "{result.name}": {failure.message}')
+    if not told:
+        say_failure(result)
 
 
 def _count(one: Pass, plan: Plan, report: Report) -> None:
-    done = {kind: report.count(Status.DONE, kind) for kind in ActionKind}
     kept = (ActionKind.CREATE, ActionKind.UPDATE, ActionKind.ADOPT)
     planned = {action.name for action in plan.actions if action.kind in kept}
     mended = sum(one.status is Status.DONE and one.name in planned for one in report.results if one.kind in kept)
     one.figures.counts |= {
         "in_sync": plan.unchanged + mended,
-        "created": done[ActionKind.CREATE],
-        "updated": done[ActionKind.UPDATE],
+        "created": report.count(Status.DONE, ActionKind.CREATE),
+        "updated": report.count(Status.DONE, ActionKind.UPDATE),
         "failed": report.count(Status.FAILED) + report.count(Status.NOT_ATTEMPTED),
     }
-    words = {"created": ActionKind.CREATE, "updated": ActionKind.UPDATE, "deleted": ActionKind.DELETE}
-    rare = {"adopted": done[ActionKind.ADOPT], "forgotten": done[ActionKind.FORGET]}
-    rare |= {str(status).replace("_", " "): report.count(status) for status in Status if status is not Status.DONE}
-    counts = [f"{done[kind]} {word}" for word, kind in words.items()]
-    counts += [f"{count} {word}" for word, count in rare.items() if count]
-    one.line = f"Reconciled: {', '.join(counts)}. {one.figures.counts['in_sync']} in sync."
+    one.line = f"Reconciled: {counts(report)}. {one.figures.counts['in_sync']} in sync."
 
 
 def _end(one: Pass, clock: Clock, began: float, metrics_file: str | None, code: ExitCode) -> None:

@@ -160,8 +160,8 @@ def rotate(
     retry_for: float,
 ) -> int:
     """Give a webhook a new secret; the old one is kept as the previous one."""
-    from .apply_command import stopping
     from .session import Wanted, session
+    from .stopping import stopping
 
     config, path = _place(configs, state_path)
     entry = next((webhook for webhook in config.webhooks if webhook.name == name), None)

@@ -8,8 +8,8 @@ import click
 
 from ..errors import UsageError
 from ..simulator import Fault, Simulator
-from .apply_command import stopping
 from .options import Duration, flag
+from .stopping import stopping
 
 
 @click.command("simulator")

@@ -231,8 +231,8 @@ CALLS = (
     one(
         "a signal lets the calls under way end",
         f"{DISK}test_a_signal_between_call_and_record_lets_it_be_recorded",
-        "cli/apply_command.py",
-        "    former = {number: signal.signal(number, handle) for number in numbers}\n",
+        "cli/stopping.py",
+        "    former = {number: signal.signal(number, handle) for number in SIGNALS}\n",
         "    former = {}\n",
     ),
 )

@@ -12,7 +12,7 @@ from runs import Runs, config_of
 from world import Crash
 
 from sendkit_sync import failpoints
-from sendkit_sync.cli.apply_command import stopping
+from sendkit_sync.cli.stopping import stopping
 from sendkit_sync.simulator import Simulator
 
 WANTED = config_of(["Anna"])

@@ -1,0 +1,79 @@
+"""What a run came to, as every command that applies tells it: lines for people, a JSON document, an exit code."""
+
+from __future__ import annotations
+
+from ..applying.results import Report, Result, Status
+from ..errors import ExitCode
+from ..model import ActionKind
+from .logs import REDACTOR
+from .messages import say
+
+ALWAYS = {"created": ActionKind.CREATE, "updated": ActionKind.UPDATE, "deleted": ActionKind.DELETE}
+WHERE_ANY = {"adopted": ActionKind.ADOPT, "forgotten": ActionKind.FORGET}
+
+
+def say_findings(report: Report) -> None:
+    """Print what the run warns of."""
+    for warning in report.warnings:
+        say(f"warning: {warning}")
+    for twin in report.twins:
+        say(f"warning: live webhook {twin} doubles one that this run made, and is not recorded; delete it in SendKit")
+
+
+def say_failure(result: Result) -> None:
+    """Print why an action is not done; nothing for one that is."""
+    if result.failure is not None:
+        say(f'{result.status.replace("_", " ")}: {result.kind} "{result.name}": {result.failure.message}')
+
+
+def counts(report: Report) -> str:
+    """Return how many actions came to what, as "2 created, 0 updated, 0 deleted, 1 failed".
+
+    What is rare stands there only where there is any.
+    """
+    always = {word: report.count(Status.DONE, kind) for word, kind in ALWAYS.items()}
+    rare = {word: report.count(Status.DONE, kind) for word, kind in WHERE_ANY.items()}
+    rare |= {status.replace("_", " "): report.count(status) for status in Status if status is not Status.DONE}
+    told = always | {word: count for word, count in rare.items() if count}
+    return ", ".join(f"{count} {word}" for word, count in told.items())
+
+
+def document(report: Report) -> dict[str, object]:
+    """Return the JSON document of an apply."""
+    done = {kind: report.count(Status.DONE, kind) for kind in ActionKind}
+    return {
+        "format_version": "1.0",
+        "summary": {
+            "created": done[ActionKind.CREATE],
+            "updated": done[ActionKind.UPDATE],
+            "adopted": done[ActionKind.ADOPT],
+            "deleted": done[ActionKind.DELETE],
+            "forgotten": done[ActionKind.FORGET],
+            "failed": report.count(Status.FAILED),
+            "unresolved": report.count(Status.UNRESOLVED),
+            "not_attempted": report.count(Status.NOT_ATTEMPTED),
+        },
+        "results": [
+            {
+                "action": str(result.kind),
+                "name": result.name,
+                "id": result.id,
+                "status": str(result.status),
+                "error": result.failure and {"code": result.failure.code, "message": REDACTOR.clean(result.failure.message)},
+            }
+            for result in report.results
+        ],
+    }
+
+
+def exit_code(report: Report) -> ExitCode:
+    """Return the exit code of a run, the first that fits."""
+    if report.interrupted:
+        return ExitCode.INTERRUPTED
+    if report.key_refused:
+        return ExitCode.KEY_REFUSED
+    touched = report.changed + report.count(Status.UNRESOLVED) + sum(bool(result.id) for result in report.results)
+    if report.unreachable and not touched:
+        return ExitCode.UNREACHABLE
+    bad = report.count(Status.FAILED) + report.count(Status.UNRESOLVED) + report.count(Status.NOT_ATTEMPTED)
+    return ExitCode.FAILED if bad or report.twins else ExitCode.DONE

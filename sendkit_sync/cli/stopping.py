@@ -1,0 +1,28 @@
+"""Lets a signal end a run in good order."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """Give an event that SIGINT, SIGTERM and SIGHUP set; a signal stops new calls and lets those under way end."""
+    stop = threading.Event()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        # From a thread: the signal may have come while this one waits on `stop` and holds the event's own lock.
+        threading.Thread(target=stop.set, daemon=True).start()
+
+    former = {number: signal.signal(number, handle) for number in SIGNALS}
+    try:
+        yield stop
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
