@@ -193,6 +193,17 @@ def test_unknown_is_sent_once(server: Server, make: Callable[..., Client], step:
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("before", [b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", b"HTTP/1.1 102 Processing\r\n\r\n" * 3])
+def test_what_goes_before_an_answer_is_not_taken_for_it(server: Server, make: Callable[..., Client], before: bytes) -> None:
+    # Taken for it, it would leave the real answer to the next request on that connection.
+    server.steps = [before + b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n" % len(DONE) + DONE]
+    answer = create(make(server.url))
+    assert isinstance(answer, Answered)
+    assert answer.live is not None
+    assert answer.live.id == HOOK["_id"]
+    assert len(server.requests) == 1
+
+
 def test_deadline(server: Server, make: Callable[..., Client]) -> None:
     server.steps = ["hold"]
     answer = create(make(server.url, timeout_s=0.2))

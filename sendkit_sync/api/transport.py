@@ -119,9 +119,23 @@ class _Current(threading.local):
 _current = _Current()
 
 
+class _Response(http.client.HTTPResponse):
+    """An answer, past what goes before it (RFC 9110, 15.2: a client must take any number of 1xx).
+
+    `http.client` takes a 103 for the answer; the real one then comes later, and passes for that of the next request.
+    """
+
+    def begin(self) -> None:
+        super().begin()
+        while 100 <= self.status < 200:
+            self.headers = None  # type: ignore[assignment]  # else `begin` takes the answer for read
+            super().begin()
+
+
 class _Traced(HTTPConnection):
     """Notes on the thread's trace that a byte of the request is about to be sent."""
 
+    response_class = _Response
     _connecting = False
 
     def _new_conn(self) -> socket.socket:
