@@ -107,7 +107,7 @@ def _(b: Bench) -> None:
     b.run("plan", SENDKIT_WORKSPACE_ID="ws_2")
 
 
-@site("cli/wiring.py InvalidError: the state was recorded with another API address")
+@site("cli/wiring.py InvalidError: the state was recorded with {...}, this run is for {...}")
 def _(b: Bench) -> None:
     b.apply()
     b.run("plan", SENDKIT_API_URL=b.nobody())
@@ -258,7 +258,7 @@ plain(
 )
 plain('cli/plan_command.py UsageError: --target "{...}" matches no webhook', "plan", "--target", "CMR")
 plain(
-    "cli/reconcile_command.py RefusedError: the plan has {...} changes, more than --max-changes {...}",
+    "cli/reconcile_command.py RefusedError: the plan has more changes than --max-changes {...}: {...}",
     "reconcile",
     "--max-changes",
     "0",
@@ -352,6 +352,7 @@ plain(
 plain("cli/opened.py RefusedError: nothing is recorded yet", "state", "list")
 applied('cli/opened.py RefusedError: "{...}" is not recorded', "state", "show", "CMR")
 plain("cli/state_command.py UsageError: say either --id ID or --not-created", "state", "resolve", "CRM")
+plain("cli/state_command.py UsageError: that is no id of a webhook", "state", "resolve", "CRM", "--id", "CRM Sync")
 applied('cli/state_command.py RefusedError: "{...}" is not unresolved', "state", "resolve", "CRM", "--not-created")
 applied("cli/state_command.py RefusedError: the config has no `encryption`", "state", "encrypt")
 
@@ -530,6 +531,13 @@ plain("cli/init_command.py UsageError: a recipient is no age public key", "init"
 plain("cli/init_command.py UsageError: the pipeline commits the state, so its secrets must be sealed", "init", "n", "--github")
 plain("cli/init_command.py SyncError: cannot be written: {...}", "init", "webhooks.yaml/n")
 plain("cli/simulator_command.py UsageError: {...}", "simulator", "--fault", "FETCH /")
+
+
+@site("cli/simulator_command.py UsageError: the simulator cannot start: {...}")
+def _(b: Bench) -> None:
+    b.run("simulator", "--port", str(b.simulator.url.rpartition(":")[2]))
+
+
 plain("cli/metrics.py StateIOError: the metrics cannot be written: {...}", "reconcile")
 applied("cli/test_command.py RefusedError: the server sends no test payloads: {...}", "test", "CRM")
 applied('cli/test_command.py RefusedError: "{...}" ({...}) is gone in SendKit', "test", "CRM")

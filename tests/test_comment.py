@@ -165,7 +165,7 @@ class TestLength:
     def test_then_rows_but_never_the_summary_or_the_notes(self):
         actions = tuple(create(f"W{i}") for i in range(3000))
         out = plan_markdown(make_plan(actions, orphans=("kept",), unresolved=("unsure",)))
-        assert out.startswith("**Plan: 3000 to create, 0 to update, 0 to delete. 3 unchanged.**\n")
+        assert out.startswith("**Plan: 3000 to create, 0 to update, 0 to delete, 1 unresolved. 3 unchanged.**\n")
         tree = Tree(out)
         assert "kept" in tree.items
         assert any("unsure" in item for item in tree.items)

@@ -204,7 +204,10 @@ def test_hostile_names_are_shown_and_do_nothing(show, site: Site, without_policy
     assert tab.run("document.querySelectorAll('a:not([href^=\"#\"])').length") == 0
     handlers = "Array.from(document.querySelectorAll('*')).flatMap(one => one.getAttributeNames())"
     assert {name for name in tab.run(handlers) if name.startswith("on")} == set()
-    assert tab.run("document.title") == f"Plan: {len(HOSTILE)} to create, {len(HOSTILE)} to update, 0 to delete. 3 unchanged."
+    assert (
+        tab.run("document.title")
+        == f"Plan: {len(HOSTILE)} to create, {len(HOSTILE)} to update, 0 to delete, {len(HOSTILE)} unresolved. 3 unchanged."
+    )
     assert tab.requested == [f"{site.address}/plan.html"]
     assert site.asked == ["/plan.html"]
 

@@ -25,7 +25,7 @@ ADDRESS = "Check that --api-url leads to the SendKit API."
 KEY = "Set SENDKIT_API_KEY to a key of this workspace, as SendKit shows it."
 LATER = "Run it again; if it stays, SendKit has to mend it."
 UNREACHABLE = "Check the network, the proxy and --api-url, then run it again."
-WORKSPACE = "Set SENDKIT_WORKSPACE_ID, or `workspace` in the config, to its id."
+WORKSPACE = "Set SENDKIT_WORKSPACE_ID, or `workspace` in the config, to its id; for export, --workspace."
 
 log = logging.getLogger(__name__)
 

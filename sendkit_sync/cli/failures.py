@@ -72,7 +72,7 @@ def _fail(text: str, code: ExitCode) -> int:
 
 
 def _clean(text: str) -> str:
-    return "\n".join(printable(line, 1000) for line in REDACTOR.clean(text).splitlines())
+    return "\n".join(printable(line.expandtabs(4), 1000) for line in REDACTOR.clean(text).splitlines())
 
 
 def _wanted_form() -> str:

@@ -179,7 +179,7 @@ def _apply(one: Pass, wanted: Wanted, stop: threading.Event) -> ExitCode:
         run.check_limits(force=one.force)
         if one.max_changes is not None and len(run.plan.actions) > one.max_changes:
             raise RefusedError(
-                f"the plan has {len(run.plan.actions)} changes, more than --max-changes {one.max_changes}",
+                f"the plan has more changes than --max-changes {one.max_changes}: {len(run.plan.actions)}",
                 hint="Nothing was changed. Look at `sendkit-sync plan --refresh`, then raise the limit or apply by hand.",
             )
         run.executor.on_result = _tell

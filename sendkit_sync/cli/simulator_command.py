@@ -36,16 +36,18 @@ def command(
         parsed = [Fault.parse(text) for text in faults]
     except ValueError as error:
         raise UsageError(str(error), hint='For one: --fault "POST /v1/webhooks nth=2 when=after kind=drop"') from error
-    with (
-        stopping() as stop,
-        Simulator(
+    try:
+        ready = Simulator(
             port=port,
             faults=parsed,
             latency_s=latency,
             mask_secrets=mask_secrets,
             list_enabled=not no_list,
             log_path=Path(log_file) if log_file else None,
-        ) as simulator,
-    ):
+        )
+    except OSError as error:
+        what = f"the simulator cannot start: {error.strerror or type(error).__name__}"
+        raise UsageError(what, hint="Pass --port 0 for a free port, or a --log-file in a folder that is there.") from error
+    with stopping() as stop, ready as simulator:
         click.echo(f"SendKit simulator on {simulator.url} (end it with Ctrl-C)")
         stop.wait()

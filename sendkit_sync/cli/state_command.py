@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from ..api.wire import ID
 from ..applying.ports import Ledger
 from ..applying.settle import renamed
 from ..clock import SystemClock, SystemDice
@@ -96,6 +97,8 @@ def resolve(
         raise UsageError(
             "say either --id ID or --not-created", hint="Look in SendKit whether the webhook is there, and its id."
         )
+    if webhook_id is not None and not ID.fullmatch(webhook_id):
+        raise UsageError("that is no id of a webhook", hint="SendKit shows it: 24 hex digits, as a rule.")
     path = _path(configs, state_path)
     check_api(_state(path), context, path)
     with open_ledger(
@@ -112,7 +115,7 @@ def resolve(
         if ledger.has_id(webhook_id):
             raise RefusedError(f"{printable(webhook_id)} is recorded already", hint="Under which name: sendkit-sync state list")
         _resolve(ledger, intents, webhook_id)
-        click.echo(f'"{printable(name)}" is recorded as {printable(webhook_id)}.')
+        click.echo(f'"{printable(name)}" is recorded as {webhook_id}; whether it is live, `plan --refresh` tells.')
 
 
 def _resolve(ledger: Ledger, intents: Sequence[Intent], webhook_id: str) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..api.address import checked_address
 from ..clock import SystemClock, SystemDice
 from ..config import Config, load_config
+from ..diagnostics import printable
 from ..errors import InvalidError, KeyRefusedError, NoEndpointError, RefusedError
 from ..model import PLATFORM_KEY_PREFIX, Live, Secret, State
 from ..planning.options import Options
@@ -84,7 +85,7 @@ def check_api(state: State | None, context: Context, path: str) -> None:
     checked_address(context.api_url)
     if state is not None and not state.empty and state.api != context.api_url:
         raise InvalidError(
-            "the state was recorded with another API address",
+            f"the state was recorded with {printable(state.api)}, this run is for {printable(context.api_url)}",
             where=path,
             hint="Use one state for each address, or mend --api-url.",
         )

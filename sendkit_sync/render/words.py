@@ -144,7 +144,7 @@ def blocked_text(action: Action) -> list[str]:
 
 def resolve_text(name: str) -> str:
     """Return what to do about an unresolved webhook."""
-    return f"run apply again, or `sendkit-sync state resolve {_shell(name)}`"
+    return f"run apply again, or `sendkit-sync state resolve {_shell(name)} --id ID`, or `--not-created`"
 
 
 def _shell(name: str) -> str:
@@ -216,4 +216,6 @@ def summary_line(plan: Plan) -> str:
     parts += [f"{plan.count(kind)} to {kind}" for kind in (ActionKind.ADOPT, ActionKind.FORGET) if plan.count(kind)]
     if plan.blocked:
         parts.append(f"{len(plan.blocked)} blocked")
+    if plan.unresolved:
+        parts.append(f"{len(plan.unresolved)} unresolved")
     return f"Plan: {', '.join(parts)}. {plan.unchanged} unchanged."

@@ -13,8 +13,8 @@ from .codec import Snapshot, decode_intent, decode_recorded, encode_intent, enco
 from .node import Fields, Node, parse, text_of
 
 _HINT = (
-    "Nothing was overwritten. Restore the journal, or keep a copy of it and remove it: it may tell of calls that are recorded "
-    "nowhere else, so look at `plan --refresh` before the next apply."
+    "Nothing was overwritten. Restore the journal, or move it aside and keep it: it may tell of calls, and hold secrets, that "
+    "are recorded nowhere else. Then run `sendkit-sync import --matching` before the next apply."
 )
 
 
