@@ -12,6 +12,7 @@ import pytest
 from jsonschema import Draft7Validator
 from test_end_to_end import KILLER, TWO, Workspace
 from test_render import ALL
+from waiting import terminated
 
 from sendkit_sync.errors import ExitCode
 from sendkit_sync.render.json import plan_document
@@ -50,9 +51,7 @@ class TestExitCodes:
 
     def test_130_interrupted_by_a_signal(self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch):
         # The hook holds the create up until the handler has surely run, which it does in another thread.
-        held = KILLER.replace("SIGKILL)", "SIGTERM); __import__('time').sleep(1)")
-        assert held != KILLER
-        monkeypatch.setattr("test_end_to_end.KILLER", held)
+        monkeypatch.setattr("test_end_to_end.KILLER", terminated(KILLER))
         done = workspace.run("apply", "--yes", "--parallelism", "1", killed_at="outcome-durable")
         assert done.returncode == ExitCode.INTERRUPTED
         assert "1 created" in done.stdout

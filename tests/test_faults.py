@@ -11,12 +11,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from test_end_to_end import KEY, TWO, Workspace
+from waiting import wait_for
 
 from sendkit_sync.simulator import Fault, Simulator
 from sendkit_sync.simulator.store import Json, Store
@@ -65,13 +65,6 @@ def end(workspace: Workspace, process: subprocess.Popen[str]) -> int:
     """Wait for a process, keep what it said, and return its exit code."""
     workspace.outputs += [text for text in process.communicate(timeout=60) if text]
     return process.returncode
-
-
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, f"never came: {what}"
-        time.sleep(0.01)
 
 
 def posts(simulator: Simulator) -> int:

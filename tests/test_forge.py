@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import yaml
 from forge_api import COMMENT_TOKEN, GITHUB_TOKEN, PUSH_TOKEN, ForgeApi
 from forge_jobs import Jobs, Outcome, action, environment, git, pipeline, workflow
 from test_end_to_end import KEY, KILLER, REPOSITORY
+from waiting import wait_for
 
 from sendkit_sync.cli.forge.__main__ import steps
 from sendkit_sync.cli.main import run
@@ -306,10 +306,7 @@ class TestRecord:
         script = next(step["run"] for step in workflow(Path.cwd(), "apply") if step.get("name") == "Apply")
         variables = environment(SENDKIT_API_URL=at_hand.simulator.url, SENDKIT_API_KEY=KEY)
         job = subprocess.Popen(["bash", "-e", "-c", script], env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        until = time.monotonic() + 30
-        while not at_hand.simulator.webhooks():
-            assert time.monotonic() < until
-            time.sleep(0.02)
+        wait_for(at_hand.simulator.webhooks, "the first webhook")
         job.send_signal(signal.SIGINT)
         said, _ = job.communicate(timeout=60)
         assert job.returncode == ExitCode.INTERRUPTED, said

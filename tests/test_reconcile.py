@@ -12,12 +12,11 @@ import stat
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from test_end_to_end import KEY, KILLER, Workspace
+from waiting import terminated, wait_for
 
 from sendkit_sync.cli.metrics import CALLS, FIGURES, PREFIX, RUN, SUCCESS, Figures, write
 from sendkit_sync.errors import StateIOError
@@ -50,13 +49,6 @@ def started(workspace: Workspace, *words: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < until, "it never came"
-        time.sleep(0.02)
 
 
 def sent(workspace: Workspace, method: str) -> int:
@@ -130,7 +122,7 @@ def test_a_busy_lock_is_waited_for_and_then_said(workspace: Workspace):
 
 
 def test_a_signal_ends_it_as_it_ends_an_apply(workspace: Workspace, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("test_end_to_end.KILLER", KILLER.replace("SIGKILL", "SIGTERM"))
+    monkeypatch.setattr("test_end_to_end.KILLER", terminated(KILLER))
     done = workspace.run("reconcile", "--parallelism", "1", killed_at="outcome-durable")
     assert done.returncode == 130, done.stderr
     assert done.stdout.startswith("Not reconciled: interrupted. Reconciled: 1 created")
@@ -142,7 +134,7 @@ def test_a_signal_ends_it_as_it_ends_an_apply(workspace: Workspace, monkeypatch:
 def test_a_signal_records_the_call_under_way(workspace: Workspace, number: signal.Signals):
     workspace.simulator.add_fault(Fault("POST", nth=1, when="after", kind="delay", delay_s=3))
     run = started(workspace, "reconcile", "--parallelism", "1")
-    wait_for(lambda: len(workspace.simulator.webhooks()) == 1)
+    wait_for(lambda: len(workspace.simulator.webhooks()) == 1, "the first webhook")
     run.send_signal(number)
     out, err = run.communicate(timeout=60)
     assert (run.returncode, sent(workspace, "POST")) == (130, 1), err
@@ -161,7 +153,7 @@ def test_a_signal_ends_the_wait_for_the_lock(workspace: Workspace, words: list[s
     with lock_path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         run = started(workspace, *words, "--lock-timeout", "10m")
-        wait_for(lambda: opened(run, lock_path))
+        wait_for(lambda: opened(run, lock_path), "the wait for the lock")
         run.terminate()
         out, err = run.communicate(timeout=60)
     assert (run.returncode, out) == (130, said), err
@@ -172,7 +164,7 @@ def test_a_lock_that_is_let_go_in_time_is_taken(workspace: Workspace):
     with lock_path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         run = started(workspace, "reconcile", "--lock-timeout", "1m")
-        wait_for(lambda: opened(run, lock_path))
+        wait_for(lambda: opened(run, lock_path), "the wait for the lock")
     out, err = run.communicate(timeout=60)
     assert (run.returncode, out) == (0, "Reconciled: 2 created, 0 updated, 0 deleted. 2 in sync.\n"), err
 

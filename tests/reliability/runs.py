@@ -7,8 +7,7 @@ import io
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -142,11 +141,3 @@ class Runs(Workspace):
         """Return how many creates the server has seen, or how many of them made a webhook."""
         seen = list(self.simulator.requests)
         return sum(request["method"] == "POST" and (not made or "id" in request) for request in seen)
-
-
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    """Wait until `condition` holds, for 30 seconds at most."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, f"never came: {what}"
-        time.sleep(0.002)

@@ -16,21 +16,13 @@ from pathlib import Path
 import pytest
 from runs import QUICK, Runs, at_point, config_of
 from test_kills import calls_on_the_state, strace, with_strace
+from waiting import SIGNALLED
 
 from sendkit_sync.simulator import Simulator
 
 FEW = ["Anna", "Berta", "Carla"]
 COMMAND = (sys.executable, "-m", "sendkit_sync")
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_SETPCAP = 24, 1, 8
-SIGNALLED = """\
-import gc
-from sendkit_sync.applying.executor import Executor
-os.kill(os.getpid(), {number})
-for one in gc.get_objects():
-    if type(one) is Executor:
-        assert one.stop.wait(30)
-"""
-"""Sends the process a signal, and waits until its run has heard of it."""
 ERRORS = {"write": "ENOSPC", "openat": "EMFILE"}
 """What a system call fails with, where it is not an input/output error."""
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from runs import Runs, config_of, wait_for
+from runs import Runs, config_of
+from waiting import wait_for
 
 from sendkit_sync.simulator import Fault, Simulator
 from sendkit_sync.simulator.faults import KINDS

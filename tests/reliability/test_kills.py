@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 from figures import SEED
-from runs import INLINE, Runs, at_point, config_of, wait_for
+from runs import INLINE, Runs, at_point, config_of
+from waiting import wait_for
 
 from sendkit_sync import failpoints
 from sendkit_sync.simulator import Fault, Simulator
