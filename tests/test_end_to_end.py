@@ -283,3 +283,9 @@ def test_demo_runs_the_main_job(tmp_path: Path):
     assert done.returncode == 0, done.stderr
     assert "No changes. 2 webhooks match the recorded state." in done.stdout
     assert re.search(r"\+ create \"Bounces\"", done.stdout)
+
+
+def test_a_misspelt_command_is_told_the_nearest(workspace: Workspace):
+    refused = workspace.run("aply")
+    assert refused.returncode == 64
+    assert "Did you mean apply?" in refused.stderr

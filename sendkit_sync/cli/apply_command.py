@@ -154,6 +154,9 @@ def _ask() -> bool:
     former = {number: signal.signal(number, signal.default_int_handler) for number in SIGNALS}
     try:
         return click.confirm("Apply these changes?", err=True)
+    except click.Abort:
+        click.echo("\nNothing was changed.", err=True)
+        raise
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)

@@ -277,7 +277,8 @@ def _is_utf8(text: str) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    return printable(getattr(error, "strerror", None) or "not a usable path")
+    reason = printable(getattr(error, "strerror", None) or "not a usable path")
+    return f"{reason}; -c names another, `sendkit-sync init` starts one" if isinstance(error, FileNotFoundError) else reason
 
 
 def load_config(paths: Sequence[str], env: Mapping[str, str], *, state_given: bool = False) -> Config:
