@@ -56,10 +56,9 @@ class LazyGroup(click.Group):
         except click.UsageError as error:
             from difflib import get_close_matches
 
-            near = get_close_matches(args[0], COMMANDS, 1)
-            if not near:
-                raise
-            raise click.UsageError(f"{error.message} Did you mean {near[0]}?", ctx) from error
+            for near in get_close_matches(args[0], COMMANDS, 1):
+                ctx.fail(f"{error.message} Did you mean {near}?")
+            raise
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Return the commands that begin so, without importing them; for a dash, the global flags."""
