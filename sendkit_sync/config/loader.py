@@ -1,25 +1,22 @@
-"""Finds, reads and joins the config files, and collects every problem with its place."""
+"""Joins the config files into the desired webhooks, and collects every problem with its place."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..diagnostics import Diagnostic, Severity, Span, printable
 from ..errors import ConfigError
 from ..model import Secret, Settings, Webhook
 from .checks import EVENTS, KNOWN_EVENTS, MIN_SECRET, check_event, check_name, check_url, has_control
+from .files import read_files
 from .problems import File, diagnostics_of
-from .schema import check_schema
 from .tree import Map, Place, Seq
 from .variables import fill, literal_secret, secret_variable
-from .yaml_events import Problem, Refused, read_yaml
+from .yaml_events import Problem
 
-MAX_BYTES = 64 * 1024 * 1024
 DEFAULT_STATE = "sendkit.state.json"
 
 
@@ -49,54 +46,15 @@ class Config:
 
 
 class _Loader:
-    def __init__(self, env: Mapping[str, str]) -> None:
+    def __init__(self, env: Mapping[str, str], files: Sequence[File]) -> None:
         self.env = env
-        self.files: list[File] = []
+        self.files = files
         self.secrets: set[str] = set()
         self.lists: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.webhooks: dict[str, Webhook] = {}
         self.former: dict[str, tuple[str, File, Place]] = {}
         self.recipients: tuple[tuple[str, ...], Span] | None = None
         self.shared: dict[str, tuple[str, Span]] = {}
-
-    def find(self, paths: Sequence[str]) -> None:
-        seen: set[Path] = set()
-        for given in paths:
-            path = Path(given)
-            try:
-                found = [path]
-                if path.is_dir():
-                    found = sorted(one for one in path.iterdir() if one.suffix in {".yaml", ".yml"} and not one.is_dir())
-                    if not found:
-                        self.files.append(File(path, printable(given, 1000)))
-                        self.files[-1].add((1, 1), "the folder holds no *.yaml and no *.yml")
-                for one in found:
-                    if (real := one.resolve()) not in seen:
-                        seen.add(real)
-                        self.files.append(File(one, printable(str(one), 1000)))
-                        self.read(self.files[-1])
-            except (OSError, RuntimeError, ValueError) as error:
-                self.files.append(File(path, printable(given, 1000)))
-                self.files[-1].add((1, 1), f"cannot be read: {_reason(error)}")
-
-    def read(self, file: File) -> None:
-        try:
-            with open(file.path, "rb", opener=_without_waiting) as stream:
-                file.data = stream.read(MAX_BYTES + 1)
-        except (OSError, ValueError) as error:
-            file.add((1, 1), f"cannot be read: {_reason(error)}")
-            return
-        if len(file.data) > MAX_BYTES:
-            file.data = b""
-            file.add((1, 1), "larger than 64 MiB")
-            return
-        try:
-            file.document = read_yaml(file.data)
-        except Refused as refused:
-            file.problems.append(refused.problem)
-            return
-        file.problems += file.document.problems
-        file.problems += check_schema(file.document.root)
 
     def text(self, file: File, node: Map | Seq, key: Any) -> str | None:
         """Return a text with its variables filled in; None where it is none or one of them is missing."""
@@ -260,13 +218,6 @@ def _recipients(root: Map) -> tuple[str, ...]:
     return tuple(sorted(one for one in listed if isinstance(one, str))) if isinstance(listed, list) else ()
 
 
-def _without_waiting(path: str, flags: int) -> int:
-    """Open a file; a named pipe that nobody writes to is an empty one, in place of a wait for ever."""
-    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
-    os.set_blocking(descriptor, True)
-    return descriptor
-
-
 def _is_utf8(text: str) -> bool:
     """Tell whether `text` can be written: undecodable bytes of the environment come as lone surrogates."""
     try:
@@ -276,15 +227,9 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def _reason(error: Exception) -> str:
-    reason = printable(getattr(error, "strerror", None) or "not a usable path")
-    return f"{reason}; -c names another, `sendkit-sync init` starts one" if isinstance(error, FileNotFoundError) else reason
-
-
 def load_config(paths: Sequence[str], env: Mapping[str, str], *, state_given: bool = False) -> Config:
     """Return what the files at `paths` ask for; raise `ConfigError` with everything that is wrong."""
-    loader = _Loader(env)
-    loader.find(paths)
+    loader = _Loader(env, read_files(paths))
     for file in loader.files:
         loader.take(file)
     for file in loader.files:
