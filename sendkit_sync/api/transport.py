@@ -112,11 +112,13 @@ class _Trace:
             self._socket = None
 
 
-class _Current(threading.local):
+class _Calling(threading.local):
+    """The call that a thread makes, where the connection below `requests` finds it."""
+
     trace: _Trace | None = None
 
 
-_current = _Current()
+_calling = _Calling()
 
 
 class _Response(http.client.HTTPResponse):
@@ -140,8 +142,8 @@ class _Traced(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
-        if _current.trace is not None:
-            _current.trace.follow(sock)
+        if _calling.trace is not None:
+            _calling.trace.follow(sock)
         return sock
 
     def connect(self) -> None:
@@ -152,7 +154,7 @@ class _Traced(HTTPConnection):
             self._connecting = False
 
     def send(self, data: Any) -> None:
-        trace = _current.trace
+        trace = _calling.trace
         if not self._connecting and trace is not None and not trace.sent:
             if self.sock is None:
                 self.connect()
@@ -288,13 +290,13 @@ class Transport:
     @contextmanager
     def _traced(self) -> Iterator[_Trace]:
         trace = _Trace()
-        _current.trace = trace
+        _calling.trace = trace
         self._deadlines.watch(trace)
         try:
             yield trace
         finally:
             trace.close()
-            _current.trace = None
+            _calling.trace = None
 
 
 def _read(response: requests.Response) -> bytes:
