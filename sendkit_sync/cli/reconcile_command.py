@@ -56,6 +56,8 @@ class Pass:
     """What a person reads at the end."""
     late: bool = False
     """Whether the deadline ended it."""
+    metrics_lost: bool = False
+    """Whether the metrics could not be written."""
 
     def ended_by_stop(self, error: SyncError, stop: threading.Event) -> bool:
         """Tell whether `error` only says that a wait or a call was ended early.
@@ -141,10 +143,7 @@ def command(
                 one.line = f"Not reconciled: {why}. {one.line}".rstrip()
     finally:
         _end(one, clock, began, metrics_file, code)
-    return ExitCode.FAILED if one.line.endswith(NO_METRICS) and code is ExitCode.DONE else code
-
-
-NO_METRICS = "The metrics could not be written."
+    return ExitCode.FAILED if one.metrics_lost and code is ExitCode.DONE else code
 
 
 @contextmanager
@@ -238,6 +237,7 @@ def _end(one: Pass, clock: Clock, began: float, metrics_file: str | None, code: 
             write(metrics_file, one.figures, now=clock.now(), duration_s=duration_s, good=code is ExitCode.DONE)
         except SyncError as error:
             say(f"warning: {error}")
-            one.line = f"{one.line} {NO_METRICS}".lstrip()
+            one.metrics_lost = True
+            one.line = f"{one.line} The metrics could not be written.".lstrip()
     event("run_finished", exit_code=int(code), duration_s=round(duration_s, 3), **one.figures.counts)
     click.echo(REDACTOR.clean(one.line) or "Not reconciled.")
