@@ -56,9 +56,11 @@ class LazyGroup(click.Group):
         except click.UsageError as error:
             from difflib import get_close_matches
 
-            for near in get_close_matches(args[0], COMMANDS, 1):
-                ctx.fail(f"{error.message} Did you mean {near}?")
-            raise
+            from ..errors import UsageError
+
+            near = get_close_matches(args[0], COMMANDS, 1)
+            meant = f"Did you mean {near[0]}? " if near else ""
+            raise UsageError(error.message, hint=f"{meant}All commands: sendkit-sync --help") from error
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Return the commands that begin so, without importing them; for a dash, the global flags."""
