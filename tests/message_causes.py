@@ -130,6 +130,7 @@ answers("_strange: the list goes on, but the API gives no cursor", (200, {"data"
 PAGE = {"data": [HOOK], "pagination": {"hasMore": True, "nextCursor": "same"}}
 answers("_strange: the list comes in a circle: a cursor came twice", (200, PAGE))
 answers("_strange: the answer holds no webhook", (200, {"data": 1}), command=("import", "CRM", ID))
+answers("_strange: the answer holds another webhook", (200, {"data": {"_id": "other"}}), command=("import", "CRM", ID))
 
 
 @site("api/client.py _strange: the list has no end after {...} pages")

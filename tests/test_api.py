@@ -293,7 +293,10 @@ def test_list(server: Server, make: Callable[..., Client]) -> None:
 def test_reads(server: Server, make: Callable[..., Client]) -> None:
     client = make(server.url)
     server.steps = [(500, {}, b""), b"", (200, {}, DONE)]
-    assert client.get("x") is not None
+    assert client.get(HOOK["_id"]) is not None
+    server.steps = [(200, {}, DONE)]
+    with pytest.raises(ApiError, match="another webhook"):
+        client.get("x")
     server.steps = [(404, {}, b"")]
     assert client.get("x") is None
     with pytest.raises(NoEndpointError):

@@ -87,6 +87,8 @@ class Client:
         live = wire.live_of(wire.data_of(wire.decode(self._good(reply).body)))
         if live is None:
             raise self._strange("the answer holds no webhook", reply.status)
+        if live.id.lower() != webhook_id.lower():
+            raise self._strange("the answer holds another webhook", reply.status)
         return live
 
     def test(self, webhook_id: str) -> Mapping[str, object]:
