@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 import pytest
+from pyrage import x25519
 from test_end_to_end import Workspace
-from test_init import RECIPIENT
 
 from sendkit_sync.cli.main import COMMANDS, cli
 from sendkit_sync.config import load_config
@@ -74,7 +74,7 @@ def test_the_list_of_commands_says_what_each_command_says(name: str):
 @pytest.mark.parametrize("block", re.findall(r"```yaml\n(.+?)```", README, re.DOTALL))
 def test_every_config_in_the_readme_is_valid(block: str, tmp_path: Path):
     whole = block if "webhooks:" in block else "version: 1\nwebhooks: []\n" + block
-    whole = whole.replace("age1...", RECIPIENT)
+    whole = whole.replace("age1...", str(x25519.Identity.generate().to_public()))
     (tmp_path / "webhooks.yaml").write_text(whole, encoding="utf-8")
     config = load_config([str(tmp_path / "webhooks.yaml")], {"SENDKIT_SECRET_CRM_SECRET": "a-secret-of-some-length"})
     assert config.webhooks or config.recipients
