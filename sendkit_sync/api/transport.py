@@ -251,13 +251,7 @@ class Transport:
                     if response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
                         raise ExchangeError("encoded", "the answer is encoded, unasked", sent=True, status=status)
                     return Reply(status, response.reason or "", response.headers, raw)
-            except (
-                requests.RequestException,
-                urllib3.exceptions.HTTPError,
-                http.client.HTTPException,
-                OSError,
-                ValueError,
-            ) as error:
+            except (*_NETWORK, OSError, ValueError) as error:
                 raise _failure(error, trace, status, self._timeout_s) from None
 
     def close(self) -> None:
@@ -328,10 +322,7 @@ def _failure(error: Exception, trace: _Trace, status: int | None, timeout_s: flo
             lasting=True,
             certificate=True,
         )
-    lasting = isinstance(error, ValueError) or not isinstance(
-        error,
-        requests.RequestException | urllib3.exceptions.HTTPError | http.client.HTTPException | TimeoutError | ConnectionError,
-    )
+    lasting = isinstance(error, ValueError) or not isinstance(error, (*_NETWORK, TimeoutError, ConnectionError))
     return ExchangeError("unreachable", f"the server cannot be reached ({text})", sent=False, lasting=lasting)
 
 
