@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import http.client
-import os
-import socket
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from functools import lru_cache
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from .. import failpoints
 from ..version import __version__
+from .connection import Adapter, Trace, traced
 from .deadlines import Deadlines
 
 MAX_BODY = 10 * 1024 * 1024
@@ -30,6 +25,7 @@ CONNECT_TIMEOUT_S = 10.0
 """How long one attempt to connect may take, where the call's own deadline is not shorter."""
 
 
+_HEADERS = {"User-Agent": f"sendkit-sync/{__version__}", "Accept": "application/json", "Accept-Encoding": "identity"}
 _NETWORK = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException)
 
 
@@ -69,180 +65,41 @@ class ExchangeError(Exception):
         self.certificate = certificate
 
 
-class _Trace:
-    """What one call has come to; its deadline shuts its socket down, whoever waits on it."""
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """How the calls of a transport go out, as the environment says: read once, and not again for each call."""
 
-    def __init__(self) -> None:
-        self.sent = False
-        self.expired = False
-        self._lock = threading.Lock()
-        self._socket: socket.socket | None = None
-        self.closed = False
+    adapter: Adapter
+    proxies: dict[str, str]
 
-    def follow(self, sock: socket.socket) -> None:
-        """Keep a second handle of `sock`: it stays valid while TLS is wrapped around the first."""
-        with self._lock:
-            self._drop()
-            if not self.closed:
-                self._socket = socket.socket(fileno=os.dup(sock.fileno()))
-            if self.expired:
-                self._shut()
-
-    def expire(self) -> None:
-        """End the call: its deadline has passed."""
-        with self._lock:
-            if not self.closed:
-                self.expired = True
-                self._shut()
-
-    def close(self) -> None:
-        """Let go of the socket; `expire` does nothing from now on."""
-        with self._lock:
-            self.closed = True
-            self._drop()
-
-    def _shut(self) -> None:
-        if self._socket is not None:
-            with suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
-
-    def _drop(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-
-
-class _Calling(threading.local):
-    """The call that a thread makes, where the connection below `requests` finds it."""
-
-    trace: _Trace | None = None
-
-
-_calling = _Calling()
-
-
-class _Response(http.client.HTTPResponse):
-    """An answer, past what goes before it (RFC 9110, 15.2: a client must take any number of 1xx).
-
-    `http.client` takes a 103 for the answer; the real one then comes later, and passes for that of the next request.
-    """
-
-    def begin(self) -> None:
-        super().begin()
-        while 100 <= self.status < 200:
-            self.headers = None  # type: ignore[assignment]  # else `begin` takes the answer for read
-            super().begin()
-
-
-class _Traced(HTTPConnection):
-    """Notes on the thread's trace that a byte of the request is about to be sent."""
-
-    response_class = _Response
-    _connecting = False
-
-    def _new_conn(self) -> socket.socket:
-        sock = super()._new_conn()
-        if _calling.trace is not None:
-            _calling.trace.follow(sock)
-        return sock
-
-    def connect(self) -> None:
-        self._connecting = True
-        try:
-            super().connect()
-        finally:
-            self._connecting = False
-
-    def send(self, data: Any) -> None:
-        trace = _calling.trace
-        if not self._connecting and trace is not None and not trace.sent:
-            if self.sock is None:
-                self.connect()
-            trace.follow(self.sock)
-            if trace.expired:
-                raise TimeoutError("the deadline passed before the request was sent")
-            trace.sent = True
-        super().send(data)
-
-    def getresponse(self) -> Any:
-        failpoints.reached("request-sent")
-        return super().getresponse()
-
-
-class _TracedTls(_Traced, HTTPSConnection):
-    """The same over TLS; the handshake is part of connecting."""
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Traced
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TracedTls
-
-
-_POOLS = {"http": _Pool, "https": _TlsPool}
-
-
-class _Adapter(HTTPAdapter):
-    """An adapter that only makes traced connections."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)  # type: ignore[no-untyped-call,unused-ignore]
-        self.poolmanager.pool_classes_by_scheme = _POOLS
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        if proxy.lower().startswith("socks"):
-            raise requests.exceptions.InvalidProxyURL("a SOCKS proxy is not supported")
-        manager = super().proxy_manager_for(proxy, **kwargs)  # type: ignore[no-untyped-call,unused-ignore]
-        manager.pool_classes_by_scheme = _POOLS
-        return manager
-
-
-class _Session(requests.Session):
-    """A session to one server, that does not even look where a redirect leads."""
-
-    _settings: Mapping[str, Any] | None = None
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        return None
-
-    def merge_environment_settings(self, *args: Any, **kwargs: Any) -> Any:
-        """Return what the environment says of proxies and certificates: read once, and not again for each call."""
-        if self._settings is None:
-            self._settings = super().merge_environment_settings(*args, **kwargs)
-        return dict(self._settings)
-
-
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Add nothing: with an `auth` of its own, the session does not read .netrc."""
-    return request
+    @classmethod
+    def to(cls, url: str) -> _Route:
+        """Return the route to the server of `url`; raises `OSError` where the certificates to trust cannot be read."""
+        found = requests.Session().merge_environment_settings(url, {}, True, None, None)
+        tls = url.startswith("https:") or found["proxies"]
+        bundle = found["verify"] if isinstance(found["verify"], str) else DEFAULT_CA_BUNDLE_PATH
+        return cls(Adapter(bundle if tls else None), dict(found["proxies"]))
 
 
 class Transport:
-    """Sends requests, with a session for each thread."""
+    """Sends requests to one server; threads share its connections."""
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
-        self._local = threading.local()
+        self._timeouts = (min(CONNECT_TIMEOUT_S, timeout_s), timeout_s)
         self._lock = threading.Lock()
-        self._sessions: list[requests.Session] = []
+        self._route: _Route | None = None
         self._deadlines = Deadlines(timeout_s)
 
     def exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
         """Send one request and read its answer; raises `ExchangeError`."""
         status: int | None = None
-        with self._traced() as trace:
+        with traced() as trace:
+            self._deadlines.watch(trace)
             try:
-                with self._session().request(
-                    method,
-                    url,
-                    data=body,
-                    headers=dict(headers),
-                    timeout=(min(CONNECT_TIMEOUT_S, self._timeout_s), self._timeout_s),
-                    allow_redirects=False,
-                    stream=True,
-                ) as response:
+                request = _prepared(method, url, headers, body)
+                route = self._route_to(url)
+                with route.adapter.send(request, stream=True, timeout=self._timeouts, proxies=route.proxies) as response:
                     status = response.status_code
                     raw = _read(response)
                     if trace.expired:
@@ -257,40 +114,34 @@ class Transport:
     def close(self) -> None:
         """Close all connections."""
         with self._lock:
-            for session in self._sessions:
-                session.close()
-            self._sessions.clear()
+            if self._route is not None:
+                self._route.adapter.close()
+                self._route = None
         self._deadlines.close()
-        self._local = threading.local()
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = _Session()
-            session.headers.clear()
-            session.headers.update(
-                {"User-Agent": f"sendkit-sync/{__version__}", "Accept": "application/json", "Accept-Encoding": "identity"}
-            )
-            session.auth = _no_auth
-            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-            adapter = _Adapter(pool_connections=1, pool_maxsize=1, max_retries=urllib3.Retry(0, read=False))
-            session.mount("https://", adapter)
-            session.mount("http://", adapter)
-            self._local.session = session
-            with self._lock:
-                self._sessions.append(session)
-        return session
+    def _route_to(self, url: str) -> _Route:
+        with self._lock:
+            if self._route is None:
+                self._route = _Route.to(url)
+            return self._route
 
-    @contextmanager
-    def _traced(self) -> Iterator[_Trace]:
-        trace = _Trace()
-        _calling.trace = trace
-        self._deadlines.watch(trace)
-        try:
-            yield trace
-        finally:
-            trace.close()
-            _calling.trace = None
+
+def _prepared(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> requests.PreparedRequest:
+    """Return the request, with nothing in it that was not asked for: `Request.prepare` takes a password from `url`."""
+    request = requests.PreparedRequest()
+    request.method, request.url, request.body = method, _encoded(url), body
+    request.prepare_headers({**_HEADERS, **headers})
+    request.prepare_content_length(body)
+    return request
+
+
+@lru_cache(maxsize=1)
+def _encoded(url: str) -> str:
+    """Return `url` as it goes over the wire; most calls of a run go to one address."""
+    request = requests.PreparedRequest()
+    request.prepare_url(url, None)
+    assert request.url is not None
+    return request.url
 
 
 def _read(response: requests.Response) -> bytes:
@@ -304,7 +155,7 @@ def _read(response: requests.Response) -> bytes:
     return b"".join(parts)
 
 
-def _failure(error: Exception, trace: _Trace, status: int | None, timeout_s: float) -> ExchangeError:
+def _failure(error: Exception, trace: Trace, status: int | None, timeout_s: float) -> ExchangeError:
     root = _root(error)
     text = f"{type(root).__name__}: {root}"
     if isinstance(root, urllib3.exceptions.LocationValueError):

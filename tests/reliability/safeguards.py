@@ -86,35 +86,32 @@ CALLS = (
     one(
         "how far a request got is known from the connection",
         f"{NETWORK}test_the_same_cut_after_the_first_byte_of_the_request_is_unknown_and_never_sent_again",
-        "api/transport.py",
+        "api/connection.py",
         "            trace.sent = True\n",
         "",
     ),
     one(
         "a handshake or a tunnel is no request yet",
         f"{NETWORK}test_a_proxy_that_refuses_the_tunnel_gets_no_key_and_nothing_was_made",
-        "api/transport.py",
+        "api/connection.py",
         "if not self._connecting and trace is not None",
         "if trace is not None",
     ),
     one(
         "nothing is tried again by the libraries",
         f"{NETWORK}test_the_same_cut_after_the_first_byte_of_the_request_is_unknown_and_never_sent_again",
-        "api/transport.py",
+        "api/connection.py",
         "urllib3.Retry(0, read=False)",
         "urllib3.Retry(3, allowed_methods=None)",
     ),
-    Safeguard(
+    one(
         "no redirect is followed",
         f"{NETWORK}test_a_redirect_is_not_followed_and_unknown_whatever_the_server_did",
-        (
-            ("api/transport.py", "allow_redirects=False", "allow_redirects=True"),
-            (
-                "api/transport.py",
-                "    def get_redirect_target(self, resp: requests.Response) -> None:\n        return None\n",
-                "    pass\n",
-            ),
-        ),
+        "api/transport.py",
+        "                with route.adapter.send(",
+        "                session = requests.Session()\n"
+        "                session.mount('http://', route.adapter)\n"
+        "                with session.send(",
     ),
     one(
         "a redirect after a create may mean that it happened",
@@ -134,7 +131,7 @@ CALLS = (
         "a call has a total deadline",
         f"{NETWORK}test_a_dripping_answer_ends_at_the_total_deadline",
         "api/transport.py",
-        "        self._deadlines.watch(trace)\n",
+        "            self._deadlines.watch(trace)\n",
         "",
     ),
     one(
@@ -155,8 +152,19 @@ CALLS = (
         "no .netrc is read",
         f"{NETWORK}test_a_netrc_of_the_user_adds_nothing_to_the_request",
         "api/transport.py",
-        "            session.auth = _no_auth\n",
-        "",
+        "_prepared(method, url, headers, body)",
+        "requests.Session().prepare_request(requests.Request(method, url, headers, data=body))",
+    ),
+    one(
+        "no cookie is kept",
+        f"{NETWORK}test_a_cookie_is_not_sent_back",
+        "api/transport.py",
+        "                request = _prepared(method, url, headers, body)\n                route = self._route_to(url)\n"
+        "                with route.adapter.send(",
+        "                session = self.__dict__.setdefault('session', requests.Session())\n"
+        "                request = session.prepare_request(requests.Request(method, url, headers, data=body))\n"
+        "                route = self._route_to(url)\n"
+        "                with session.send(",
     ),
     one(
         "a key with a line break or a space is refused",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import socket
+import socketserver
 import ssl
+import subprocess
 import threading
 import time
 import tracemalloc
@@ -182,6 +185,101 @@ def test_a_netrc_of_the_user_adds_nothing_to_the_request(
     ((_, _, headers, _),) = server.requests
     assert "Authorization" not in headers
     assert headers["X-Api-Key"] == KEY.reveal()
+
+
+def test_a_cookie_is_not_sent_back(server: Server, create: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch):
+    client = Client(server.url, KEY, None, clock=FakeClock(), dice=FakeDice(), stop=threading.Event())
+    server.steps = [(201, {"Set-Cookie": "canary=1; Path=/"}, DONE)]
+    for _ in range(2):
+        assert isinstance(client.create("n", SETTINGS, None, lambda: None), Answered)
+    client.close()
+    assert len(server.requests) == 2
+    assert not any("Cookie" in headers for _, _, headers, _ in server.requests)
+
+
+@pytest.mark.parametrize(("content", "why"), [(None, "No such file"), ("no certificate\n", "no certificate")])
+def test_certificates_that_cannot_be_read_are_named_and_nothing_is_sent(
+    create: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, why: str
+):
+    bundle = tmp_path / "ca.pem"
+    if content is not None:
+        bundle.write_text(content, encoding="utf-8")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    answer = create("https://localhost:9")
+    assert isinstance(answer, NotDone)
+    assert answer.unreachable
+    assert f"the certificates to trust cannot be read, {bundle}: " in answer.message
+    assert why in answer.message
+
+
+def test_a_folder_of_certificates_is_trusted(
+    server: Server, create: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    authority = trustme.CA()
+    url = with_tls(server, authority, authority.issue_cert("localhost"), tmp_path)
+    hashed = subprocess.run(
+        ["openssl", "x509", "-noout", "-hash", "-in", str(tmp_path / "ca.pem")], capture_output=True, text=True, check=True
+    )
+    folder = tmp_path / "trusted"
+    folder.mkdir()
+    (tmp_path / "ca.pem").rename(folder / f"{hashed.stdout.strip()}.0")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(folder))
+    assert isinstance(create(url), Answered)
+
+
+class Tunnel:
+    """A proxy on loopback that opens a tunnel to `localhost` for whoever asks; `asked` are the heads of what it was sent."""
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+        outer = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                head = b"".join(iter(self.rfile.readline, b"\r\n"))
+                outer.asked.append(head)
+                port = int(head.split()[1].rpartition(b":")[2])
+                with socket.create_connection(("localhost", port)) as there:
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+                    back = threading.Thread(target=pump, args=(there, self.connection))
+                    back.start()
+                    pump(self.connection, there)
+                    back.join()
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def pump(source: socket.socket, target: socket.socket) -> None:
+    """Hand on all that comes from `source`, and its end."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+def test_a_tunnel_through_a_proxy_shows_it_nothing_of_the_call(
+    server: Server, create: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    authority = trustme.CA()
+    url = with_tls(server, authority, authority.issue_cert("localhost"), tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("NO_PROXY", "")
+    tunnel = Tunnel()
+    monkeypatch.setenv("https_proxy", tunnel.url)
+    answer = create(url)
+    tunnel.close()
+    assert isinstance(answer, Answered)
+    assert [path for _, path, _, _ in server.requests] == ["/v1/webhooks"]
+    (head,) = tunnel.asked
+    assert head.startswith(b"CONNECT localhost:")
+    assert KEY.reveal().encode() not in head
 
 
 def test_a_proxy_of_the_environment_is_used(server: Server, create: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch):
