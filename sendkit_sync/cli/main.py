@@ -110,6 +110,7 @@ def main() -> NoReturn:
         sys.stdout.flush()
     if _stdout_is_broken():
         os._exit(code)
+    gc.freeze()  # the interpreter looks for cycles once more while it ends: for nothing
     sys.exit(code)
 
 
