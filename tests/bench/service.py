@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import selectors
 import sys
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -37,15 +38,16 @@ class Connection(asyncio.Protocol):
             return
         self._received = b""
         method, target, _ = head.split(b" ", 2)
-        asyncio.get_running_loop().call_later(self._latency_s, self._answer, method, target.decode(), body)
+        loop = asyncio.get_running_loop()
+        loop.call_at(loop.time() + self._latency_s, self._transport.write, self._answer(method, target.decode(), body))
 
-    def _answer(self, method: bytes, target: str, body: bytes) -> None:
+    def _answer(self, method: bytes, target: str, body: bytes) -> bytes:
         if method == b"POST":
             status, answer = b"201 Created", {"success": True, "data": self._store.create(DEMO_WORKSPACE, json.loads(body))}
         else:
             status, answer = b"200 OK", self._store.page(DEMO_WORKSPACE, dict(parse_qsl(target.partition("?")[2])))
         text = json.dumps(answer).encode()
-        self._transport.write(b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(text), text))
+        return b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(text), text)
 
 
 async def serve(store: Store, latency_s: float) -> None:
@@ -61,7 +63,9 @@ def main(latency_s: str, state: str | None = None) -> None:
     store = Store(mask_secrets=False, page_form="cursor")
     for record in json.loads(Path(state).read_bytes())["webhooks"].values() if state else ():
         store.create(DEMO_WORKSPACE, {**record["confirmed"], "secret": record["secret"]["value"]}, record["id"])
-    asyncio.run(serve(store, float(latency_s)))
+    # Not epoll's: it counts the time in whole milliseconds, and wakes up late.
+    loop = asyncio.SelectorEventLoop(selectors.SelectSelector())
+    loop.run_until_complete(serve(store, float(latency_s)))
 
 
 main(*sys.argv[1:])
