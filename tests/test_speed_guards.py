@@ -22,11 +22,9 @@ from world import CountingDice, FakeClock, World
 
 from sendkit_sync.answers import Answered
 from sendkit_sync.applying.create import Creator
-from sendkit_sync.applying.delete import Deleter
 from sendkit_sync.applying.executor import Executor, Limits
 from sendkit_sync.applying.pool import Step
 from sendkit_sync.applying.results import Result
-from sendkit_sync.applying.update import Updater
 from sendkit_sync.cli.logs import REDACTOR
 from sendkit_sync.cli.main import run
 from sendkit_sync.config.accept import compiled
@@ -279,17 +277,14 @@ class Bench:
         wanted = [Webhook(f"New {number:06}", place(number)) for number in numbers]
         api: Any = EasyApi()
         with self.ledger() as ledger:
-            vault, stop = ClearVault(), threading.Event()
-            executor = Executor(
+            executor = Executor.over(
                 api,
                 ledger,
-                vault,
+                ClearVault(),
                 self.clock,
-                Creator(api, ledger, vault, self.clock, self.dice),
-                Updater(api, ledger, vault, self.clock, self.dice, stop),
-                Deleter(api, ledger, self.clock, self.dice),
+                self.dice,
                 Limits(),
-                stop,
+                threading.Event(),
                 run_all=one_by_one,  # type: ignore[arg-type]
             )
             report = executor.execute(make_plan(wanted, ledger.state, api=API, config_digest=""))

@@ -5,30 +5,31 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 
 from ..answers import Answer, Answered, NotDone, Unknown
-from ..clock import Clock
+from ..clock import Clock, Dice
 from ..diagnostics import printable
 from ..errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, RefusedError
 from ..model import ActionKind, Live
-from ..planning.blockers import LookAlikes
-from ..planning.plan import Action, Blocker, BlockerKind, Plan
+from ..planning.plan import Action, Plan
 from ..vault import Vault
 from .adopt import take_over
 from .create import Creator
 from .delete import Deleter
-from .guard import check_workspace
+from .gate import NOT_BEGUN, Brake, Gate
+from .guard import NO_LIST, Guard, check_workspace
 from .pool import Runner, run_all
 from .ports import Api, Ledger
 from .results import Failure, Report, Result, Status
 from .settle import expire_old, settle_creates, unproved_names
 from .update import Updater
 
-NO_LIST = "the server has no list of webhooks: look-alikes cannot be seen, the recorded state alone decides"
-REFUSED_KEY = (401, 403)
+AHEAD = 2
+"""How many calls more than go out at once are made ready, their intents on disk, while they wait for their turn."""
+
 NO_UNLESS_LIVE = ("conflict", "redirect")
 """The codes of creates that failed where no live webhook turns up."""
 
@@ -44,6 +45,11 @@ class Limits:
     resend_after_s: float = 300.0
     allow_duplicate: bool = False
 
+    @property
+    def workers(self) -> int:
+        """How many threads carry out actions; with one call at a time, each action waits for the one before."""
+        return self.parallelism + min(AHEAD, self.parallelism - 1)
+
 
 @dataclass(slots=True)
 class Executor:
@@ -57,15 +63,36 @@ class Executor:
     updater: Updater
     deleter: Deleter
     limits: Limits
+    brake: Brake
     stop: threading.Event
     on_result: Callable[[Result], None] = lambda _: None
     run_all: Runner = run_all
-    _live: list[Live] | None = None
-    _live_before: frozenset[str] = frozenset()
     _warnings: list[str] = field(default_factory=list)
     _adopted: list[Result] = field(default_factory=list)
-    _halt: NotDone | None = None
     _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def over(
+        cls,
+        api: Api,
+        ledger: Ledger,
+        vault: Vault,
+        clock: Clock,
+        dice: Dice,
+        limits: Limits,
+        stop: threading.Event,
+        *,
+        server_secrets: bool = False,
+        run_all: Runner = run_all,
+        slots: AbstractContextManager[object] | None = None,
+    ) -> Executor:
+        """Return a run with all its parts; `slots` takes the place of as many as calls may go out at once."""
+        brake = Brake(stop)
+        gate = Gate(api, clock, brake, slots or threading.Semaphore(limits.parallelism))
+        creator = Creator(gate, ledger, vault, clock, dice, server_secrets)
+        updater = Updater(gate, ledger, vault, clock, dice, stop)
+        deleter = Deleter(gate, ledger, clock, dice)
+        return cls(gate, ledger, vault, clock, creator, updater, deleter, limits, brake, stop, run_all=run_all)
 
     def settle(self) -> None:
         """Settle every create and delete that an earlier run left without an outcome.
@@ -83,7 +110,7 @@ class Executor:
         if not names:
             return
         try:
-            self._settle(names, settle_s=0.0)
+            live = self._settle(names, settle_s=0.0)
         except NoEndpointError:
             self._warn(NO_LIST)
             return
@@ -91,7 +118,7 @@ class Executor:
         for name in names:
             if name not in state.pending and name in state.webhooks:
                 self._adopted.append(Result(ActionKind.ADOPT, name, state.webhooks[name].id, Status.DONE))
-        unproved = unproved_names(self._live or [], self.ledger)
+        unproved = unproved_names(live, self.ledger)
         lost = [name for name in self.ledger.state.unresolved() if name not in unproved]
         expire_old(self.ledger, self.clock, lost, self.limits.resend_after_s)
 
@@ -105,41 +132,33 @@ class Executor:
         creates = [action for action in plan.actions if action.kind is ActionKind.CREATE]
         if not creates and any(action.kind is ActionKind.DELETE for action in plan.actions):
             self._refuse_other_workspace()
-        guarded = self._guarded(creates, results)
+        guard = Guard(self.api, self.ledger, self.limits.allow_duplicate, self._warn)
+        seen, blocked = guard.look(creates) if creates else ({}, {})
+        for name, failure in blocked.items():
+            self._note(results, Result(ActionKind.CREATE, name, None, Status.FAILED, failure))
         changes = {ActionKind.CREATE, ActionKind.UPDATE}
-        self._run(
-            [action for action in plan.actions if action.kind in changes and action.name not in results], guarded, results
-        )
-        unknown = [name for name, one in results.items() if one.kind is ActionKind.CREATE and one.status is Status.UNRESOLVED]
-        self._settle_unknown(unknown, results)
-        self._run([action for action in plan.actions if action.kind not in changes], guarded, results)
-        for name in self.ledger.state.unresolved():
-            failure = Failure("unresolved", "an earlier create has no outcome yet")
-            results.setdefault(name, Result(ActionKind.CREATE, name, None, Status.UNRESOLVED, failure))
-        for intent in self.ledger.state.intents():
-            if intent.action is ActionKind.DELETE:
-                failure = Failure("unresolved", "an earlier delete has no outcome yet")
-                results.setdefault(intent.name, Result(intent.action, intent.name, intent.id, Status.UNRESOLVED, failure))
+        self._run([action for action in plan.actions if action.kind in changes and action.name not in results], seen, results)
+        self._settle_unknown(guard, results)
+        self._run([action for action in plan.actions if action.kind not in changes], seen, results)
+        self._add_unresolved(results)
         made = {result.id for result in results.values() if result.id and result.kind is ActionKind.CREATE}
-        halt = self._halt
         return Report(
             results=tuple(self._adopted) + tuple(results.values()),
             warnings=tuple(self._warnings),
-            twins=self._twins(made) if made else (),
-            key_refused=halt is not None and halt.status in REFUSED_KEY,
-            unreachable=halt is not None and halt.unreachable,
-            interrupted=self.stop.is_set(),
+            twins=guard.twins(made) if made else (),
+            key_refused=self.brake.key_refused,
+            unreachable=self.brake.unreachable,
+            interrupted=self.brake.interrupted,
         )
 
     def _run(self, actions: Sequence[Action], seen: Mapping[str, tuple[str, ...]], results: dict[str, Result]) -> None:
         """Carry out `actions`, several at once, and put what became of each into `results`."""
         steps = [partial(self._step, action, seen.get(action.name, ())) for action in actions]
-        for result in self.run_all(steps, parallelism=self.limits.parallelism, halted=lambda: self._halted):
+        for result in self.run_all(steps, parallelism=self.limits.workers, halted=lambda: self.brake.on):
             self._note(results, result)
         for action in actions:
             if action.name not in results:
-                status, why = Status.NOT_ATTEMPTED, self._why_halted()
-                self._note(results, Result(action.kind, action.name, action.id, status, why))
+                self._note(results, Result(action.kind, action.name, action.id, Status.NOT_ATTEMPTED, self.brake.why))
 
     def _step(self, action: Action, seen: tuple[str, ...]) -> Result:
         match action.kind:
@@ -148,77 +167,16 @@ class Executor:
             case ActionKind.UPDATE:
                 answer, warnings = self.updater.update(action)
                 self._warnings.extend(f'"{action.name}": {text}' for text in warnings)
-                return self._result(action, answer)
+                return _result(action, answer)
             case ActionKind.DELETE:
                 assert action.id is not None
-                return self._result(action, self.deleter.delete(action.name, action.id))
+                return _result(action, self.deleter.delete(action.name, action.id))
             case ActionKind.FORGET:
                 self.ledger.forget(action.name)
                 return Result(action.kind, action.name, action.id, Status.DONE)
             case ActionKind.ADOPT:
                 take_over(self.ledger, action)
                 return Result(action.kind, action.name, action.id, Status.DONE)
-
-    def _result(self, action: Action, answer: Answer) -> Result:
-        """Return what a call came to that was not a create which was answered."""
-        if isinstance(answer, Answered):
-            return Result(action.kind, action.name, action.id, Status.DONE)
-        failure = Failure(answer.code, answer.message)
-        if isinstance(answer, NotDone):
-            if answer.stops_run or answer.unreachable:
-                self._stop_for(answer)
-            status = Status.NOT_ATTEMPTED if answer.code == "interrupted" else Status.FAILED
-            return Result(action.kind, action.name, action.id, status, failure)
-        if action.kind is not ActionKind.CREATE:
-            failure = Failure(answer.code, f"{answer.message}; it may be sent again: run apply once more")
-        elif answer.no_unless_live:
-            failure = Failure("conflict" if answer.status == 409 else "redirect", answer.message)
-        return Result(action.kind, action.name, action.id, Status.UNRESOLVED, failure)
-
-    @property
-    def _halted(self) -> bool:
-        return self._halt is not None or self.stop.is_set()
-
-    def _why_halted(self) -> Failure:
-        if self._halt is not None:
-            return Failure("stopped", f"the run was stopped: {self._halt.message}")
-        return Failure("interrupted", "the run was interrupted")
-
-    def _refuse_other_workspace(self) -> None:
-        """Raise `RefusedError` where the key sees another workspace: its 404 says nothing of a webhook in ours."""
-        if self.ledger.state.workspace_id is not None:
-            with suppress(NoEndpointError):
-                check_workspace(self.api.list(), self.ledger.state.workspace_id)
-
-    def _guarded(self, creates: Sequence[Action], results: dict[str, Result]) -> dict[str, tuple[str, ...]]:
-        """Read the live list once and fail the creates that a look-alike blocks; map the others to the ids they resemble."""
-        seen: dict[str, tuple[str, ...]] = {}
-        if not creates:
-            return seen
-        self._live = None
-        try:
-            self._live = list(self.api.list())
-        except NoEndpointError:
-            self._warn(NO_LIST)
-        check_workspace(self._live or [], self.ledger.state.workspace_id)
-        self._live_before = frozenset(live.id for live in self._live or [])
-        looks = LookAlikes(self._live or [], self.ledger.state.recorded_ids())
-        for action in creates:
-            assert action.desired is not None
-            alike = looks.of(action.desired)
-            blocker = self._blocker(action, alike)
-            if blocker is not None:
-                self._note(results, Result(ActionKind.CREATE, action.name, None, Status.FAILED, blocker))
-            seen[action.name] = tuple(live.id for live in alike)
-        return seen
-
-    def _blocker(self, action: Action, alike: Sequence[Live]) -> Failure | None:
-        blocker = action.blocked_by
-        if blocker is None and alike:
-            blocker = Blocker(BlockerKind.LIVE, alike[0].name, alike[0].id)
-        if blocker is None or self.limits.allow_duplicate:
-            return None
-        return Failure("look_alike", f"{_likeness(action.name, blocker)}, or use --allow-duplicate")
 
     def _create(self, action: Action, seen: tuple[str, ...]) -> Result:
         assert action.desired is not None
@@ -228,7 +186,7 @@ class Executor:
             wrong = self._check_workspace(answer.live)
             status = Status.DONE if wrong is None else Status.FAILED
             return Result(ActionKind.CREATE, action.name, answer.live.id, status, wrong)
-        return self._result(action, answer)
+        return _result(action, answer)
 
     def _check_workspace(self, live: Live) -> Failure | None:
         if live.workspace_id is None:
@@ -241,32 +199,34 @@ class Executor:
         if live.workspace_id == known:
             return None
         message = f"recorded, but made in workspace {printable(live.workspace_id)}, not in {printable(known)}"
-        self._stop_for(NotDone("workspace", message))
+        self.brake.pull(NotDone("workspace", message))
         return Failure("workspace", message)
 
-    def _stop_for(self, reason: NotDone) -> None:
-        """Stop the run; of several reasons the first counts, but a refused key before all."""
-        with self._turn:
-            if self._halt is None or reason.status in REFUSED_KEY:
-                self._halt = reason
+    def _refuse_other_workspace(self) -> None:
+        """Raise `RefusedError` where the key sees another workspace: its 404 says nothing of a webhook in ours."""
+        if self.ledger.state.workspace_id is not None:
+            with suppress(NoEndpointError):
+                check_workspace(self.api.list(), self.ledger.state.workspace_id)
 
-    def _settle_unknown(self, names: list[str], results: dict[str, Result]) -> None:
+    def _settle_unknown(self, guard: Guard, results: dict[str, Result]) -> None:
+        """Find out what became of the creates of this run whose answer does not tell."""
+        names = [name for name, one in results.items() if one.kind is ActionKind.CREATE and one.status is Status.UNRESOLVED]
         if not names:
             return
         try:
-            self._settle(names, settle_s=self.limits.settle_s)
+            live = self._settle(names, settle_s=self.limits.settle_s)
         except (ApiError, ApiUnreachableError, KeyRefusedError, RefusedError) as error:
             self._warn(f"the live list cannot be read to settle what is unknown: {error.what}")
             return
         state = self.ledger.state
         still_open = set(state.unresolved())
         # Unproved, but not there before: such a one may be ours.
-        ours = unproved_names([live for live in self._live or [] if live.id not in self._live_before], self.ledger)
+        ours = unproved_names([one for one in live if not guard.was_there(one)], self.ledger)
         for name in names:
             failure = results[name].failure
             if name not in still_open:
                 results[name] = Result(ActionKind.CREATE, name, state.webhooks[name].id, Status.DONE)
-            elif failure is not None and failure.code in NO_UNLESS_LIVE and name not in ours and not self.stop.is_set():
+            elif failure is not None and failure.code in NO_UNLESS_LIVE and name not in ours and not self.brake.interrupted:
                 self._drop_last(name)
                 results[name] = Result(ActionKind.CREATE, name, None, Status.FAILED, failure)
 
@@ -275,25 +235,18 @@ class Executor:
         if intents:
             self.ledger.drop(intents[-1])
 
-    def _settle(self, names: Sequence[str], *, settle_s: float) -> None:
-        self._live = settle_creates(self.api, self.ledger, self.vault, self.clock, self.stop, names=names, settle_s=settle_s)
+    def _settle(self, names: Sequence[str], *, settle_s: float) -> list[Live]:
+        return settle_creates(self.api, self.ledger, self.vault, self.clock, self.stop, names=names, settle_s=settle_s)
 
-    def _twins(self, made: set[str]) -> tuple[str, ...]:
-        """Return the ids of live, unrecorded webhooks that double one made in this run and were not there before."""
-        try:
-            live = list(self.api.list())
-        except NoEndpointError:
-            return ()
-        except (ApiError, ApiUnreachableError, KeyRefusedError) as error:
-            self._warn(f"the live list cannot be read to look for twins: {error.what}")
-            return ()
-        ids = self.ledger.state.recorded_ids()
-        names = {candidate.name for candidate in live if candidate.id in made}
-        return tuple(
-            candidate.id
-            for candidate in live
-            if candidate.name in names and candidate.id not in ids and candidate.id not in self._live_before
-        )
+    def _add_unresolved(self, results: dict[str, Result]) -> None:
+        """Add what earlier runs left and nothing of this plan was about."""
+        for name in self.ledger.state.unresolved():
+            failure = Failure("unresolved", "an earlier create has no outcome yet")
+            results.setdefault(name, Result(ActionKind.CREATE, name, None, Status.UNRESOLVED, failure))
+        for intent in self.ledger.state.intents():
+            if intent.action is ActionKind.DELETE:
+                failure = Failure("unresolved", "an earlier delete has no outcome yet")
+                results.setdefault(intent.name, Result(intent.action, intent.name, intent.id, Status.UNRESOLVED, failure))
 
     def _note(self, results: dict[str, Result], result: Result) -> None:
         results[result.name] = result
@@ -306,16 +259,16 @@ class Executor:
             self._warnings.append(text)
 
 
-def _likeness(name: str, blocker: Blocker) -> str:
-    """Return by what the create of `name` is blocked, and what else than a duplicate can be done."""
-    other = printable(blocker.name)
-    match blocker.kind:
-        case BlockerKind.ORPHAN:
-            return f'orphan "{other}" has the same url and events: add `renamedFrom: {other}`'
-        case BlockerKind.UNRESOLVED:
-            return f'"{other}" may be the same webhook, and its create has no outcome yet: run apply again'
-        case BlockerKind.LIVE:
-            return (
-                f"live webhook {blocker.id} looks the same and is not recorded: "
-                f'sendkit-sync import "{printable(name)}" {blocker.id}'
-            )
+def _result(action: Action, answer: Answer) -> Result:
+    """Return what a call came to that was not a create which was answered."""
+    if isinstance(answer, Answered):
+        return Result(action.kind, action.name, action.id, Status.DONE)
+    failure = Failure(answer.code, answer.message)
+    if isinstance(answer, NotDone):
+        status = Status.NOT_ATTEMPTED if answer.code in NOT_BEGUN else Status.FAILED
+        return Result(action.kind, action.name, action.id, status, failure)
+    if action.kind is not ActionKind.CREATE:
+        failure = Failure(answer.code, f"{answer.message}; it may be sent again: run apply once more")
+    elif answer.no_unless_live:
+        failure = Failure("conflict" if answer.status == 409 else "redirect", answer.message)
+    return Result(action.kind, action.name, action.id, Status.UNRESOLVED, failure)

@@ -7,12 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from ..applying.create import Creator
-from ..applying.delete import Deleter
 from ..applying.executor import Executor, Limits
 from ..applying.ports import Api
 from ..applying.refresh import read_live
-from ..applying.update import Updater
 from ..clock import SystemClock, SystemDice
 from ..config import Config
 from ..errors import NoEndpointError, RefusedError
@@ -87,17 +84,8 @@ def session(context: Context, wanted: Wanted, stop: threading.Event) -> Iterator
         refuse_clear_writes(wanted.config, ledger.state, wanted.path)
         if ledger.state.workspace_id != workspace_id and (ledger.state.empty or ledger.state.workspace_id is None):
             ledger.set_workspace(workspace_id)
-        executor = Executor(
-            api,
-            ledger,
-            vault,
-            clock,
-            Creator(api, ledger, vault, clock, dice, wanted.config.generate_secret == "server"),
-            Updater(api, ledger, vault, clock, dice, stop),
-            Deleter(api, ledger, clock, dice),
-            wanted.limits,
-            stop,
-        )
+        server_secrets = wanted.config.generate_secret == "server"
+        executor = Executor.over(api, ledger, vault, clock, dice, wanted.limits, stop, server_secrets=server_secrets)
         executor.settle()
         live = live_side(api, ledger.state, wanted.limits.parallelism) if wanted.refresh else None
         plan = plan_of(wanted.config, ledger.state, context, wanted.path, wanted.options, live)

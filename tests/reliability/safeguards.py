@@ -53,6 +53,7 @@ STRANGE = "tests/reliability/test_strange.py::"
 DISK = "tests/reliability/test_disk.py::"
 FAULTS = "tests/test_faults.py::"
 FORGE = "tests/test_forge.py::"
+GATE = "tests/test_gate.py::"
 
 CALLS = (
     one(
@@ -230,10 +231,38 @@ CALLS = (
         "stops_run=False",
     ),
     one(
+        "no more calls go out at once than were asked for",
+        f"{GATE}test_so_many_calls_go_out_and_the_next_ones_are_on_disk_already[3-2]",
+        "applying/executor.py",
+        "slots or threading.Semaphore(limits.parallelism)",
+        "slots or threading.Semaphore(limits.parallelism + 1)",
+    ),
+    one(
+        "with one call at a time, each create waits for the record of the one before",
+        f"{GATE}test_so_many_calls_go_out_and_the_next_ones_are_on_disk_already[1-0]",
+        "applying/executor.py",
+        "min(AHEAD, self.parallelism - 1)",
+        "AHEAD",
+    ),
+    one(
+        "what was made ready is not sent once the run is stopped",
+        f"{GATE}test_what_was_ready_is_not_sent_once_the_key_is_refused",
+        "applying/gate.py",
+        "            if self.brake.on:\n",
+        "            if False:\n",
+    ),
+    one(
+        "the time until an attempt may be sent anew counts from its call",
+        f"{GATE}test_an_intent_that_waited_for_long_is_dated_by_its_call",
+        "applying/gate.py",
+        "            if self.clock.monotonic() - came > LONG_S:\n",
+        "            if False:\n",
+    ),
+    one(
         "an answer from another workspace stops the run",
         f"{STRANGE}test_a_create_that_is_answered_from_another_workspace_is_recorded_and_stops_the_run",
         "applying/executor.py",
-        '        self._stop_for(NotDone("workspace", message))\n',
+        '        self.brake.pull(NotDone("workspace", message))\n',
         "",
     ),
     one(
@@ -249,7 +278,7 @@ SETTLING = (
         "what is unknown is settled in the same run",
         "tests/test_end_to_end.py::test_a_create_whose_answer_is_lost_is_found_in_the_list",
         "applying/executor.py",
-        "        self._settle_unknown(unknown, results)\n",
+        "        self._settle_unknown(guard, results)\n",
         "",
     ),
     one(
@@ -311,8 +340,8 @@ SETTLING = (
     one(
         "nothing is created with the key of another workspace",
         "tests/test_beyond_create.py::TestWhatGoesWrongTogether::test_the_key_of_another_workspace_changes_nothing",
-        "applying/executor.py",
-        "        check_workspace(self._live or [], self.ledger.state.workspace_id)\n",
+        "applying/guard.py",
+        "        check_workspace(live, self.ledger.state.workspace_id)\n",
         "",
     ),
     one(
@@ -326,22 +355,22 @@ SETTLING = (
         "what doubles a webhook of the run is told",
         "tests/reliability/test_settling.py::test_twins_of_what_a_run_made_are_told_by_their_id",
         "applying/executor.py",
-        "            twins=self._twins(made) if made else (),\n",
+        "            twins=guard.twins(made) if made else (),\n",
         "",
     ),
     one(
         "a live look-alike blocks a create",
         "tests/test_end_to_end.py::test_a_lost_state_is_stopped_by_the_look_alike_guard",
-        "applying/executor.py",
-        "        if blocker is None and alike:\n",
-        "        if False:\n",
+        "applying/guard.py",
+        "            if blocker is None and alike:\n",
+        "            if False:\n",
     ),
     one(
         "an orphan of the same place blocks a create",
         "tests/test_end_to_end.py::test_a_rename_is_blocked_in_the_offline_plan",
-        "applying/executor.py",
-        "        blocker = action.blocked_by\n",
-        "        blocker = None\n",
+        "applying/guard.py",
+        "            blocker = action.blocked_by\n",
+        "            blocker = None\n",
     ),
     one(
         "both secrets of an unanswered update are kept",

@@ -7,6 +7,7 @@ clock and threads that do what the schedule says. A failure prints the steps tha
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import ClassVar
 
@@ -20,12 +21,9 @@ from memory import Disk, MemoryStore
 from world import CountingDice, Crash, FakeClock, World
 
 from sendkit_sync import failpoints
-from sendkit_sync.applying.create import Creator
-from sendkit_sync.applying.delete import Deleter
 from sendkit_sync.applying.executor import Executor, Limits
 from sendkit_sync.applying.refresh import read_live
 from sendkit_sync.applying.results import Report
-from sendkit_sync.applying.update import Updater
 from sendkit_sync.errors import NoEndpointError, SyncError
 from sendkit_sync.model import ActionKind, Live, Recorded, Secret, Settings, State, Webhook
 from sendkit_sync.planning.options import Options
@@ -197,18 +195,17 @@ class Schedule(RuleBasedStateMachine):
             failpoints.hook = lambda name: None
 
     def executor(self, world: World, api: FakeApi, ledger: JournalLedger, limits: Limits) -> Executor:
-        vault = ClearVault()
-        return Executor(
+        return Executor.over(
             api,
             ledger,
-            vault,
+            ClearVault(),
             self.clock,
-            Creator(api, ledger, vault, self.clock, self.dice, self.server_secrets),
-            Updater(api, ledger, vault, self.clock, self.dice, world.stop),
-            Deleter(api, ledger, self.clock, self.dice),
+            self.dice,
             limits,
             world.stop,
+            server_secrets=self.server_secrets,
             run_all=world.interleaving.run_all,
+            slots=nullcontext(),  # only one thread moves at a time: it must not wait for another
         )
 
     def recorded(self) -> State:
