@@ -77,7 +77,7 @@ def test_the_fullest_log_holds_no_secret(workspace: Workspace, fault: Fault | No
         workspace.simulator.add_fault(fault)
     done = apply(workspace, "-vv", "--log-format", form)
     assert (done.returncode == 0) is (fault is None)
-    assert "sendkit_sync.api.client" in done.stderr
+    assert "sendkit_sync.api.sender" in done.stderr
     assert "Traceback" not in done.stderr
     workspace.check_nothing_shown()
     shown = done.stdout + done.stderr
@@ -93,7 +93,7 @@ def test_verbosity_goes_from_silence_over_steps_to_requests(workspace: Workspace
     assert "DEBUG" not in steps
     workspace.write(CONFIG.replace("analytics.example.com/in", "analytics.example.com/newer"))
     requests = apply(workspace, "-vv").stderr
-    assert re.search(r"^DEBUG sendkit_sync\.api\.client: PATCH /v1/webhooks/\w+: 200 in \d+ ms$", requests, re.MULTILINE)
+    assert re.search(r"^DEBUG sendkit_sync\.api\.sender: PATCH /v1/webhooks/\w+: 200 in \d+ ms$", requests, re.MULTILINE)
     assert "?limit" not in requests
     assert "urllib3" not in requests
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote, urlencode
@@ -13,7 +12,8 @@ from ..errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointE
 from ..model import PLATFORM_KEY_PREFIX, Live, Secret, Settings
 from . import wire
 from .address import checked_address, visible
-from .retry import Pause, backoff, retry_after
+from .retry import backoff
+from .sender import Sender, StoppedError
 from .transport import ExchangeError, Reply, Transport
 
 PAGE_SIZE = 100
@@ -26,8 +26,6 @@ KEY = "Set SENDKIT_API_KEY to a key of this workspace, as SendKit shows it."
 LATER = "Run it again; if it stays, SendKit has to mend it."
 UNREACHABLE = "Check the network, the proxy and --api-url, then run it again."
 WORKSPACE = "Set SENDKIT_WORKSPACE_ID, or `workspace` in the config, to its id; for export, --workspace."
-
-log = logging.getLogger(__name__)
 
 _NO_ENDPOINT = (404, 405, 501)
 
@@ -54,15 +52,10 @@ class Client:
         self._base = checked_address(base_url)
         self._key = key
         self._headers = _headers(key, workspace_id)
-        self._retry_for_s = retry_for_s
-        self._clock = clock
         self._dice = dice
-        self._stop = stop
-        self._on_wait = on_wait
-        self._on_call = on_call
         self._clean = clean
-        self._pause = Pause(clock, stop, on_wait)
-        self._transport = Transport(timeout_s)
+        transport = Transport(timeout_s)
+        self._sender = Sender(self._base, transport, clock, dice, stop, retry_for_s, on_wait, on_call, self._without_key)
 
     def create(self, name: str, settings: Settings, secret: Secret | None, before_resend: Callable[[], None]) -> Answer:
         """POST one webhook; without `secret` the server draws one."""
@@ -104,7 +97,7 @@ class Client:
 
     def close(self) -> None:
         """Close all connections."""
-        self._transport.close()
+        self._sender.close()
 
     def list(self) -> Sequence[Live]:
         """Return all webhooks of the workspace, in the API's order."""
@@ -156,8 +149,8 @@ class Client:
         hidden = [self._key, *(value for value in (fields or {}).values() if isinstance(value, Secret))]
         body = None if fields is None else wire.encode(fields)
         try:
-            reply = self._send(method, path, body, before_resend)
-        except _InterruptedError:
+            reply = self._sender.send(method, path, self._headers, body, before_resend)
+        except StoppedError:
             return NotDone("interrupted", "the run was stopped before the call was made")
         except ExchangeError as error:
             message = self._cleaned(error.message, hidden)
@@ -167,90 +160,34 @@ class Client:
         message = self._told(reply, hidden) if reply.status >= 300 else ""
         return _classified(reply, message, wants_live=method != "DELETE")
 
-    def _send(self, method: str, path: str, body: bytes | None, before_resend: Callable[[], None]) -> Reply:
-        """Send, and again while it is sure that nothing was done, for `retry_for_s` at most."""
-        headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
-        tries = 0
-        until: float | None = None
-        while True:
-            delayed = self._pause.left() > 0
-            if not self._pause.wait():
-                raise _InterruptedError
-            if tries or delayed:
-                before_resend()  # its time counts from here: `--resend-after` must not run while the request waits
-            if until is None:
-                until = self._clock.monotonic() + self._retry_for_s
-            tries += 1
-            try:
-                reply = self._exchange(method, path, headers, body)
-            except ExchangeError as error:
-                if error.status == 429:
-                    reply = Reply(429, "", {}, b"")
-                elif error.sent or error.lasting:
-                    raise
-                else:
-                    delay = backoff(self._dice, tries)
-                    if self._clock.monotonic() + delay >= until:
-                        raise
-                    self._sleep(delay, self._cleaned(error.message, [self._key]))
-                    continue
-            if reply.status != 429:
-                return reply
-            asked = retry_after(reply.headers.get("Retry-After"), self._clock.now())
-            delay = backoff(self._dice, tries) if asked is None else asked
-            log.info("%s %s: answered 429, all calls wait %.1f s", method, _shown(path), delay)
-            self._pause.extend(delay)
-            if not delay:  # "Retry-After: 0" again and again must not become a storm
-                self._sleep(backoff(self._dice, tries), "the API asks to come again")
-            if self._clock.monotonic() + delay >= until:
-                return reply
-
-    def _exchange(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
-        """Send once, and log what came of it and after how long."""
-        began = self._clock.monotonic()
-        outcome: object = "no answer"
-        try:
-            reply = self._transport.exchange(method, self._base + path, headers, body)
-            outcome = reply.status
-        except ExchangeError as error:
-            outcome = error.code if error.status is None else f"{error.status}, {error.code}"
-            raise
-        else:
-            return reply
-        finally:
-            self._on_call(method, str(outcome))
-            log.debug("%s %s: %s in %.0f ms", method, _shown(path), outcome, (self._clock.monotonic() - began) * 1000)
-
-    def _sleep(self, duration_s: float, why: str) -> None:
-        log.info("trying again in %.1f s: %s", duration_s, why)
-        self._on_wait(why)
-        if self._clock.sleep(duration_s, self._stop):
-            raise _InterruptedError
-
     def _read(self, method: str, path: str, tries_at_most: int = READ_TRIES) -> Reply:
         tries = 0
         while True:
             tries += 1
             try:
-                reply = self._send(method, path, None, lambda: None)
+                reply = self._sender.send(method, path, self._headers, None, lambda: None)
                 if reply.status < 500 or reply.status == 501 or tries >= tries_at_most:
                     return reply
-                self._sleep(backoff(self._dice, tries), f"the API answered {reply.status}")
-            except _InterruptedError:
+                why = f"the API answered {reply.status}"
+            except StoppedError:
                 raise self._stopped() from None
             except ExchangeError as error:
-                message = self._cleaned(error.message, [self._key])
+                message = self._without_key(error.message)
                 if not error.sent:
                     raise ApiUnreachableError(message, where=self._base, hint=UNREACHABLE) from None
                 if tries >= tries_at_most:
                     raise ApiError(message, status=error.status, where=self._base, hint=LATER) from None
-                delay = backoff(self._dice, tries)
-                log.info("%s %s: trying again in %.1f s: %s", method, _shown(path), delay, message)
-                if self._clock.sleep(delay, self._stop):
-                    raise self._stopped() from None
+                why = message
+            try:
+                self._sender.sleep(backoff(self._dice, tries), why)
+            except StoppedError:
+                raise self._stopped() from None
 
     def _told(self, reply: Reply, secrets: Sequence[Secret]) -> str:
         return self._cleaned(wire.message_of(reply.body, _status_line(reply)), secrets)
+
+    def _without_key(self, text: str) -> str:
+        return self._cleaned(text, [self._key])
 
     def _cleaned(self, text: str, secrets: Sequence[Secret]) -> str:
         # Before it is cut: a piece of a secret would not be known any more.
@@ -273,10 +210,6 @@ class Client:
 
     def _stopped(self) -> ApiError:
         return ApiError("the run was stopped", where=self._base, hint="Run it again: it goes on where it stopped.")
-
-
-class _InterruptedError(Exception):
-    """A wait ended because the run is stopped."""
 
 
 def _classified(reply: Reply, message: str, *, wants_live: bool) -> Answer:
@@ -304,11 +237,6 @@ def _status_line(reply: Reply) -> str:
 
 def _path(webhook_id: str) -> str:
     return "/v1/webhooks/" + quote(webhook_id, safe="")
-
-
-def _shown(path: str) -> str:
-    """Return `path` as the log shows it, without its query."""
-    return path.partition("?")[0]
 
 
 def _headers(key: Secret, workspace_id: str | None) -> dict[str, str]:

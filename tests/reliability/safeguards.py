@@ -184,9 +184,9 @@ CALLS = (
     one(
         "all workers wait when one is told to",
         f"{NETWORK}test_a_rate_limit_that_one_worker_meets_is_waited_out_by_all",
-        "api/client.py",
+        "api/sender.py",
         "            self._pause.extend(delay)\n",
-        "            self._sleep(delay, 'alone')\n",
+        "            self.sleep(delay, 'alone')\n",
     ),
     one(
         "the wait between tries has full jitter",
@@ -198,21 +198,21 @@ CALLS = (
     one(
         "what was surely not created is tried again for two minutes only",
         "tests/test_api.py::test_unreachable",
-        "api/client.py",
-        "                    if self._clock.monotonic() + delay >= until:\n",
-        "                    if tries > 1000:\n",
+        "api/sender.py",
+        "error.lasting or self._clock.monotonic() + delay >= until:\n",
+        "error.lasting or tries > 1000:\n",
     ),
     one(
         "each further try is written down before it",
         "tests/test_api.py::test_unreachable",
-        "api/client.py",
+        "api/sender.py",
         "            if tries or delayed:\n",
         "            if False:\n",
     ),
     one(
         "a first try that had to wait is dated when it is sent",
         "tests/test_api.py::test_a_first_try_that_had_to_wait_is_noted_with_its_own_time",
-        "api/client.py",
+        "api/sender.py",
         "if tries or delayed:",
         "if tries:",
     ),
