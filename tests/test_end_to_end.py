@@ -289,3 +289,18 @@ def test_a_misspelt_command_is_told_the_nearest(workspace: Workspace):
     refused = workspace.run("aply")
     assert refused.returncode == 64
     assert "Did you mean apply?" in refused.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("state",), ("secret",)], ids=" ".join)
+def test_a_command_that_lacks_its_command_shows_the_help_page_whole_and_as_no_error(
+    workspace: Workspace, words: tuple[str, ...]
+):
+    shown = workspace.run(*words)
+    assert shown.stdout + shown.stderr == workspace.run(*words, "--help").stdout
+    assert "..." not in shown.stderr.partition("Commands:")[2]
+
+
+def test_wrong_usage_names_the_page_that_tells_the_flags(workspace: Workspace):
+    refused = workspace.run("secret", "get", "CRM", "--no-such-flag")
+    assert refused.stderr.endswith("\n  What it takes: sendkit-sync secret get --help\n")
+    assert "Did you mean rotate?" in workspace.run("secret", "rotte").stderr

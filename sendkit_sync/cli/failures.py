@@ -23,6 +23,8 @@ def tell(error: BaseException) -> int:
     if not is_set_up():
         set_up(0, _wanted_form())
     match error:
+        case click.UsageError() if type(error).__name__ == "NoArgsIsHelpError":  # click has had it since 8.2
+            return _leave(error.format_message(), ExitCode.USAGE)
         case click.UsageError():
             return _fail(_usage_text(error), ExitCode.USAGE)
         case click.ClickException():
@@ -48,7 +50,8 @@ def _usage_text(error: click.UsageError) -> str:
         given = [name for name in variables if name and os.environ.get(name)]
         if given and not any(word.split("=")[0] in parameter.opts for word in sys.argv):
             return f"the value of {given[0]} does not fit {parameter.opts[-1]}"
-    return error.format_message()
+    takes = f"\n  What it takes: {error.ctx.command_path} --help" if error.ctx is not None else ""
+    return error.format_message() + takes
 
 
 def _config_failure(error: ConfigError) -> int:
@@ -64,10 +67,14 @@ def _config_failure(error: ConfigError) -> int:
 
 
 def _fail(text: str, code: ExitCode) -> int:
+    return _leave(text, code, label="error: ")
+
+
+def _leave(text: str, code: ExitCode, label: str = "") -> int:
     if event("error", severity=logging.ERROR, message=_clean(text), exit_code=int(code)):
         return code
     with contextlib.suppress(OSError):
-        sys.stderr.write(f"error: {_clean(text)}\n")
+        sys.stderr.write(f"{label}{_clean(text)}\n")
     return code
 
 

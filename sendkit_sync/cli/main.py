@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from ..version import __version__
+from .groups import Group
 from .options import flag
 from .process import set_up as set_up_process
 
@@ -34,7 +35,7 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """Imports a command's module when it is called; the list of commands needs none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -49,19 +50,6 @@ class LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that is called; one that is nearly a name is told so."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            from difflib import get_close_matches
-
-            from ..errors import UsageError
-
-            near = get_close_matches(args[0], COMMANDS, 1)
-            meant = f"Did you mean {near[0]}? " if near else ""
-            raise UsageError(error.message, hint=f"{meant}All commands: sendkit-sync --help") from error
-
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Return the commands that begin so, without importing them; for a dash, the global flags."""
         from click.shell_completion import CompletionItem
@@ -69,10 +57,9 @@ class LazyGroup(click.Group):
         named = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
         return named + click.Command.shell_complete(self, ctx, incomplete)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands with their one-line helps."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+    def helps(self, ctx: click.Context) -> list[tuple[str, str]]:
+        """Return the commands with their one-line helps, in the order of the help page."""
+        return list(COMMANDS.items())
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

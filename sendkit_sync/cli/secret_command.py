@@ -18,6 +18,7 @@ from ..secrets import delivery
 from ..state import read_state
 from ..vault import Vault, unsealed
 from .delivering import deliver, show
+from .groups import Group
 from .messages import say
 from .opened import not_recorded, opened
 from .options import config_flag, flag, lock_flag, retry_flag, state_flag, timeout_flag
@@ -29,7 +30,7 @@ ALONE = "Give the secret alone, as SendKit shows it."
 SUPPLY = "Supply it: sendkit-sync secret set NAME < FILE"
 
 
-@click.group("secret")
+@click.group("secret", cls=Group)
 def command() -> None:
     """Read, supply, rotate and hand on signing secrets."""
 

@@ -15,12 +15,13 @@ from ..errors import RefusedError, UsageError
 from ..model import SENSITIVE, ActionKind, Intent, Recorded, State
 from ..planning.diff import view
 from ..state import open_ledger, read_state
+from .groups import Group
 from .opened import not_recorded, nothing_recorded
 from .options import config_flag, flag, lock_flag, state_flag
 from .wiring import Context, check_api, read_config
 
 
-@click.group("state")
+@click.group("state", cls=Group)
 def command() -> None:
     """Look at the record and mend it; secrets stay masked."""
 
