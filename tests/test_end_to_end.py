@@ -304,3 +304,22 @@ def test_wrong_usage_names_the_page_that_tells_the_flags(workspace: Workspace):
     refused = workspace.run("secret", "get", "CRM", "--no-such-flag")
     assert refused.stderr.endswith("\n  What it takes: sendkit-sync secret get --help\n")
     assert "Did you mean rotate?" in workspace.run("secret", "rotte").stderr
+
+
+def test_reading_the_record_needs_none_of_the_variables_of_the_entries(workspace: Workspace):
+    workspace.apply()
+    workspace.write(TWO.replace("https://crm.", "https://${UNSET}.crm."))
+    for words in (
+        ("state", "list"),
+        ("state", "show", "CRM Sync"),
+        ("test", "CRM Sync"),
+        ("secret", "get", "CRM Sync"),
+        ("secret", "export", "--format", "json"),
+    ):
+        done = workspace.run(*words)
+        assert done.returncode == 0, done.stderr
+        workspace.outputs.pop()  # it is to show secrets
+    workspace.write("workspace: ${ALSO}\n" + TWO.replace("https://crm.", "https://${UNSET}.crm."))
+    refused = workspace.run("state", "list")
+    assert refused.returncode == 65
+    assert [f"SENDKIT_VAR_{name} is not set" in refused.stderr for name in ("ALSO", "UNSET")] == [True, True]

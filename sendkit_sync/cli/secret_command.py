@@ -43,7 +43,7 @@ def command() -> None:
 @click.pass_obj
 def get(context: Context, /, name: str, previous: bool, configs: tuple[str, ...], state_path: str | None) -> None:
     """Print one secret to stdout."""
-    config, path = _place(configs, state_path)
+    config, path = _place(configs, state_path, entries=False)
     state = read_state(path)
     check_api(state, context, path)
     if state is None or name not in state.webhooks:
@@ -76,7 +76,7 @@ def export(
     state_path: str | None,
 ) -> None:
     """Write the secrets in a form that other programs read."""
-    config, path = _place(configs, state_path)
+    config, path = _place(configs, state_path, entries=False)
     state = read_state(path)
     recorded = dict(state.webhooks) if state is not None else {}
     if missing := [name for name in only if name not in recorded]:
@@ -197,15 +197,15 @@ def rotate(
 @click.pass_obj
 def rekey(context: Context, /, lock_timeout: float, configs: tuple[str, ...], state_path: str | None) -> None:
     """Seal every secret anew, for the recipients that the config names now; needs the identity."""
-    config, path = _place(configs, state_path)
+    config, path = _place(configs, state_path, entries=False)
     if not config.recipients:
         raise RefusedError("the config has no `encryption`", hint="Add it, with the recipients.")
     count = reseal(context, config, path, lock_timeout, "secret rekey", clear_only=False)
     click.echo(f"{count} secret{'' if count == 1 else 's'} sealed for {len(config.recipients)} recipient(s).")
 
 
-def _place(configs: tuple[str, ...], state_path: str | None) -> tuple[Config, str]:
-    config = read_config(configs, state_path)
+def _place(configs: tuple[str, ...], state_path: str | None, *, entries: bool = True) -> tuple[Config, str]:
+    config = read_config(configs, state_path, entries=entries)
     return config, state_path or config.state_path
 
 

@@ -27,7 +27,7 @@ def command() -> None:
 
 
 def _path(configs: tuple[str, ...], state_path: str | None) -> str:
-    return state_path or read_config(configs, None).state_path
+    return state_path or read_config(configs, None, entries=False).state_path
 
 
 def _state(path: str) -> State:
@@ -171,7 +171,7 @@ def encrypt(context: Context, lock_timeout: float, configs: tuple[str, ...], sta
     """Seal every secret that is recorded in clear, for the recipients in the config."""
     from .resealing import reseal
 
-    config = read_config(configs, state_path)
+    config = read_config(configs, state_path, entries=False)
     if not config.recipients:
         raise RefusedError("the config has no `encryption`", hint="Add it, with the recipients.")
     path = state_path or config.state_path

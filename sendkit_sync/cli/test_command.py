@@ -33,7 +33,7 @@ def command(
     context: Context, /, name: str, configs: tuple[str, ...], state_path: str | None, timeout: float, retry_for: float
 ) -> int:
     """Have SendKit send its test payload to a webhook."""
-    config = read_config(configs, state_path)
+    config = read_config(configs, state_path, entries=False)
     path = state_path or config.state_path
     state = read_state(path)
     check_api(state, context, path)

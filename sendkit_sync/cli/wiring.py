@@ -40,9 +40,9 @@ class Context:
     log_format: str
 
 
-def read_config(paths: tuple[str, ...], state_path: str | None) -> Config:
-    """Return the desired webhooks of the config files; raises `ConfigError`."""
-    config = load_config(list(paths) or [DEFAULT_CONFIG], os.environ, state_given=state_path is not None)
+def read_config(paths: tuple[str, ...], state_path: str | None, *, entries: bool = True) -> Config:
+    """Return what the config files ask for, the webhooks among it with `entries` only; raises `ConfigError`."""
+    config = load_config(list(paths) or [DEFAULT_CONFIG], os.environ, state_given=state_path is not None, entries=entries)
     for webhook in config.webhooks:
         if webhook.secret is not None:
             REDACTOR.add(webhook.secret)

@@ -227,15 +227,20 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def load_config(paths: Sequence[str], env: Mapping[str, str], *, state_given: bool = False) -> Config:
-    """Return what the files at `paths` ask for; raise `ConfigError` with everything that is wrong."""
+def load_config(paths: Sequence[str], env: Mapping[str, str], *, state_given: bool = False, entries: bool = True) -> Config:
+    """Return what the files at `paths` ask for; raise `ConfigError` with everything that is wrong.
+
+    Without `entries` the webhooks are left out, and the variables that they name need not be set.
+    """
     loader = _Loader(env, read_files(paths))
     for file in loader.files:
         loader.take(file)
-    for file in loader.files:
+    for file in loader.files if entries else ():
         loader.take_webhooks(file)
     loader.check_renames()
     state = loader.state_path(state_given)
+    if not entries and any(file.problems for file in loader.files):
+        return load_config(paths, env, state_given=state_given)  # all of the problems, and no secret in what is shown of them
     found = diagnostics_of(loader.files, loader.secrets)
     if any(problem.severity is Severity.ERROR for file in loader.files for problem in file.problems) or not loader.files:
         raise ConfigError(found)
