@@ -153,12 +153,20 @@ class Executor:
 
     def _run(self, actions: Sequence[Action], seen: Mapping[str, tuple[str, ...]], results: dict[str, Result]) -> None:
         """Carry out `actions`, several at once, and put what became of each into `results`."""
-        steps = [partial(self._step, action, seen.get(action.name, ())) for action in actions]
+        steps = [partial(self._braking, action, seen.get(action.name, ())) for action in actions]
         for result in self.run_all(steps, parallelism=self.limits.workers, halted=lambda: self.brake.on):
             self._note(results, result)
         for action in actions:
             if action.name not in results:
                 self._note(results, Result(action.kind, action.name, action.id, Status.NOT_ATTEMPTED, self.brake.why))
+
+    def _braking(self, action: Action, seen: tuple[str, ...]) -> Result:
+        """Carry out `action`; where its outcome cannot be recorded, what is ready must not be sent any more."""
+        try:
+            return self._step(action, seen)
+        except BaseException:
+            self.brake.pull(NotDone("stopped", "an outcome could not be recorded"))
+            raise
 
     def _step(self, action: Action, seen: tuple[str, ...]) -> Result:
         match action.kind:
