@@ -54,12 +54,24 @@ class SlowApi:
         return tuple(self.live)
 
 
+class AskedClock(FakeClock):
+    """Notes when it was asked for the time: a call does before it waits for its turn, and when it has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[float] = []
+
+    def monotonic(self) -> float:
+        self.asked.append(self.steady)
+        return super().monotonic()
+
+
 class Running:
     """An apply of `count` creates that goes on in a thread of its own."""
 
     def __init__(self, path: Path, ledger: JournalLedger, parallelism: int, count: int, pool: ThreadPoolExecutor) -> None:
         self.journal = path.with_name(path.name + ".journal")
-        self.ledger, self.api, self.clock, self.stop = ledger, SlowApi(), FakeClock(), threading.Event()
+        self.ledger, self.api, self.clock, self.stop = ledger, SlowApi(), AskedClock(), threading.Event()
         self.names = [f"W{number}" for number in range(count)]
         wanted = [Webhook(name, Settings(f"https://{name}.example.com/in", ("email.sent",))) for name in self.names]
         self.executor = Executor.over(
@@ -88,7 +100,10 @@ def start(tmp_path: Path) -> Iterator[Callable[[int, int], Running]]:
     """Return what begins an apply with so many calls at once, of so many creates."""
     clock = FakeClock()
     path = tmp_path / "s.json"
-    with ThreadPoolExecutor(1) as pool, open_ledger(str(path), api=API, clock=clock, dice=CountingDice(), purpose="t") as ledger:
+    with (
+        ThreadPoolExecutor(1) as pool,
+        open_ledger(str(path), api=API, clock=clock, dice=CountingDice(), purpose="t") as ledger,
+    ):
         yield lambda parallelism, count: Running(path, ledger, parallelism, count, pool)
 
 
@@ -150,6 +165,7 @@ def test_an_intent_that_waited_for_long_is_dated_by_its_call(start: Callable[[in
     run.wait(sent=2, intents=3)
     (waiting,) = run.intents() - set(run.api.sent)
     (before,) = run.ledger.state.pending[waiting]
+    wait_for(lambda: len(run.clock.asked) == 5, "two calls have their turn, and one waits")
     run.clock.advance(20)
     run.api.answer(run.api.sent[0])
     run.wait(sent=3, intents=2)
