@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,12 @@ from .. import failpoints
 
 MOST_CONNECTIONS = 64
 """How many connections are kept: one for each call that the command line lets be made at once."""
+
+MOST_IDLE_S = 1.0
+"""How long a connection may have rested: one that the server closes while a create is on its way makes that one unknown.
+
+Servers close theirs after 2 seconds and more; and after a 429 a call may wait for just as long as such a server does.
+"""
 
 
 class Trace:
@@ -107,6 +114,7 @@ class _Traced(HTTPConnection):
 
     response_class = _Response
     _connecting = False
+    _answered_at = 0.0
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
@@ -134,11 +142,26 @@ class _Traced(HTTPConnection):
 
     def getresponse(self) -> Any:
         failpoints.reached("request-sent")
-        return super().getresponse()
+        response = super().getresponse()
+        self._answered_at = time.monotonic()
+        return response
+
+    @property
+    def is_connected(self) -> bool:
+        """Tell, of a connection that was kept, whether one more call may go over it."""
+        return time.monotonic() - self._answered_at < MOST_IDLE_S and super().is_connected
 
 
 class _TracedTls(_Traced, HTTPSConnection):
     """The same over TLS; the handshake is part of connecting."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Look also at what was decrypted and not read: a second answer there would pass for that of the next call."""
+        if not super().is_connected:
+            return False
+        pending = getattr(self.sock, "pending", None)
+        return pending is not None and pending() == 0  # TLS in that of a proxy does not show it
 
 
 class _Pool(HTTPConnectionPool):

@@ -49,6 +49,7 @@ class JournalLedger:
 KILLED = "tests/test_end_to_end.py::test_a_killed_apply_makes_nothing_twice_and_loses_no_secret"
 POWER = "tests/reliability/test_power_cut.py::test_a_power_cut_at_any_moment_loses_nothing"
 NETWORK = "tests/reliability/test_network.py::"
+KEPT = "tests/reliability/test_kept_connections.py::"
 STRANGE = "tests/reliability/test_strange.py::"
 DISK = "tests/reliability/test_disk.py::"
 FAULTS = "tests/test_faults.py::"
@@ -157,6 +158,20 @@ CALLS = (
         "requests.Session().prepare_request(requests.Request(method, url, headers, data=body))",
     ),
     one(
+        "an answer that nobody asked for is not taken for that of the next call",
+        f"{KEPT}test_an_answer_that_nobody_asked_for_is_not_taken_for_that_of_the_next_call[https]",
+        "api/connection.py",
+        "pending is not None and pending() == 0",
+        "True",
+    ),
+    one(
+        "a connection that has rested takes no call",
+        f"{KEPT}test_a_connection_that_the_server_may_be_about_to_close_takes_no_call[http]",
+        "api/connection.py",
+        "time.monotonic() - self._answered_at < MOST_IDLE_S and ",
+        "",
+    ),
+    one(
         "no cookie is kept",
         f"{NETWORK}test_a_cookie_is_not_sent_back",
         "api/transport.py",
@@ -250,6 +265,13 @@ CALLS = (
         "applying/gate.py",
         "            if self.brake.on:\n",
         "            if False:\n",
+    ),
+    one(
+        "what was made ready is not sent once nothing can be recorded",
+        f"{GATE}test_what_was_ready_is_not_sent_once_nothing_can_be_recorded_any_more",
+        "applying/executor.py",
+        '            self.brake.pull(NotDone("stopped", "an outcome could not be recorded"))\n            raise\n',
+        "            raise\n",
     ),
     one(
         "the time until an attempt may be sent anew counts from its call",
