@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from bench import CRM, bench_in
 
 from sendkit_sync.cli import main
 
@@ -62,3 +65,22 @@ def test_each_shell_gets_a_script(shell: str, monkeypatch, capsys):
     assert left.value.code == 0
     assert f"_SENDKIT_SYNC_COMPLETE={shell}_complete" in shown.out
     assert shown.err == ""
+
+
+IN_STATE = {"bash": r"plain,CRM\ Sync", "zsh": "CRM Sync", "fish": "plain,CRM Sync"}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("line", ["secret get C", "secret export --only C", "state show C", "test C", "import C"])
+def test_the_names_of_webhooks_are_completed(shell: str, line: str, tmp_path: Path, monkeypatch, capsys):
+    with bench_in(tmp_path, monkeypatch) as bench:
+        bench.write(CRM.replace("CRM,", "CRM Sync,"))
+        bench.apply()
+        capsys.readouterr()
+        assert IN_STATE[shell] in complete(shell, f"sendkit-sync {line}", monkeypatch, capsys)
+
+
+def test_where_nothing_can_be_read_no_name_is_offered(tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert "".join(complete("bash", "sendkit-sync secret get C", monkeypatch, capsys)) == ""
+    assert "".join(complete("bash", "sendkit-sync import C", monkeypatch, capsys)) == ""

@@ -13,6 +13,7 @@ from ..diagnostics import printable
 from ..errors import RefusedError, UsageError
 from ..model import Live, Recorded
 from ..state import open_ledger, read_state
+from .completion import config_names
 from .git_guard import refuse_for_git
 from .messages import say, say_warnings
 from .options import config_flag, flag, lock_flag, retry_flag, state_flag, timeout_flag
@@ -20,7 +21,7 @@ from .wiring import Calls, Context, check_api, client, list_of, read_config, ref
 
 
 @click.command("import")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=config_names)
 @click.argument("webhook_id", metavar="[ID]", required=False)
 @flag("--matching", "all_matching", is_flag=True, help="Adopt every live webhook that one entry matches by name and URL.")
 @config_flag

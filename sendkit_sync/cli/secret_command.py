@@ -17,6 +17,7 @@ from ..model import Recorded, Secret, SecretOrigin, State, StoredSecret
 from ..secrets import delivery
 from ..state import read_state
 from ..vault import Vault, unsealed
+from .completion import recorded_names
 from .delivering import deliver, show
 from .groups import Group
 from .messages import say
@@ -36,7 +37,7 @@ def command() -> None:
 
 
 @command.command("get")
-@click.argument("name")
+@click.argument("name", shell_complete=recorded_names)
 @flag("--previous", is_flag=True, help="The secret before the last change.")
 @config_flag
 @state_flag
@@ -59,7 +60,7 @@ def get(context: Context, /, name: str, previous: bool, configs: tuple[str, ...]
 
 @command.command("export")
 @flag("--format", "form", type=click.Choice(delivery.FORMS), required=True, help="Who is to read it.")
-@flag("--only", "only", multiple=True, metavar="NAME", help="Only this webhook; repeatable.")
+@flag("--only", "only", multiple=True, metavar="NAME", shell_complete=recorded_names, help="Only this webhook; repeatable.")
 @flag("--output", metavar="FILE", help="Write a file of mode 0600; for github-actions, append to it (default: GITHUB_ENV).")
 @flag("--secret-name", default="sendkit-webhooks", metavar="NAME", help="Name of the Kubernetes Secret.")
 @config_flag
@@ -97,7 +98,7 @@ def export(
 
 
 @command.command("set")
-@click.argument("name")
+@click.argument("name", shell_complete=recorded_names)
 @lock_flag
 @config_flag
 @state_flag
@@ -143,7 +144,7 @@ def _from_stdin() -> str:
 
 
 @command.command("rotate")
-@click.argument("name")
+@click.argument("name", shell_complete=recorded_names)
 @lock_flag
 @config_flag
 @state_flag

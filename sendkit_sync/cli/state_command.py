@@ -15,6 +15,7 @@ from ..errors import RefusedError, UsageError
 from ..model import SENSITIVE, ActionKind, Intent, Recorded, State
 from ..planning.diff import view
 from ..state import open_ledger, read_state
+from .completion import recorded_names
 from .groups import Group
 from .opened import not_recorded, nothing_recorded
 from .options import config_flag, flag, lock_flag, state_flag
@@ -51,7 +52,7 @@ def list_(configs: tuple[str, ...], state_path: str | None) -> None:
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=recorded_names)
 @config_flag
 @state_flag
 def show(name: str, configs: tuple[str, ...], state_path: str | None) -> None:
@@ -77,7 +78,7 @@ def _document(name: str, recorded: Recorded) -> dict[str, object]:
 
 
 @command.command("resolve")
-@click.argument("name")
+@click.argument("name", shell_complete=recorded_names)
 @flag("--id", "webhook_id", metavar="ID", help="The webhook that the unresolved create made.")
 @flag("--not-created", is_flag=True, help="The unresolved create made nothing.")
 @lock_flag
@@ -140,7 +141,7 @@ def _resolve(ledger: Ledger, intents: Sequence[Intent], webhook_id: str) -> None
 
 
 @command.command("forget")
-@click.argument("name")
+@click.argument("name", shell_complete=recorded_names)
 @lock_flag
 @config_flag
 @state_flag

@@ -11,6 +11,7 @@ from ..diagnostics import printable
 from ..errors import ApiError, ExitCode, NoEndpointError, RefusedError
 from ..model import Recorded
 from ..state import read_state
+from .completion import recorded_names
 from .messages import say
 from .opened import not_recorded
 from .options import config_flag, retry_flag, state_flag, timeout_flag
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command("test")
-@click.argument("name")
+@click.argument("name", shell_complete=recorded_names)
 @config_flag
 @state_flag
 @timeout_flag
