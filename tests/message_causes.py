@@ -531,6 +531,7 @@ def _(b: Bench) -> None:
 plain("cli/init_command.py UsageError: a recipient is no age public key", "init", "n", "--recipient", "x")
 plain("cli/init_command.py UsageError: the pipeline commits the state, so its secrets must be sealed", "init", "n", "--github")
 plain("cli/init_command.py SyncError: cannot be written: {...}", "init", "webhooks.yaml/n")
+plain("state/file.py StateIOError: there is no such folder for the state", "plan", "--state", "no/s.json")
 plain("cli/groups.py UsageError: {...}", "aply")
 plain("cli/simulator_command.py UsageError: {...}", "simulator", "--fault", "FETCH /")
 

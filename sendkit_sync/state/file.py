@@ -9,7 +9,7 @@ from io import FileIO
 from pathlib import Path
 
 from ..clock import Clock
-from ..errors import JournalGoneError
+from ..errors import JournalGoneError, StateIOError
 from ..failpoints import reached
 from .lock import locked
 from .raw import io_errors, write_all
@@ -34,7 +34,14 @@ class FileStore:
 
     def read_snapshot(self) -> bytes | None:
         """Return the snapshot, or None where there is none."""
-        return _read(self.path)
+        snapshot = _read(self.path)
+        if snapshot is None and not Path(self._folder).is_dir():
+            raise StateIOError(
+                "there is no such folder for the state",
+                where=self.path,
+                hint="Make the folder, or mount it; or name another file: --state, or `state` in the config.",
+            )
+        return snapshot
 
     def snapshot_is(self, data: bytes | None) -> bool:
         """Tell whether the snapshot is `data` still, without a second copy of it."""
