@@ -269,3 +269,25 @@ main.main()
     assert done.returncode == {"ValueError": 1, "KeyboardInterrupt": 130}[error]
     assert (entry["event"], entry["level"]) == ("error", "ERROR")
     assert "canary" not in done.stderr
+
+
+def test_a_plan_of_nothing_but_a_blocked_create_asks_nothing_and_calls_it_blocked(workspace: Workspace):
+    workspace.write(CONFIG.replace(', secret: "${CRM}"', ""))
+    assert apply(workspace).returncode == 0
+    workspace.write(CONFIG.replace(', secret: "${CRM}"', "").replace("name: CRM Sync", "name: CRM"))
+    code, shown = on_a_terminal(workspace, "apply")
+    assert code == 1, shown
+    assert "Apply these changes?" not in shown
+    assert "100%" not in shown
+    assert 'blocked: create "CRM": ' in shown
+    assert "0 deleted, 1 blocked.\r\n" in shown
+
+
+def test_a_bar_does_not_count_what_was_not_attempted_and_many_of_those_are_one_line(workspace: Workspace):
+    entries = [f'  - {{name: W{n}, url: "https://w{n}.example.com/in", events: [email.sent]}}\n' for n in range(9)]
+    workspace.write("version: 1\nwebhooks:\n" + "".join(entries))
+    workspace.simulator.add_fault(Fault("POST", nth=2, status=403))
+    code, shown = on_a_terminal(workspace, "apply", "--yes", "--parallelism", "1")
+    assert code == 77, shown
+    assert "100%" not in shown
+    assert re.search(r"not attempted: 7 changes: the run was stopped: ", shown), shown

@@ -13,6 +13,9 @@ from ..planning.plan import Action, Blocker, BlockerKind
 from .ports import Api, Ledger
 from .results import Failure
 
+LOOK_ALIKE = "look_alike"
+"""The code of creates that are blocked."""
+
 NO_LIST = "the server has no list of webhooks: look-alikes cannot be seen, the recorded state alone decides"
 
 
@@ -63,7 +66,7 @@ class Guard:
             if blocker is None and alike:
                 blocker = Blocker(BlockerKind.LIVE, alike[0].name, alike[0].id)
             if blocker is not None and not self.allow_duplicate:
-                blocked[action.name] = Failure("look_alike", f"{_likeness(action.name, blocker)}, or use --allow-duplicate")
+                blocked[action.name] = Failure(LOOK_ALIKE, f"{_likeness(action.name, blocker)}, or use --allow-duplicate")
         return seen, blocked
 
     def twins(self, made: set[str]) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ from .options import (
     target_flag,
     timeout_flag,
 )
-from .outcome import counts, document, exit_code, say_failure, say_findings
+from .outcome import counts, document, exit_code, say_failures, say_findings
 from .plan_command import check_targets, shown
 from .session import Wanted, session
 from .stopping import SIGNALS, stopping
@@ -132,9 +132,10 @@ def _run(
         if form == "text" or not yes:
             click.echo(shown(run.plan, "text", context.colour and form == "text"), nl=False, err=form != "text")
         run.check_limits(force=force)
-        if run.plan.actions and not yes and not _ask():
+        doable = wanted.limits.allow_duplicate or len(run.plan.actions) > len(run.plan.blocked)
+        if run.plan.actions and doable and not yes and not _ask():
             raise RefusedError("not applied", hint="Nothing was changed.")
-        with Progress(run.plan, form) as run.executor.on_result:
+        with Progress(run.plan, form if doable else "none") as run.executor.on_result:
             return run.executor.execute(run.plan)
 
 
@@ -176,7 +177,7 @@ class Progress:
         return self._step
 
     def _step(self, result: Result) -> None:
-        if self._bar is not None:
+        if self._bar is not None and result.status is not Status.NOT_ATTEMPTED:
             self._bar.update(1)
 
     def __exit__(self, *details: object) -> None:
@@ -191,8 +192,8 @@ def _print(report: Report, form: str) -> None:
 
         click.echo(dump(document(report)), nl=False)
         return
+    say_failures(report.results)
     for result in report.results:
-        say_failure(result)
         if result.status is Status.UNRESOLVED and result.kind is ActionKind.CREATE:
             say(f'  Run apply again; if it stays: sendkit-sync state resolve "{result.name}" --id ID | --not-created')
     if report.results:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
+from ..applying.guard import LOOK_ALIKE
 from ..applying.results import Report, Result, Status
 from ..errors import ExitCode
 from ..model import ActionKind
@@ -10,6 +14,8 @@ from .messages import say
 
 ALWAYS = {"created": ActionKind.CREATE, "updated": ActionKind.UPDATE, "deleted": ActionKind.DELETE}
 WHERE_ANY = {"adopted": ActionKind.ADOPT, "forgotten": ActionKind.FORGET}
+FEW = 5
+"""How many changes that were not attempted get a line each."""
 
 
 def say_findings(report: Report) -> None:
@@ -23,7 +29,26 @@ def say_findings(report: Report) -> None:
 def say_failure(result: Result) -> None:
     """Print why an action is not done; nothing for one that is."""
     if result.failure is not None:
-        say(f'{result.status.replace("_", " ")}: {result.kind} "{result.name}": {result.failure.message}')
+        say(f'{_word(result)}: {result.kind} "{result.name}": {result.failure.message}')
+
+
+def say_failures(results: Sequence[Result]) -> None:
+    """Print why actions are not done; many that were not attempted for one reason are one line."""
+    why = Counter(one.failure.message for one in results if one.status is Status.NOT_ATTEMPTED and one.failure is not None)
+    for result in results:
+        many = result.status is Status.NOT_ATTEMPTED and result.failure is not None and why[result.failure.message] > FEW
+        if not many:
+            say_failure(result)
+    for message, count in why.items():
+        if count > FEW:
+            say(f"not attempted: {count} changes: {message}")
+
+
+def _word(result: Result) -> str:
+    """Return what a result that is not done came to, in the words of the plan."""
+    if result.failure is not None and result.failure.code == LOOK_ALIKE:
+        return "blocked"
+    return result.status.replace("_", " ")
 
 
 def counts(report: Report) -> str:
@@ -33,7 +58,7 @@ def counts(report: Report) -> str:
     """
     always = {word: report.count(Status.DONE, kind) for word, kind in ALWAYS.items()}
     rare = {word: report.count(Status.DONE, kind) for word, kind in WHERE_ANY.items()}
-    rare |= {status.replace("_", " "): report.count(status) for status in Status if status is not Status.DONE}
+    rare |= Counter(_word(one) for one in report.results if one.status is not Status.DONE)
     told = always | {word: count for word, count in rare.items() if count}
     return ", ".join(f"{count} {word}" for word, count in told.items())
 

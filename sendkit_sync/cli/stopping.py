@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from .messages import say
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -16,9 +19,15 @@ def stopping() -> Iterator[threading.Event]:
     """Give an event that SIGINT, SIGTERM and SIGHUP set; a signal stops new calls and lets those under way end."""
     stop = threading.Event()
 
+    def end() -> None:
+        first = not stop.is_set()
+        stop.set()
+        if first and sys.stderr.isatty():
+            say("\nStopping: what is under way is finished and recorded first.")
+
     def handle(number: int, frame: FrameType | None) -> None:
         # From a thread: the signal may have come while this one waits on `stop` and holds the event's own lock.
-        threading.Thread(target=stop.set, daemon=True).start()
+        threading.Thread(target=end, daemon=True).start()
 
     former = {number: signal.signal(number, handle) for number in SIGNALS}
     try:
