@@ -218,8 +218,9 @@ def _classified(reply: Reply, message: str, *, wants_live: bool) -> Answer:
     if 200 <= status < 300:
         value = wire.decode(reply.body)
         if not wants_live:
-            # DELETE is a guess (SendKit API): a proxy's page must not pass for a webhook that is gone.
-            told = not reply.body.strip() or (isinstance(value, dict) and value.get("success") is True)
+            # DELETE is a guess (SendKit API): a proxy's page must not pass for a webhook that is gone, nor an answer whose
+            # body was cut away before its first byte, which has no length, or "accepted".
+            told = status == 204 or (isinstance(value, dict) and value.get("success") is True)
             return Answered(None) if told else Unknown("bad-answer", "the answer does not say that it is deleted", status)
         live = wire.live_of(wire.data_of(value))
         return Unknown("bad-answer", "the answer holds no webhook", status) if live is None else Answered(live)

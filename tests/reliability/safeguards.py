@@ -402,6 +402,13 @@ SETTLING = (
         "            if False:\n",
     ),
     one(
+        "a delete counts only where the answer says that it is done",
+        f"{NETWORK}test_a_delete_is_believed_only_where_the_answer_says_so",
+        "api/client.py",
+        "status == 204 or ",
+        "not reply.body.strip() or ",
+    ),
+    one(
         "a delete that answers 404 is looked at",
         "tests/test_beyond_create.py::TestOrphans::test_a_server_without_delete_keeps_the_record",
         "applying/delete.py",

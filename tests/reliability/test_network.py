@@ -145,6 +145,28 @@ def test_a_redirect_is_not_followed_and_unknown_whatever_the_server_did(create: 
         assert len(simulator.requests) == 1
 
 
+NO_LENGTH = "HTTP/1.0 200 OK\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        (NO_LENGTH.encode(), False),
+        (f"{NO_LENGTH}<html>".encode(), False),
+        ((200, {}, b""), False),
+        ((202, {}, b""), False),
+        ((204, {}, b""), True),
+        ((200, {}, b'{"success": true}'), True),
+    ],
+)
+def test_a_delete_is_believed_only_where_the_answer_says_so(server: Server, step: object, told: bool):
+    server.steps = [step]
+    client = Client(server.url, KEY, None, clock=FakeClock(), dice=FakeDice(), stop=threading.Event())
+    answer = client.delete("a" * 24, lambda: None)
+    client.close()
+    assert isinstance(answer, Answered if told else Unknown)
+
+
 def test_a_gzip_bomb_is_never_unpacked(create: Callable[..., Answer]):
     with Simulator(faults=[Fault("POST", when="after", kind="gzip-bomb")]) as simulator:
         create(simulator.url)  # packs the bomb
