@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import requests
 import urllib3
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, prepend_scheme_if_needed, select_proxy
 
 from .. import failpoints
 from ..version import __version__
@@ -74,11 +74,21 @@ class _Route:
 
     @classmethod
     def to(cls, url: str) -> _Route:
-        """Return the route to the server of `url`; raises `OSError` where the certificates to trust cannot be read."""
+        """Return the route to the server of `url`; raises `OSError` where it cannot be used: its certificates, its proxy."""
         found = requests.Session().merge_environment_settings(url, {}, True, None, None)
+        if not _has_host(select_proxy(url, found["proxies"])):
+            raise requests.exceptions.InvalidProxyURL("a proxy's address in the environment names no host")
         tls = url.startswith("https:") or found["proxies"]
         bundle = found["verify"] if isinstance(found["verify"], str) else DEFAULT_CA_BUNDLE_PATH
         return cls(Adapter(bundle if tls else None), dict(found["proxies"]))
+
+
+def _has_host(proxy: str | None) -> bool:
+    """Tell whether `requests` finds a host in `proxy`: of one like `http://user:password@` it makes a `TypeError`."""
+    try:
+        return proxy is None or bool(prepend_scheme_if_needed(proxy, "http"))  # type: ignore[no-untyped-call,unused-ignore]
+    except TypeError:
+        return False
 
 
 class Transport:

@@ -322,6 +322,15 @@ def test_a_proxy_that_refuses_the_tunnel_gets_no_key_and_nothing_was_made(
     assert KEY.reveal() not in str(server.requests)
 
 
+def test_a_proxy_without_a_host_is_said_and_its_password_is_not(create: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("https_proxy", "http://user:canary@")
+    answer = create("https://api.example")
+    assert isinstance(answer, NotDone)
+    assert answer.unreachable
+    assert answer.message.endswith("a proxy's address in the environment names no host)")
+    assert "canary" not in answer.message
+
+
 def test_a_rate_limit_that_one_worker_meets_is_waited_out_by_all(server: Server):
     server.steps = [(429, {"Retry-After": "1"}, b""), (201, {}, DONE)]
     asked_to_wait = threading.Event()
