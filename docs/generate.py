@@ -141,6 +141,8 @@ EVENTS = {
     "run_finished": "`exit_code`, `duration_s`, and the figures that the metrics show too",
     "warning": "`message`",
     "error": "`message`, `exit_code`",
+    "step": "`message`, and where it is about one action `action`, `name`, `status`; with `-v`",
+    "request": "`message`: one call and its answer; with `-vv`",
     "note": "`message`: anything else that is worth a line",
 }
 """The events of `--log-format json`; a test compares it with the code."""
@@ -151,8 +153,7 @@ def _log() -> str:
     return (
         "\n## Log\n\nWith `--log-format json`, stderr holds one JSON object a line and nothing else. Each has `ts` (UTC), "
         "`level`, `logger`, `event` and `run_id`, which is the same in all lines of a run. The first four events are those of "
-        "`reconcile`; with `-v`, `event` also holds the steps as sentences.\n\n| `event` | Its other fields |\n| --- | --- |\n"
-        + rows
+        "`reconcile`.\n\n| `event` | Its other fields |\n| --- | --- |\n" + rows
     )
 
 

@@ -104,8 +104,12 @@ def test_a_log_line_in_json_is_one_object(workspace: Workspace):
     entries = [json.loads(line) for line in lines]
     assert all(list(entry)[:5] == ["ts", "level", "logger", "event", "run_id"] for entry in entries)
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry["ts"]) for entry in entries)
-    assert {entry["level"] for entry in entries} == {"DEBUG", "INFO"}
-    assert any("answered 429" in entry["event"] for entry in entries)
+    assert {(entry["level"], entry["event"]) for entry in entries} == {("DEBUG", "request"), ("INFO", "step"), ("INFO", "note")}
+    assert any("answered 429" in entry["message"] for entry in entries)
+    about = [(entry["action"], entry["name"], entry.get("status")) for entry in entries if "action" in entry]
+    assert sorted(about, key=str) == sorted(
+        [("create", name, status) for name in ("Analytics", "CRM Sync") for status in (None, "done")], key=str
+    )
 
 
 @pytest.mark.parametrize("form", forms(SECRET))

@@ -11,6 +11,7 @@ import pytest
 from cmarkgfm.cmark import Options
 from test_end_to_end import TWO
 
+from sendkit_sync.cli.logs import KINDS
 from sendkit_sync.cli.main import cli, run
 from sendkit_sync.errors import MEANINGS, ExitCode
 
@@ -63,7 +64,7 @@ def test_every_variable_that_the_code_reads_is_listed():
 
 def test_every_event_is_listed():
     text = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "sendkit_sync" / "cli").rglob("*.py"))
-    assert set(re.findall(r"\bevent\(\s*\"(\w+)\"", text)) | {"warning"} == set(generate.EVENTS)
+    assert set(re.findall(r"\bevent\(\s*\"(\w+)\"", text)) | {"warning", *KINDS.values()} == set(generate.EVENTS)
 
 
 class TestStepSummary:

@@ -47,7 +47,8 @@ class Creator:
             replaces=replaces,
         )
         self.ledger.begin(intent)
-        log.info('%s "%s": intent recorded', intent.action, intent.name)
+        about = {"fields": {"action": str(intent.action), "name": intent.name}}
+        log.info('%s "%s": intent recorded', intent.action, intent.name, extra=about)
 
         def before_resend() -> None:
             self.ledger.resend(intent, self.clock.now())

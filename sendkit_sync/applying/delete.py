@@ -32,7 +32,8 @@ class Deleter:
         """
         intent = Intent(self.dice.token(), ActionKind.DELETE, name, self.clock.now(), id=webhook_id)
         self.ledger.begin(intent)
-        log.info('%s "%s": intent recorded', intent.action, intent.name)
+        about = {"fields": {"action": str(intent.action), "name": intent.name}}
+        log.info('%s "%s": intent recorded', intent.action, intent.name, extra=about)
         answer = self.api.delete(webhook_id, lambda: self.ledger.resend(intent, self.clock.now()))
         if isinstance(answer, NotDone) and answer.status != 404:
             self.ledger.drop(intent)

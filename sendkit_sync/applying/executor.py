@@ -259,7 +259,8 @@ class Executor:
     def _note(self, results: dict[str, Result], result: Result) -> None:
         results[result.name] = result
         why = f": {result.failure.message}" if result.failure is not None else ""
-        log.info('%s "%s": %s%s', result.kind, result.name, result.status.replace("_", " "), why)
+        about = {"fields": {"action": str(result.kind), "name": result.name, "status": str(result.status)}}
+        log.info('%s "%s": %s%s', result.kind, result.name, result.status.replace("_", " "), why, extra=about)
         self.on_result(result)
 
     def _warn(self, text: str) -> None:

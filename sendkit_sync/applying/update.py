@@ -111,7 +111,8 @@ class Updater:
             replaces=edit.replaces,
         )
         self.ledger.begin(intent)
-        log.info('%s "%s": intent recorded', intent.action, intent.name)
+        about = {"fields": {"action": str(intent.action), "name": intent.name}}
+        log.info('%s "%s": intent recorded', intent.action, intent.name, extra=about)
         answer = self._patch(record.id, edit, intent)
         if isinstance(answer, NotDone):
             self.ledger.drop(intent)

@@ -17,6 +17,9 @@ REDACTOR = Redactor()
 LONGEST = 2000
 """How many characters of a message are shown."""
 
+KINDS = {logging.INFO: "step", logging.DEBUG: "request"}
+"""The events of what `-v` and `-vv` add."""
+
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 
@@ -45,10 +48,11 @@ class _Json(logging.Formatter):
             "ts": at.removesuffix("+00:00") + "Z",
             "level": record.levelname,
             "logger": record.name,
-            "event": record.getMessage(),
+            "event": getattr(record, "event", None) or KINDS.get(record.levelno, "warning"),
             "run_id": self._run_id,
         }
-        return REDACTOR.clean(json.dumps(line | getattr(record, "fields", {})))
+        told = {} if hasattr(record, "event") else {"message": record.getMessage()}
+        return REDACTOR.clean(json.dumps(line | told | getattr(record, "fields", {})))
 
 
 class _Stderr(logging.Handler):
@@ -68,7 +72,7 @@ def event(name: str, /, *, severity: int = logging.INFO, **fields: str | float |
     if handler is None:
         return False
     record = logging.LogRecord(__name__, severity, "", 0, name, None, None)
-    record.fields = fields
+    record.event, record.fields = name, fields
     handler.handle(record)
     return True
 
