@@ -111,3 +111,18 @@ def test_a_secret_that_is_no_text_is_an_error_that_does_not_show_it(tmp_path: Pa
     found = errors(tmp_path, HEAD + HOOK.format("A") + "    secret: ${S}\n", SENDKIT_SECRET_S=undecodable)
     assert "webhooks.yaml:6:13: error: the secret is not UTF-8" in found
     assert "canary" not in found
+
+
+@pytest.mark.parametrize(
+    ("entry", "advice"),
+    [
+        ("  - name: A\n   url: x\n", "is the line indented like those above it?"),
+        ("  - name: A: B\n", "quote a value that holds `: `"),
+        ('  - name: "A\n', "is a quote or a bracket left open?"),
+    ],
+)
+def test_what_is_no_yaml_is_told_with_the_usual_reason(tmp_path: Path, entry: str, advice: str):
+    (tmp_path / "webhooks.yaml").write_text(f"version: 1\nwebhooks:\n{entry}", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_config([str(tmp_path / "webhooks.yaml")], {})
+    assert advice in str(caught.value.diagnostics[0])

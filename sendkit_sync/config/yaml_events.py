@@ -285,7 +285,9 @@ def read_yaml(data: bytes) -> Document:
         problem = str(error.problem or "cannot be read")
         if "nesting" in problem:  # libyaml reads ahead, and has a limit of its own
             raise Refused(place, TOO_DEEP) from None
-        message = "a tab cannot stand here; use spaces" if "\\t" in problem else f"not YAML: {printable(problem)}"
+        message = (
+            "a tab cannot stand here; use spaces" if "\\t" in problem else f"not YAML: {printable(problem)}{_advice(problem)}"
+        )
         if mark:
             lines = LINE_BREAK.split(text)
             line = lines[mark.line] if mark.line < len(lines) else ""
@@ -294,3 +296,16 @@ def read_yaml(data: bytes) -> Document:
         raise Refused(place, message) from None
     except yaml.YAMLError:
         raise Refused((1, 1), "not YAML") from None
+
+
+def _advice(problem: str) -> str:
+    """Return what is wrong as a rule where libyaml's words do not tell, or nothing."""
+    return next((f"; {advice}" for words, advice in _ADVICE.items() if words in problem), "")
+
+
+_ADVICE = {
+    "expected '-' indicator": "is the line indented like those above it?",
+    "expected <block end>": "is the line indented like those above it?",
+    "mapping values are not allowed": "quote a value that holds `: `",
+    "unexpected end of stream": "is a quote or a bracket left open?",
+}
