@@ -323,3 +323,15 @@ def test_reading_the_record_needs_none_of_the_variables_of_the_entries(workspace
     refused = workspace.run("state", "list")
     assert refused.returncode == 65
     assert [f"SENDKIT_VAR_{name} is not set" in refused.stderr for name in ("ALSO", "UNSET")] == [True, True]
+
+
+def test_an_export_where_nothing_is_recorded_says_so(workspace: Workspace):
+    done = workspace.run("secret", "export", "--format", "json")
+    assert (done.returncode, done.stdout) == (0, "{}\n")
+    assert "sendkit.state.json: nothing is recorded, so nothing is handed on" in done.stderr
+
+
+def test_a_wait_for_a_server_that_cannot_be_reached_says_that_it_tries_again(workspace: Workspace):
+    done = workspace.run("plan", "--refresh", "--retry-for", "2s", SENDKIT_API_URL="http://127.0.0.1:9")
+    assert done.returncode == 69
+    assert re.match(r"the server cannot be reached \(.*\); trying again\n", done.stderr)

@@ -85,7 +85,7 @@ class Sender:
     def sleep(self, duration_s: float, why: str) -> None:
         """Wait before another try, and say so; raises `StoppedError`."""
         log.info("trying again in %.1f s: %s", duration_s, why)
-        self._on_wait(why)
+        self._on_wait(f"{why}; trying again")
         if self._clock.sleep(duration_s, self._stop):
             raise StoppedError
 

@@ -62,7 +62,7 @@ def holds_clear(config: Config, state: State | None) -> bool:
 def warn_of_exported(path: str) -> None:
     """Print a warning where a commit would take along a file of secrets that was just written."""
     if taken_by_git(path, ends=("",)):
-        say(f"warning: {printable(path)} holds secrets, and stands in a git work tree that does not ignore it")
+        say(f"warning: {printable(path)} holds secrets, and git would take it along: add it to .gitignore")
 
 
 def taken_by_git(path: str, *, ends: Sequence[str] = FILES) -> bool | None:

@@ -80,6 +80,8 @@ def export(
     config, path = _place(configs, state_path, entries=False)
     state = read_state(path)
     recorded = dict(state.webhooks) if state is not None else {}
+    if not recorded:
+        say(f"warning: {printable(path)}: nothing is recorded, so nothing is handed on")
     if missing := [name for name in only if name not in recorded]:
         raise not_recorded(missing[0], path)
     check_api(state, context, path)
