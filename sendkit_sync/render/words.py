@@ -181,7 +181,7 @@ def notes(plan: Plan) -> list[Note]:
     found = [
         Note("Unresolved", "the call may or may not have happened", unresolved, urgent=True),
         Note("Missing secrets", "recorded without a secret", missing, urgent=True),
-        Note("Orphans", "recorded, no longer in the config, left alone", _bare(plan.orphans)),
+        Note("Orphans", "recorded, no longer in the config, left alone without --prune", _bare(plan.orphans)),
         Note("Expired attempts", "no trace was found, and nobody wants them any more", _bare(plan.expired)),
         Note("Inactive on the live side", "", _bare(inactive)),
         Note("Another secret on the live side", "the recorded one is kept; give the webhook a new one", _bare(other_secrets)),
