@@ -8,15 +8,19 @@ import logging
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from test_end_to_end import KEY, Workspace
+from waiting import wait_for
 
 from sendkit_sync.cli.logs import REDACTOR, set_up
+from sendkit_sync.errors import ExitCode
 from sendkit_sync.model import Secret
 from sendkit_sync.secrets.redaction import Redactor
 from sendkit_sync.simulator import Fault, Simulator
@@ -143,7 +147,12 @@ def test_a_library_logs_warnings_only(logged):
     assert capsys.readouterr().err == "WARNING urllib3.connectionpool: a warning\n"
 
 
-def on_a_terminal(workspace: Workspace, *words: str, **environment: str) -> tuple[int, str]:
+def on_a_terminal(
+    workspace: Workspace,
+    *words: str,
+    meanwhile: Callable[[subprocess.Popen[bytes], int], None] | None = None,
+    **environment: str,
+) -> tuple[int, str]:
     """Run the command with a terminal for all its streams; return the exit code and what the terminal showed."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SENDKIT") and name != "NO_COLOR"}
     main, side = pty.openpty()
@@ -160,6 +169,8 @@ def on_a_terminal(workspace: Workspace, *words: str, **environment: str) -> tupl
     os.close(side)
     parts = []
     try:
+        if meanwhile is not None:
+            meanwhile(process, main)
         while part := os.read(main, 65536):
             parts.append(part)
     except OSError:  # Linux answers so when the last writer has gone
@@ -173,6 +184,28 @@ def on_a_terminal(workspace: Workspace, *words: str, **environment: str) -> tupl
 
 def coloured(shown: str) -> bool:
     return re.search(r"\x1b\[[0-9;]*[1-9][0-9]*m", shown) is not None
+
+
+def test_a_terminal_is_told_that_a_signal_was_heard_and_what_it_ends(workspace: Workspace):
+    def interrupt(process: subprocess.Popen[bytes], main: int) -> None:
+        wait_for(lambda: any(one["method"] == "POST" for one in workspace.simulator.requests), "a create is under way")
+        process.send_signal(signal.SIGINT)
+
+    workspace.simulator.add_fault(Fault("POST", when="after", kind="delay", delay_s=1.0))
+    code, shown = on_a_terminal(workspace, "apply", "--yes", "--parallelism", "1", meanwhile=interrupt)
+    assert code == ExitCode.INTERRUPTED, shown
+    assert shown.count("Stopping: what is under way is finished and recorded first.") == 1
+    assert len(workspace.simulator.webhooks()) == 1
+
+
+def test_a_simulator_that_is_ended_on_a_terminal_has_nothing_to_say(workspace: Workspace):
+    def interrupt(process: subprocess.Popen[bytes], main: int) -> None:
+        assert b"SendKit simulator on" in os.read(main, 65536)
+        process.send_signal(signal.SIGINT)
+
+    code, shown = on_a_terminal(workspace, "simulator", "--port", "0", meanwhile=interrupt)
+    assert code == 0
+    assert "Stopping" not in shown
 
 
 def test_a_terminal_gets_colours_and_a_progress_bar(workspace: Workspace):

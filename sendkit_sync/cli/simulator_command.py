@@ -48,6 +48,6 @@ def command(
     except OSError as error:
         what = f"the simulator cannot start: {error.strerror or type(error).__name__}"
         raise UsageError(what, hint="Pass --port 0 for a free port, or a --log-file in a folder that is there.") from error
-    with stopping() as stop, ready as simulator:
+    with stopping(told="") as stop, ready as simulator:
         click.echo(f"SendKit simulator on {simulator.url} (end it with Ctrl-C)")
         stop.wait()

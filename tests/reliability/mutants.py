@@ -23,7 +23,7 @@ import page
 from safeguards import SAFEGUARDS, Safeguard, table
 
 HOME = Path(__file__).resolve().parent.parent.parent
-PARTS = ("sendkit_sync", "schemas", "sample-config", "tests", "docs", "README.md", "pyproject.toml")
+PARTS = ("sendkit_sync", "schemas", "sample-config", "tests", "docs", "README.md", "Dockerfile", "pyproject.toml")
 PASSED, FAILED = 0, 1
 TIMEOUT_S = 120
 
