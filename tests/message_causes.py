@@ -113,6 +113,15 @@ def _(b: Bench) -> None:
     b.run("plan", SENDKIT_API_URL=b.nobody())
 
 
+@site('cli/wiring.py InvalidError: "{...}" and "{...}" are both recorded as {...}')
+def _(b: Bench) -> None:
+    b.apply()
+    b.state(lambda state: state["webhooks"]["CRM"].update(id=ID))
+    b.state(lambda state: state["webhooks"].update(Other=state["webhooks"]["CRM"]))
+    b.write(CRM + SECOND)
+    b.run("plan")
+
+
 # What the API answers to reads.
 
 

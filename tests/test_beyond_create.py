@@ -372,6 +372,15 @@ class TestOrphans:
         assert applied.apply("--prune").returncode == 0
         check_converged(applied, "CRM Sync")
 
+    def test_a_second_name_of_a_webhook_in_use_is_kept_with_its_secret(self, applied: Workspace):
+        state = applied.state
+        state["webhooks"]["Former"] = state["webhooks"]["CRM Sync"]
+        (applied.folder / "sendkit.state.json").write_text(json.dumps(state), encoding="utf-8")
+        assert applied.apply("--prune").returncode == 0
+        assert sent(applied, "DELETE") == []
+        assert applied.run("state", "forget", "Former").returncode == 0
+        check_converged(applied, "CRM Sync", "Analytics")
+
     def test_pruning_everything_needs_force(self, applied: Workspace):
         applied.write("version: 1\nwebhooks: []\n")
         refused = applied.apply("--prune")

@@ -179,6 +179,7 @@ def plan_of(
         for stored in (recorded.secret, recorded.previous_secret):
             if stored is not None and stored.clear is not None:
                 REDACTOR.add(stored.clear)
+    _refuse_shared(config, state, path)
     return make_plan(
         config.webhooks,
         state,
@@ -188,3 +189,17 @@ def plan_of(
         options=options,
         live=live,
     )
+
+
+def _refuse_shared(config: Config, state: State | None, path: str) -> None:
+    """Raise `InvalidError` where two entries are recorded as one webhook: each run would make of it what the other is."""
+    owners: dict[str, str] = {}
+    recorded = state.webhooks if state is not None else {}
+    for webhook in config.webhooks:
+        record = recorded.get(webhook.name) or recorded.get(webhook.renamed_from or "")
+        if record is not None and owners.setdefault(record.id, webhook.name) != webhook.name:
+            raise InvalidError(
+                f'"{printable(owners[record.id])}" and "{printable(webhook.name)}" are both recorded as {printable(record.id)}',
+                where=path,
+                hint="Look in SendKit which one it is, and let the other go: sendkit-sync state forget NAME",
+            )

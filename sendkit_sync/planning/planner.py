@@ -92,7 +92,7 @@ class _Planner:
         renames = self._renames(open_names)
         lost = sorted(state.webhooks.keys() - self.wanted.keys() - set(renames.values()))
         blockers = Blockers(state, self.wanted, lost, open_names, live.by_id.values())
-        kept = set(open_names)
+        kept = set(open_names) | self._shared(lost)
         for name in sorted(self.wanted.keys() - open_names):
             webhook = self.wanted[name]
             old = renames.get(name, name)
@@ -112,6 +112,11 @@ class _Planner:
                 self._lose(name, state.webhooks[name])
             else:
                 self.orphans.append(name)
+
+    def _shared(self, lost: Sequence[str]) -> set[str]:
+        """Return which of `lost` stand for a webhook that is in use: a merge by hand may leave both names of a rename."""
+        used = {self._state.webhooks[name].id for name in self._state.webhooks.keys() - set(lost)}
+        return {name for name in lost if self._state.webhooks[name].id in used}
 
     def _renames(self, open_names: Set[str]) -> dict[str, str]:
         """Map the new name to the recorded one, for each rename that is still to be done; a name is taken once."""
