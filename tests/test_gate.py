@@ -178,14 +178,14 @@ def test_an_intent_that_waited_for_long_is_dated_by_its_call(start: Callable[[in
 
 def test_what_was_ready_when_the_process_died_is_made_once_by_the_next_runs(tmp_path: Path):
     names = ("W0", "W1", "W2", "W3")
-    with Simulator(faults=[Fault("POST", kind="delay", delay_s=1.0)]) as simulator:
+    with Simulator(faults=[Fault("POST", when="after", kind="delay", delay_s=60)]) as simulator:
         runs = Runs(tmp_path, simulator, names)
         journal = tmp_path / "sendkit.state.json.journal"
         process = runs.start("--parallelism", "2")
         wait_for(lambda: journal.exists() and journal.read_bytes().count(b'"do":"begin"') == 3, "two calls, and one ready")
+        wait_for(lambda: len(simulator.webhooks()) == 2, "what is sent is made, and not answered yet")
         process.kill()
         process.communicate()
-        wait_for(lambda: len(simulator.webhooks()) == 2, "what was sent is made, though nobody waits for it any more")
         simulator.faults.clear()
         first = runs.apply("--resend-after", "10m")
         assert first.returncode == 1, first.stderr

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from test_network import head_of
 
 from sendkit_sync.answers import Answer, Answered
 from sendkit_sync.api import connection
@@ -48,7 +49,7 @@ class Talker:
         with contextlib.suppress(OSError):
             one = self._context.wrap_socket(accepted, server_side=True) if self._context else accepted
             with one, one.makefile("rb") as requests:
-                while head := b"".join(iter(requests.readline, b"\r\n")):
+                while head := head_of(requests):
                     length = int(head.lower().partition(b"content-length:")[2].split()[0])
                     names.append(json.loads(requests.read(length))["name"])
                     answer = made(names[-1], sum(map(len, self.made)))
