@@ -36,7 +36,7 @@ from .options import (
 from .outcome import counts, document, exit_code, say_failures, say_findings
 from .plan_command import check_targets, shown
 from .session import Wanted, session
-from .stopping import SIGNALS, stopping
+from .stopping import handled, stopping
 from .wiring import Calls, Context, read_config, read_key
 
 if TYPE_CHECKING:
@@ -152,15 +152,12 @@ def refuse_unset_secrets(config: Config) -> None:
 
 def _ask() -> bool:
     """Ask on the terminal; here a signal ends the run at once, for nothing is under way yet."""
-    former = {number: signal.signal(number, signal.default_int_handler) for number in SIGNALS}
     try:
-        return click.confirm("Apply these changes?", err=True)
+        with handled(signal.default_int_handler):
+            return click.confirm("Apply these changes?", err=True)
     except click.Abort:
         click.echo("\nNothing was changed.", err=True)
         raise
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
 
 
 class Progress:

@@ -5,13 +5,25 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from .messages import say
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def handled(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
+    """Let `handler` have the signals that end a run, for as long as the block lasts."""
+    former = {number: signal.signal(number, handler) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, one in former.items():
+            signal.signal(number, one)
 
 
 @contextmanager
@@ -32,9 +44,5 @@ def stopping(told: str = "Stopping: what is under way is finished and recorded f
         # From a thread: the signal may have come while this one waits on `stop` and holds the event's own lock.
         threading.Thread(target=end, daemon=True).start()
 
-    former = {number: signal.signal(number, handle) for number in SIGNALS}
-    try:
+    with handled(handle):
         yield stop
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)

@@ -291,8 +291,8 @@ CALLS = (
         "a signal lets the calls under way end",
         f"{DISK}test_a_signal_between_call_and_record_lets_it_be_recorded",
         "cli/stopping.py",
-        "    former = {number: signal.signal(number, handle) for number in SIGNALS}\n",
-        "    former = {}\n",
+        "    with handled(handle):\n",
+        "    if True:\n",
     ),
 )
 SETTLING = (
