@@ -64,7 +64,6 @@ class Executor:
     deleter: Deleter
     limits: Limits
     brake: Brake
-    stop: threading.Event
     on_result: Callable[[Result], None] = lambda _: None
     run_all: Runner = run_all
     _warnings: list[str] = field(default_factory=list)
@@ -92,7 +91,7 @@ class Executor:
         creator = Creator(gate, ledger, vault, clock, dice, server_secrets)
         updater = Updater(gate, ledger, vault, clock, dice, stop)
         deleter = Deleter(gate, ledger, clock, dice)
-        return cls(gate, ledger, vault, clock, creator, updater, deleter, limits, brake, stop, run_all=run_all)
+        return cls(gate, ledger, vault, clock, creator, updater, deleter, limits, brake, run_all=run_all)
 
     def settle(self) -> None:
         """Settle every create and delete that an earlier run left without an outcome.
@@ -244,7 +243,7 @@ class Executor:
             self.ledger.drop(intents[-1])
 
     def _settle(self, names: Sequence[str], *, settle_s: float) -> list[Live]:
-        return settle_creates(self.api, self.ledger, self.vault, self.clock, self.stop, names=names, settle_s=settle_s)
+        return settle_creates(self.api, self.ledger, self.vault, self.clock, self.brake.stop, names=names, settle_s=settle_s)
 
     def _add_unresolved(self, results: dict[str, Result]) -> None:
         """Add what earlier runs left and nothing of this plan was about."""

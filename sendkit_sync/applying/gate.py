@@ -27,19 +27,19 @@ class Brake:
 
     def __init__(self, stop: threading.Event) -> None:
         """`stop` is what a signal sets."""
-        self._stop = stop
+        self.stop = stop
         self._reason: NotDone | None = None
         self._turn = threading.Lock()
 
     @property
     def on(self) -> bool:
         """Whether the run is to begin nothing more."""
-        return self._reason is not None or self._stop.is_set()
+        return self._reason is not None or self.stop.is_set()
 
     @property
     def interrupted(self) -> bool:
         """Whether a signal came."""
-        return self._stop.is_set()
+        return self.stop.is_set()
 
     @property
     def key_refused(self) -> bool:
