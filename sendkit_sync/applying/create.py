@@ -9,6 +9,7 @@ from ..answers import Answered, NotDone, Unknown
 from ..clock import Clock, Dice
 from ..model import ActionKind, Intent, Live, Recorded, Secret, SecretOrigin, StoredSecret, Webhook
 from ..vault import Vault, readable
+from .announce import announce
 from .ports import Api, Ledger
 from .settle import record_of, renamed
 
@@ -46,9 +47,7 @@ class Creator:
             seen=seen,
             replaces=replaces,
         )
-        self.ledger.begin(intent)
-        about = {"fields": {"action": str(intent.action), "name": intent.name}}
-        log.info('%s "%s": intent recorded', intent.action, intent.name, extra=about)
+        announce(self.ledger, intent, log)
 
         def before_resend() -> None:
             self.ledger.resend(intent, self.clock.now())

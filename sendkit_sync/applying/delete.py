@@ -9,6 +9,7 @@ from ..answers import Answer, Answered, NotDone, Unknown
 from ..clock import Clock, Dice
 from ..errors import SyncError
 from ..model import ActionKind, Intent
+from .announce import announce
 from .ports import Api, Ledger
 
 log = logging.getLogger(__name__)
@@ -31,9 +32,7 @@ class Deleter:
         An answer of 404, or none, is looked at with GET: only its 404 forgets the record. Raises `StateIOError`.
         """
         intent = Intent(self.dice.token(), ActionKind.DELETE, name, self.clock.now(), id=webhook_id)
-        self.ledger.begin(intent)
-        about = {"fields": {"action": str(intent.action), "name": intent.name}}
-        log.info('%s "%s": intent recorded', intent.action, intent.name, extra=about)
+        announce(self.ledger, intent, log)
         answer = self.api.delete(webhook_id, lambda: self.ledger.resend(intent, self.clock.now()))
         if isinstance(answer, NotDone) and answer.status != 404:
             self.ledger.drop(intent)

@@ -15,6 +15,7 @@ from ..model import ActionKind, Intent, Live, Recorded, Secret, SecretOrigin, Se
 from ..planning.diff import same_but_for_spelling
 from ..planning.plan import Action
 from ..vault import Vault, readable
+from .announce import announce
 from .create import differences
 from .ports import Api, Ledger
 from .settle import renamed
@@ -110,9 +111,7 @@ class Updater:
             id=record.id,
             replaces=edit.replaces,
         )
-        self.ledger.begin(intent)
-        about = {"fields": {"action": str(intent.action), "name": intent.name}}
-        log.info('%s "%s": intent recorded', intent.action, intent.name, extra=about)
+        announce(self.ledger, intent, log)
         answer = self._patch(record.id, edit, intent)
         if isinstance(answer, NotDone):
             self.ledger.drop(intent)

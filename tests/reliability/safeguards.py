@@ -61,7 +61,7 @@ CALLS = (
         "the intent is written down before the call",
         f"{KILLED}[outcome-buffered]",
         "applying/create.py",
-        "        self.ledger.begin(intent)\n",
+        "        announce(self.ledger, intent, log)\n",
         "",
     ),
     one(

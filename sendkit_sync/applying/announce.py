@@ -1,0 +1,15 @@
+"""What comes before every call that changes something."""
+
+from __future__ import annotations
+
+import logging
+
+from ..model import Intent
+from .ports import Ledger
+
+
+def announce(ledger: Ledger, intent: Intent, log: logging.Logger) -> None:
+    """Record `intent`, and say so in `log`; raises `StateIOError`, and then the call must not be made."""
+    ledger.begin(intent)
+    about = {"fields": {"action": str(intent.action), "name": intent.name}}
+    log.info('%s "%s": intent recorded', intent.action, intent.name, extra=about)
