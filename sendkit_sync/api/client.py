@@ -12,7 +12,7 @@ from ..errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointE
 from ..model import PLATFORM_KEY_PREFIX, Live, Secret, Settings
 from . import wire
 from .address import checked_address, visible
-from .retry import backoff
+from .retry import Pause, backoff
 from .sender import Sender, StoppedError
 from .transport import ExchangeError, Reply, Transport
 
@@ -51,11 +51,20 @@ class Client:
         """`clean` takes out of a message the secrets that the call itself does not know."""
         self._base = checked_address(base_url)
         self._key = key
-        self._headers = _headers(key, workspace_id)
-        self._dice = dice
         self._clean = clean
-        transport = Transport(timeout_s)
-        self._sender = Sender(self._base, transport, clock, dice, stop, retry_for_s, on_wait, on_call, self._without_key)
+        self._sender = Sender(
+            base=self._base,
+            headers=_headers(key, workspace_id),
+            transport=Transport(timeout_s),
+            clock=clock,
+            dice=dice,
+            stop=stop,
+            pause=Pause(clock, stop, on_wait),
+            retry_for_s=retry_for_s,
+            on_wait=on_wait,
+            on_call=on_call,
+            clean=self._without_key,
+        )
 
     def create(self, name: str, settings: Settings, secret: Secret | None, before_resend: Callable[[], None]) -> Answer:
         """POST one webhook; without `secret` the server draws one."""
@@ -97,7 +106,7 @@ class Client:
 
     def close(self) -> None:
         """Close all connections."""
-        self._sender.close()
+        self._sender.transport.close()
 
     def list(self) -> Sequence[Live]:
         """Return all webhooks of the workspace, in the API's order."""
@@ -149,7 +158,7 @@ class Client:
         hidden = [self._key, *(value for value in (fields or {}).values() if isinstance(value, Secret))]
         body = None if fields is None else wire.encode(fields)
         try:
-            reply = self._sender.send(method, path, self._headers, body, before_resend)
+            reply = self._sender.send(method, path, body, before_resend)
         except StoppedError:
             return NotDone("interrupted", "the run was stopped before the call was made")
         except ExchangeError as error:
@@ -161,16 +170,20 @@ class Client:
         return _classified(reply, message, wants_live=method != "DELETE")
 
     def _read(self, method: str, path: str, tries_at_most: int = READ_TRIES) -> Reply:
+        try:
+            return self._tried(method, path, tries_at_most)
+        except StoppedError:
+            raise ApiError("the run was stopped", where=self._base, hint="Run it again: it goes on where it stopped.") from None
+
+    def _tried(self, method: str, path: str, tries_at_most: int) -> Reply:
         tries = 0
         while True:
             tries += 1
             try:
-                reply = self._sender.send(method, path, self._headers, None, lambda: None)
+                reply = self._sender.send(method, path, None, lambda: None)
                 if reply.status < 500 or reply.status == 501 or tries >= tries_at_most:
                     return reply
                 why = f"the API answered {reply.status}"
-            except StoppedError:
-                raise self._stopped() from None
             except ExchangeError as error:
                 message = self._without_key(error.message)
                 if not error.sent:
@@ -178,10 +191,7 @@ class Client:
                 if tries >= tries_at_most:
                     raise ApiError(message, status=error.status, where=self._base, hint=LATER) from None
                 why = message
-            try:
-                self._sender.sleep(backoff(self._dice, tries), why)
-            except StoppedError:
-                raise self._stopped() from None
+            self._sender.sleep(backoff(self._sender.dice, tries), why)
 
     def _told(self, reply: Reply, secrets: Sequence[Secret]) -> str:
         return self._cleaned(wire.message_of(reply.body, _status_line(reply)), secrets)
@@ -207,9 +217,6 @@ class Client:
 
     def _strange(self, what: str, status: int | None = None) -> ApiError:
         return ApiError(what, status=status, where=self._base, hint=ADDRESS)
-
-    def _stopped(self) -> ApiError:
-        return ApiError("the run was stopped", where=self._base, hint="Run it again: it goes on where it stopped.")
 
 
 def _classified(reply: Reply, message: str, *, wants_live: bool) -> Answer:

@@ -200,7 +200,7 @@ CALLS = (
         "all workers wait when one is told to",
         f"{NETWORK}test_a_rate_limit_that_one_worker_meets_is_waited_out_by_all",
         "api/sender.py",
-        "            self._pause.extend(delay)\n",
+        "            self.pause.extend(delay)\n",
         "            self.sleep(delay, 'alone')\n",
     ),
     one(
@@ -214,7 +214,7 @@ CALLS = (
         "what was surely not created is tried again for two minutes only",
         "tests/test_api.py::test_unreachable",
         "api/sender.py",
-        "error.lasting or self._clock.monotonic() + delay >= until:\n",
+        "error.lasting or self.clock.monotonic() + delay >= until:\n",
         "error.lasting or tries > 1000:\n",
     ),
     one(
