@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from test_api import without_proxies
 from test_network import head_of
 
 from sendkit_sync.answers import Answer, Answered
@@ -70,8 +71,7 @@ def made(name: str, number: int) -> bytes:
 
 @pytest.fixture(params=["http", "https"])
 def talker(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Talker]:
-    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
+    without_proxies(monkeypatch)
     context = None
     if request.param == "https":
         authority = trustme.CA()

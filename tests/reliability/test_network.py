@@ -17,7 +17,7 @@ from typing import IO
 
 import pytest
 import trustme
-from test_api import DONE, KEY, SETTINGS, FakeClock, FakeDice, Server
+from test_api import DONE, KEY, SETTINGS, FakeClock, FakeDice, Server, without_proxies
 
 from sendkit_sync.answers import Answer, Answered, NotDone, Unknown
 from sendkit_sync.api.client import Client
@@ -31,8 +31,7 @@ LONG_AGO = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 
 @pytest.fixture(autouse=True)
 def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
+    without_proxies(monkeypatch)
 
 
 @pytest.fixture
@@ -218,7 +217,7 @@ def test_a_netrc_of_the_user_adds_nothing_to_the_request(
     assert headers["X-Api-Key"] == KEY.reveal()
 
 
-def test_a_cookie_is_not_sent_back(server: Server, create: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch):
+def test_a_cookie_is_not_sent_back(server: Server):
     client = Client(server.url, KEY, None, clock=FakeClock(), dice=FakeDice(), stop=threading.Event())
     server.steps = [(201, {"Set-Cookie": "canary=1; Path=/"}, DONE)]
     for _ in range(2):
