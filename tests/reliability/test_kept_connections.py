@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from listening import listening
 from test_api import without_proxies
 from test_network import head_of
 
@@ -29,24 +30,15 @@ BUFFERED = 8192
 class Talker:
     """A server on loopback that makes what it is asked to, and sends `unasked` after its first answer."""
 
-    def __init__(self, scheme: str, context: ssl.SSLContext | None) -> None:
+    def __init__(self, context: ssl.SSLContext | None) -> None:
         self.unasked = b""
         self.made: list[list[str]] = []
         """The names that came over each connection."""
         self._context = context
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"{scheme}://localhost:{self._socket.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
 
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                accepted, _ = self._socket.accept()
-                names: list[str] = []
-                self.made.append(names)
-                threading.Thread(target=self._talk, args=(accepted, names), daemon=True).start()
-
-    def _talk(self, accepted: socket.socket, names: list[str]) -> None:
+    def talk(self, accepted: socket.socket) -> None:
+        names: list[str] = []
+        self.made.append(names)
         with contextlib.suppress(OSError):
             one = self._context.wrap_socket(accepted, server_side=True) if self._context else accepted
             with one, one.makefile("rb") as requests:
@@ -59,9 +51,6 @@ class Talker:
                         self.unasked = b""
                     one.sendall(answer)
 
-    def close(self) -> None:
-        self._socket.close()
-
 
 def made(name: str, number: int) -> bytes:
     webhook = {"_id": f"{number:024x}", "name": name, "url": SETTINGS.url, "events": list(SETTINGS.events)}
@@ -70,25 +59,30 @@ def made(name: str, number: int) -> bytes:
 
 
 @pytest.fixture(params=["http", "https"])
-def talker(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Talker]:
-    without_proxies(monkeypatch)
-    context = None
-    if request.param == "https":
-        authority = trustme.CA()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("localhost").configure_cert(context)
-        authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
-    one = Talker(request.param, context)
-    yield one
-    one.close()
+def scheme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
-def client(talker: Talker) -> Iterator[Client]:
-    one = Client(talker.url, Secret("sk_x"), None, clock=SystemClock(), dice=SystemDice(), stop=threading.Event())
-    yield one
-    one.close()
+def talker(scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Talker:
+    without_proxies(monkeypatch)
+    if scheme == "http":
+        return Talker(None)
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    return Talker(context)
+
+
+@pytest.fixture
+def client(scheme: str, talker: Talker) -> Iterator[Client]:
+    with listening(talker.talk) as port:
+        url = f"{scheme}://localhost:{port}"
+        one = Client(url, Secret("sk_x"), None, clock=SystemClock(), dice=SystemDice(), stop=threading.Event())
+        yield one
+        one.close()
 
 
 def create(client: Client, name: str) -> Answer:

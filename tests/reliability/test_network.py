@@ -17,6 +17,7 @@ from typing import IO
 
 import pytest
 import trustme
+from listening import listening
 from test_api import DONE, KEY, SETTINGS, FakeClock, FakeDice, Server, without_proxies
 
 from sendkit_sync.answers import Answer, Answered, NotDone, Unknown
@@ -97,44 +98,38 @@ def head_of(request: IO[bytes]) -> bytes:
 
 
 class Cutter:
-    """Accepts connections on loopback, reads as many bytes as it is told, and resets each."""
+    """Reads one byte from each connection, and resets it."""
 
-    def __init__(self, reads: int) -> None:
+    def __init__(self) -> None:
+        self.port = 0
         self.connections = 0
-        self._reads = reads
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            self.connections += 1
-            if self._reads:
-                connection.recv(self._reads)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
-            connection.close()
-
-    def close(self) -> None:
-        self._socket.close()
+    def cut(self, accepted: socket.socket) -> None:
+        self.connections += 1
+        accepted.recv(1)
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+        accepted.close()
 
 
-def test_a_connection_cut_in_the_handshake_made_nothing_and_is_tried_again(create: Callable[..., Answer]):
-    cutter = Cutter(reads=1)
+@pytest.fixture
+def cutter() -> Iterator[Cutter]:
+    one = Cutter()
+    with listening(one.cut) as port:
+        one.port = port
+        yield one
+
+
+def test_a_connection_cut_in_the_handshake_made_nothing_and_is_tried_again(create: Callable[..., Answer], cutter: Cutter):
     answer = create(f"https://localhost:{cutter.port}")
-    cutter.close()
     assert isinstance(answer, NotDone)
     assert answer.unreachable
     assert cutter.connections > 1
 
 
-def test_the_same_cut_after_the_first_byte_of_the_request_is_unknown_and_never_sent_again(create: Callable[..., Answer]):
-    cutter = Cutter(reads=1)
+def test_the_same_cut_after_the_first_byte_of_the_request_is_unknown_and_never_sent_again(
+    create: Callable[..., Answer], cutter: Cutter
+):
     answer = create(f"http://127.0.0.1:{cutter.port}")
-    cutter.close()
     assert isinstance(answer, Unknown)
     assert cutter.connections == 1
 
