@@ -221,8 +221,9 @@ class Recorded:
 
     `applied` is what was last sent, `confirmed` and `status` what the API answered to it. `secret` is None when
     it is missing: the webhook was adopted where the API masks secrets. `former_names` may open a seal that was
-    made before a rename. `confirmed_name` is the name that the API answered; `applied_name` the one that was adopted,
-    where that is another than the record's own.
+    made before a rename. `previous_secrets`, newest first, are those before the last change; and where nobody can tell
+    which of several attempts made the webhook, those of the others. `confirmed_name` is the name that the API answered;
+    `applied_name` the one that was adopted, where that is another than the record's own.
     """
 
     id: str
@@ -232,13 +233,23 @@ class Recorded:
     secret: StoredSecret | None
     status: str | None = None
     created_at: str | None = None
-    previous_secret: StoredSecret | None = None
+    previous_secrets: tuple[StoredSecret, ...] = ()
     former_names: tuple[str, ...] = ()
     applied_name: str | None = None
 
     def answered(self, live: Live) -> Recorded:
         """Return the same record with what the API answers now in place of what it answered before."""
         return replace(self, confirmed=live.settings, confirmed_name=live.name, status=live.status or self.status)
+
+    def secrets(self) -> Iterator[StoredSecret]:
+        """Yield every secret that is kept, the current one first."""
+        if self.secret is not None:
+            yield self.secret
+        yield from self.previous_secrets
+
+    def before(self, secret: StoredSecret | None) -> tuple[StoredSecret, ...]:
+        """Return what are the previous secrets once `secret` is the current one."""
+        return self.previous_secrets if self.secret in (None, secret) else (self.secret,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +318,7 @@ class State:
     def secrets(self) -> Iterator[StoredSecret]:
         """Yield every secret that is kept: of records, former ones, and of calls without an outcome."""
         for recorded in self.webhooks.values():
-            yield from (one for one in (recorded.secret, recorded.previous_secret) if one is not None)
+            yield from recorded.secrets()
         yield from (intent.secret for intent in self.intents() if intent.secret is not None)
 
     def recorded_ids(self) -> set[str]:

@@ -734,6 +734,7 @@ changed("node.py fail: must be true or false", pending(INTENT | {"expired": 1}))
 changed("node.py fail: must be a number", pending(INTENT | {"sentAt": "1"}))
 changed("codec.py fail: is no known action", pending(INTENT | {"action": "explode"}))
 changed("codec.py fail: `missing` can only be true", of_crm(secret={"missing": False}))
+changed("codec.py fail: no `previousSecret` is after these", of_crm(earlierSecrets=[]))
 changed("codec.py fail: must be generated, config or server", of_crm(secret={"origin": "x", "value": "x"}))
 changed(
     "node.py fail: must be lower-case hex digits, two a byte", of_crm(secret={"origin": "config", "sealed": "", "sha256": "X"})

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -73,12 +73,12 @@ def drawn(workspace: Workspace) -> list[str]:
     return [webhook["secret"] for webhook in live(workspace).values()]
 
 
-def opened(workspace: Workspace, name: str, *, previous: bool = False) -> str | None:
-    """Return what the identity reads of the state, without a process for it."""
+def opened(workspace: Workspace, name: str, *, previous: int = 0) -> str | None:
+    """Return what the identity reads of the state, without a process for it; with `previous`, of a secret before."""
     state = read_state(str(workspace.folder / "sendkit.state.json"))
     assert state is not None
     recorded = state.webhooks[name]
-    stored = recorded.previous_secret if previous else recorded.secret
+    stored = dict(enumerate([recorded.secret, *recorded.previous_secrets])).get(previous)
     if stored is None:
         return None
     assert stored.sealed is not None
@@ -131,6 +131,69 @@ def test_an_expired_sealed_attempt_goes_on_with_a_new_secret(workspace: Workspac
     check_sealed(workspace)
 
 
+@pytest.fixture
+def tried(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
+    """Three attempts at a webhook, of which one made it: the list showed it too late, and mostly masks what tells which."""
+    made, masked = getattr(request, "param", (0, True))
+    with Simulator(mask_secrets=masked, faults=[Fault("GET", "/v1/webhooks", kind="empty")]) as simulator:
+        workspace = Workspace(tmp_path, simulator)
+        workspace.write(sealed_config(text=TWO.split("  - name: Analytics")[0]))
+        for number in range(3):
+            simulator.add_fault(Fault("POST", nth=1, when="after" if number == made else "before", kind="drop"))
+            assert workspace.run("apply", "--yes", "--resend-after", "0s", "--settle", "0s").returncode == 1
+        simulator.faults.clear()
+        yield workspace
+
+
+class TestSeveralAttempts:
+    @pytest.fixture
+    def settled(self, request: pytest.FixtureRequest, tried: Workspace) -> Workspace:
+        (made,) = tried.simulator.webhooks()
+        by_hand = ("state", "resolve", "CRM Sync", "--id", made["_id"])
+        done = tried.run(*(by_hand if getattr(request, "param", "list") == "hand" else ("apply", "--yes")))
+        assert done.returncode == 0, done.stderr
+        assert "several attempts may have made it" in done.stderr
+        return tried
+
+    @pytest.mark.parametrize("settled", ["list", "hand"], indirect=True)
+    @pytest.mark.parametrize("tried", [(made, True) for made in range(3)], indirect=True)
+    def test_all_that_may_be_in_force_are_kept(self, settled: Workspace):
+        (made,) = settled.simulator.webhooks()
+        assert settled.state["webhooks"]["CRM Sync"]["id"] == made["_id"]
+        kept = [opened(settled, "CRM Sync", previous=number) for number in range(3)]
+        assert len(set(kept)) == 3
+        assert made["secret"] in kept
+        assert settled.run("plan", "--detailed-exitcode").returncode == 0
+        settled.check_nothing_shown()
+
+    @pytest.mark.parametrize("tried", [(made, False) for made in range(3)], indirect=True)
+    def test_where_the_list_shows_the_secret_it_tells_which(self, tried: Workspace):
+        done = tried.apply()
+        assert done.returncode == 0, done.stderr
+        assert "attempts" not in done.stderr
+        assert "previousSecret" not in tried.state["webhooks"]["CRM Sync"]
+        check_sealed(tried)
+
+    def test_a_rotation_ends_the_doubt(self, settled: Workspace):
+        assert settled.run("secret", "rotate", "CRM Sync").returncode == 0
+        assert "earlierSecrets" not in settled.state["webhooks"]["CRM Sync"]
+        check_sealed(settled)
+
+    def test_the_ones_before_are_told_one_by_one(self, settled: Workspace):
+        told = [settled.run("secret", "get", "CRM Sync", *["--previous"] * count, **READER) for count in range(4)]
+        assert [one.stdout.rstrip("\n") for one in told[:3]] == [opened(settled, "CRM Sync", previous=n) for n in range(3)]
+        assert told[3].returncode == 1
+        assert 'no previous secret of "CRM Sync" is recorded' in told[3].stderr
+
+    def test_all_are_sealed_anew(self, settled: Workspace):
+        before = [opened(settled, "CRM Sync", previous=number) for number in range(3)]
+        settled.write(sealed_config(IDENTITY, OTHER))
+        assert settled.run("secret", "rekey", **READER).returncode == 0
+        for count, secret in enumerate(before):
+            got = settled.run("secret", "get", "CRM Sync", *["--previous"] * count, SOPS_AGE_KEY=str(OTHER))
+            assert got.stdout == f"{secret}\n"
+
+
 def test_a_supplied_secret_is_compared_without_the_identity(workspace: Workspace):
     workspace.write(sealed_config(text=TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n")))
     first, second = {"SENDKIT_SECRET_CRM": "canary-supplied-secret-1"}, {"SENDKIT_SECRET_CRM": "canary-supplied-secret-2"}
@@ -156,10 +219,10 @@ def test_a_rename_keeps_the_seal_readable(applied: Workspace):
     assert applied.state["webhooks"]["Sales"]["secret"] == seal
     assert applied.run("secret", "rotate", "Sales").returncode == 0
     check_sealed(applied)
-    former = opened(applied, "Sales", previous=True)
+    former = opened(applied, "Sales", previous=1)
     assert applied.run("secret", "rekey", **READER).returncode == 0
     check_sealed(applied)
-    assert opened(applied, "Sales", previous=True) == former
+    assert opened(applied, "Sales", previous=1) == former
 
 
 def test_a_gone_webhook_is_made_anew_without_the_identity(applied: Workspace):
@@ -295,7 +358,7 @@ def test_a_killed_encryption_loses_nothing_and_is_finished_by_the_next(workspace
     assert tellers(workspace, before, sent, *drawn(workspace)) == []
     assert workspace.run("secret", "rotate", "CRM Sync", **READER).returncode == 0
     assert live(workspace)["CRM Sync"]["secret"] == sent
-    assert opened(workspace, "CRM Sync", previous=True) == before
+    assert opened(workspace, "CRM Sync", previous=1) == before
     check_sealed(workspace)
 
 
@@ -329,7 +392,7 @@ def test_a_killed_rotation_leaves_seals_only_and_converges(applied: Workspace, p
     assert tellers(applied, old, *drawn(applied)) == []
     assert applied.apply().returncode == 0
     check_sealed(applied)
-    assert old in (opened(applied, "CRM Sync"), opened(applied, "CRM Sync", previous=True))
+    assert old in (opened(applied, "CRM Sync"), opened(applied, "CRM Sync", previous=1))
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -351,7 +414,7 @@ def test_a_rotation_without_an_outcome_is_finished_by_the_next(applied: Workspac
     assert done.returncode == 0, done.stderr
     new = live(applied)["CRM Sync"]["secret"]
     assert new == sent if when == "after" else new != old, "who can read it sends the same once more"
-    assert opened(applied, "CRM Sync", previous=True) == old
+    assert opened(applied, "CRM Sync", previous=1) == old
     check_sealed(applied)
 
 

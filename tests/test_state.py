@@ -50,7 +50,7 @@ records = st.builds(
     st.none() | stored,
     st.none() | texts,
     st.none() | texts,
-    st.none() | stored,
+    st.lists(stored, max_size=3).map(tuple),
     lists,
 )
 

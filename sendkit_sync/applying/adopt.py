@@ -31,10 +31,10 @@ def adopt(ledger: Ledger, vault: Vault, name: str, live: Live) -> Recorded:
         ledger.set_workspace(live.workspace_id)
     held = state.webhooks.get(name)
     secret = held.secret if held is not None else None
-    previous = held.previous_secret if held is not None else None
     sent = _sent(state, live)
     if sent is not None:
-        secret, previous = sent, secret or previous
+        secret = sent
+    previous = held.before(secret) if held is not None else ()
     if secret is None and live.secret is not None:
         secret = vault.keep(name, live.secret, SecretOrigin.SERVER)
     recorded = Recorded(
@@ -45,7 +45,7 @@ def adopt(ledger: Ledger, vault: Vault, name: str, live: Live) -> Recorded:
         secret=secret,
         status=live.status,
         created_at=live.created_at,
-        previous_secret=previous,
+        previous_secrets=previous,
         former_names=held.former_names if held is not None else (),
         applied_name=None if live.name == name else live.name,
     )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..clock import Clock
+from ..diagnostics import printable
 from ..model import ActionKind, Intent, Live, Recorded, SecretOrigin, StoredSecret
 from ..vault import Vault
 from .guard import check_workspace
@@ -27,6 +28,11 @@ class Match:
 
     intent: Intent
     live: Live
+
+    @property
+    def proved(self) -> bool:
+        """Tell whether the webhook is known by its secret, and not only by what another attempt sent too."""
+        return self.intent.secret is not None and self.live.secret is not None
 
 
 def find_match(intents: Sequence[Intent], candidates: Sequence[Live]) -> Match | None:
@@ -82,6 +88,12 @@ def settle_creates(
         pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
 
+def other_secrets(intents: Sequence[Intent], made: Intent) -> tuple[StoredSecret, ...]:
+    """Return, newest first, the secrets of those of `intents` that have another one than `made`."""
+    sent = [intent.secret for intent in reversed(intents)]
+    return tuple(dict.fromkeys(secret for secret in sent if secret is not None and secret != made.secret))
+
+
 def _settle_one(name: str, candidates: Sequence[Live], ledger: Ledger, vault: Vault) -> bool:
     state = ledger.state
     intents = [intent for intent in state.pending.get(name, ()) if intent.action is ActionKind.CREATE]
@@ -89,12 +101,12 @@ def _settle_one(name: str, candidates: Sequence[Live], ledger: Ledger, vault: Va
     match = find_match(intents, [candidate for candidate in candidates if not ledger.has_id(candidate.id)])
     if match is None:
         return not intents
-    ledger.record(
-        name,
-        record_of(match.intent, match.live, vault, state.webhooks.get(match.intent.replaces or name)),
-        replaces=match.intent.replaces,
-    )
+    former = state.webhooks.get(match.intent.replaces or name)
+    others = () if match.proved else other_secrets(intents, match.intent)
+    ledger.record(name, record_of(match.intent, match.live, vault, former, others), replaces=match.intent.replaces)
     log.info('create "%s": found live as %s, and recorded', name, match.live.id)
+    if others:
+        log.warning('create "%s": %s', name, doubt_text(name))
     return True
 
 
@@ -115,19 +127,26 @@ def unproved_names(live: Sequence[Live], ledger: Ledger) -> set[str]:
     return {candidate.name for candidate in live if not ledger.has_id(candidate.id)}
 
 
-def record_of(intent: Intent, live: Live, vault: Vault, former: Recorded | None) -> Recorded:
+def doubt_text(name: str) -> str:
+    """Say that the webhook `name` was made by one of several attempts, each with a secret of its own."""
+    name = printable(name)
+    get = f'`secret get "{name}"` gives that of the last, with --previous that of the one before'
+    return f'several attempts may have made it, each with a secret of its own: {get}; `secret rotate "{name}"` ends the doubt'
+
+
+def record_of(
+    intent: Intent, live: Live, vault: Vault, former: Recorded | None, others: Sequence[StoredSecret] = ()
+) -> Recorded:
     """Return the record of the webhook that `intent` made and the API answered as `live`.
 
     The secret that was sent stays, whatever the answer shows; only where none was sent the answer's is kept.
-    `former` is the record of a webhook of that name that is gone: its secret is kept as the previous one.
+    `former` is the record of a webhook of that name that is gone: its secret is kept as the previous one. `others` are
+    secrets that may be in force just as well.
     """
     assert intent.settings is not None
     secret: StoredSecret | None = intent.secret
     if secret is None and live.secret is not None:
         secret = vault.keep(intent.name, live.secret, SecretOrigin.SERVER)
-    previous = former.previous_secret if former is not None else None
-    if former is not None and former.secret is not None and former.secret != secret:
-        previous = former.secret
     return Recorded(
         id=live.id,
         applied=intent.settings,
@@ -136,7 +155,7 @@ def record_of(intent: Intent, live: Live, vault: Vault, former: Recorded | None)
         secret=secret,
         status=live.status,
         created_at=live.created_at,
-        previous_secret=previous,
+        previous_secrets=(*others, *(former.before(secret) if former is not None else ())),
         former_names=renamed(former.former_names, intent.replaces) if former is not None else (),
     )
 

@@ -214,4 +214,4 @@ def _changed(record: Recorded, live: Live, edit: Edit) -> Recorded:
     )
     if edit.secret is None or edit.secret == record.secret:
         return changed
-    return replace(changed, secret=edit.secret, previous_secret=record.secret or record.previous_secret)
+    return replace(changed, secret=edit.secret, previous_secrets=record.before(edit.secret))

@@ -41,16 +41,15 @@ class _Sealer:
 
     def record(self, name: str, record: Recorded) -> Recorded:
         names = (name, *record.former_names)
-        secret, previous = self.keep(names, record.secret), self.keep(names, record.previous_secret)
-        if secret is record.secret and previous is record.previous_secret:
-            return record
-        return replace(record, secret=secret, previous_secret=previous)
+        secret = record.secret and self.keep(names, record.secret)
+        previous = tuple(self.keep(names, stored) for stored in record.previous_secrets)
+        return replace(record, secret=secret, previous_secrets=previous)
 
     def intent(self, intent: Intent) -> Intent:
-        return replace(intent, secret=self.keep((intent.name,), intent.secret))
+        return replace(intent, secret=intent.secret and self.keep((intent.name,), intent.secret))
 
-    def keep(self, names: Sequence[str], stored: StoredSecret | None) -> StoredSecret | None:
-        if stored is None or (self.clear_only and stored.clear is None):
+    def keep(self, names: Sequence[str], stored: StoredSecret) -> StoredSecret:
+        if self.clear_only and stored.clear is None:
             return stored
         secret = unsealed(self.vault, names, stored)
         self.count += 1

@@ -38,11 +38,11 @@ def command() -> None:
 
 @command.command("get")
 @click.argument("name", shell_complete=recorded_names)
-@flag("--previous", is_flag=True, help="The secret before the last change.")
+@flag("--previous", count=True, help="The secret before the last change; given twice, the one before that.")
 @config_flag
 @state_flag
 @click.pass_obj
-def get(context: Context, /, name: str, previous: bool, configs: tuple[str, ...], state_path: str | None) -> None:
+def get(context: Context, /, name: str, previous: int, configs: tuple[str, ...], state_path: str | None) -> None:
     """Print one secret to stdout."""
     config, path = _place(configs, state_path, entries=False)
     state = read_state(path)
@@ -51,7 +51,7 @@ def get(context: Context, /, name: str, previous: bool, configs: tuple[str, ...]
         raise not_recorded(name, path)
     recorded = state.webhooks[name]
     _warn_of_doubt(state, name)
-    stored = recorded.previous_secret if previous else recorded.secret
+    stored = dict(enumerate((recorded.secret, *recorded.previous_secrets))).get(previous)
     if stored is None:
         what = f'no {"previous " if previous else ""}secret of "{printable(name)}" is recorded'
         raise RefusedError(what, where=path, hint="There is one after a change of it." if previous else SUPPLY)

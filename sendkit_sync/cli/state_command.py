@@ -8,15 +8,17 @@ import click
 
 from ..api.wire import ID
 from ..applying.ports import Ledger
-from ..applying.settle import renamed
+from ..applying.settle import doubt_text, other_secrets, record_of
 from ..clock import SystemClock, SystemDice
 from ..diagnostics import printable
 from ..errors import RefusedError, UsageError
-from ..model import SENSITIVE, ActionKind, Intent, Recorded, State
+from ..model import SENSITIVE, ActionKind, Intent, Live, Recorded, State
 from ..planning.diff import view
+from ..secrets.vault import ClearVault
 from ..state import open_ledger, read_state
 from .completion import recorded_names
 from .groups import Group
+from .messages import say
 from .opened import not_recorded, nothing_recorded
 from .options import config_flag, flag, lock_flag, state_flag
 from .wiring import Context, check_api, read_config
@@ -116,28 +118,21 @@ def resolve(
             return
         if ledger.has_id(webhook_id):
             raise RefusedError(f"{printable(webhook_id)} is recorded already", hint="Under which name: sendkit-sync state list")
-        _resolve(ledger, intents, webhook_id)
+        doubted = _resolve(ledger, intents, webhook_id)
         click.echo(f'"{printable(name)}" is recorded as {webhook_id}; whether it is live, `plan --refresh` tells.')
+        if doubted:
+            say(f"warning: {doubt_text(name)}")
 
 
-def _resolve(ledger: Ledger, intents: Sequence[Intent], webhook_id: str) -> None:
-    """Record what the last of `intents` made; an earlier secret is kept as the previous one, for it may be in force."""
+def _resolve(ledger: Ledger, intents: Sequence[Intent], webhook_id: str) -> bool:
+    """Record what the last of `intents` made, with the secrets of all; tell whether one of the others may be in force."""
     last = intents[-1]
     assert last.settings is not None
+    others = other_secrets(intents, last)
     former = ledger.state.webhooks.get(last.replaces or last.name)
-    earlier = [intent.secret for intent in intents[:-1] if intent.secret is not None and intent.secret != last.secret]
-    if former is not None and former.secret is not None and former.secret != last.secret:
-        earlier.append(former.secret)
-    recorded = Recorded(
-        id=webhook_id,
-        applied=last.settings,
-        confirmed=last.settings,
-        confirmed_name=last.name,
-        secret=last.secret,
-        previous_secret=earlier[-1] if earlier else None,
-        former_names=renamed(former.former_names, last.replaces) if former is not None else (),
-    )
-    ledger.record(last.name, recorded, replaces=last.replaces)
+    live = Live(webhook_id, last.name, last.settings)
+    ledger.record(last.name, record_of(last, live, ClearVault(), former, others), replaces=last.replaces)
+    return bool(others)
 
 
 @command.command("forget")

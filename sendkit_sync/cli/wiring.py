@@ -176,8 +176,8 @@ def plan_of(
     """Return the plan; raises `InvalidError` where config and state do not fit together."""
     check_api(state, context, path)
     for recorded in state.webhooks.values() if state else ():
-        for stored in (recorded.secret, recorded.previous_secret):
-            if stored is not None and stored.clear is not None:
+        for stored in recorded.secrets():
+            if stored.clear is not None:
                 REDACTOR.add(stored.clear)
     _refuse_shared(config, state, path)
     return make_plan(

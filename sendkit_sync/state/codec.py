@@ -121,8 +121,10 @@ def encode_recorded(recorded: Recorded) -> dict[str, object]:
         entry["status"] = recorded.status
     if recorded.created_at is not None:
         entry["createdAt"] = recorded.created_at
-    if recorded.previous_secret is not None:
-        entry["previousSecret"] = encode_secret(recorded.previous_secret)
+    if recorded.previous_secrets:
+        entry["previousSecret"], *earlier = map(encode_secret, recorded.previous_secrets)
+        if earlier:
+            entry["earlierSecrets"] = earlier
     if recorded.former_names:
         entry["formerNames"] = list(recorded.former_names)
     if recorded.applied_name is not None:
@@ -130,11 +132,14 @@ def encode_recorded(recorded: Recorded) -> dict[str, object]:
     return entry
 
 
+_MAYBE_RECORDED = "status previousSecret earlierSecrets createdAt formerNames appliedName"
+
+
 def decode_recorded(node: Node, lists: dict[tuple[str, ...], tuple[str, ...]] | None = None) -> Recorded:
     """Read one recorded webhook; of equal lists of events, those that are in `lists` are taken."""
     if isinstance(node.value, Recorded):
         return node.value
-    fields = node.fields("id applied confirmed secret", "status previousSecret createdAt formerNames appliedName")
+    fields = node.fields("id applied confirmed secret", _MAYBE_RECORDED)
     confirmed = fields["confirmed"].fields("name url events", "retryAttempts timeoutMs")
     secret, status = fields["secret"], fields.maybe_text("status")
     missing = isinstance(secret.value, dict) and "missing" in secret.value
@@ -150,10 +155,17 @@ def decode_recorded(node: Node, lists: dict[tuple[str, ...], tuple[str, ...]] | 
         secret=None if missing else decode_secret(secret),
         status=None if status is None else intern(status),
         created_at=fields.maybe_text("createdAt"),
-        previous_secret=decode_secret(fields["previousSecret"]) if "previousSecret" in fields else None,
+        previous_secrets=_previous_secrets(fields) if "previousSecret" in fields or "earlierSecrets" in fields else (),
         former_names=fields.texts("formerNames"),
         applied_name=fields.maybe_text("appliedName"),
     )
+
+
+def _previous_secrets(fields: Fields) -> tuple[StoredSecret, ...]:
+    earlier = fields["earlierSecrets"].elements() if "earlierSecrets" in fields else []
+    if "previousSecret" not in fields:
+        fields["earlierSecrets"].fail("no `previousSecret` is after these")
+    return tuple(map(decode_secret, (fields["previousSecret"], *earlier)))
 
 
 _SETTINGS = ("url events", "retryAttempts timeoutMs")

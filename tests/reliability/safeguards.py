@@ -374,6 +374,13 @@ SETTLING = (
         "]",
     ),
     one(
+        "where nobody can tell which attempt made a webhook, the secrets of all are kept",
+        "tests/test_sealing.py::TestSeveralAttempts::test_all_that_may_be_in_force_are_kept",
+        "applying/settle.py",
+        "    others = () if match.proved else other_secrets(intents, match.intent)\n",
+        "    others = ()\n",
+    ),
+    one(
         "what doubles a webhook of the run is told",
         "tests/reliability/test_settling.py::test_twins_of_what_a_run_made_are_told_by_their_id",
         "applying/executor.py",

@@ -25,7 +25,7 @@ from sendkit_sync.applying.executor import Executor, Limits
 from sendkit_sync.applying.refresh import read_live
 from sendkit_sync.applying.results import Report
 from sendkit_sync.errors import NoEndpointError, SyncError
-from sendkit_sync.model import ActionKind, Live, Recorded, Secret, Settings, State, Webhook
+from sendkit_sync.model import ActionKind, Live, Recorded, Secret, Settings, State, StoredSecret, Webhook
 from sendkit_sync.planning.options import Options
 from sendkit_sync.planning.planner import make_plan
 from sendkit_sync.secrets.vault import ClearVault
@@ -233,7 +233,7 @@ class Schedule(RuleBasedStateMachine):
         assert not doubled, f"made twice: {doubled}"
 
     def secrets_of(self, state: State, recorded: Recorded) -> list[Secret]:
-        kept = [recorded.secret, recorded.previous_secret]
+        kept: list[StoredSecret | None] = [*recorded.secrets()]
         kept += [intent.secret for intents in state.pending.values() for intent in intents if intent.id == recorded.id]
         return [secret.clear for secret in kept if secret is not None and secret.clear is not None]
 
