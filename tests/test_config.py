@@ -26,7 +26,8 @@ def errors(folder: Path, text: str | bytes, **env: str) -> str:
 
 
 def test_a_whole_file(tmp_path: Path) -> None:
-    text = HEAD + HOOK.format("' B '") + "    secret: ${S}\n    timeoutMs: 5\n" + HOOK.format("A-${X:-y}-$${z}")
+    other = HOOK.format("A-${X:-y}-$${z}").replace("https://", "https://www.")
+    text = HEAD + HOOK.format("' B '") + "    secret: ${S}\n    timeoutMs: 5\n" + other
     config = load(tmp_path, text, SENDKIT_SECRET_S="s" * 32)
     assert [one.name for one in config.webhooks] == ["A-y-${z}", "B"]
     assert config.webhooks[1].secret_origin == "env:SENDKIT_SECRET_S"

@@ -63,6 +63,7 @@ FILES: dict[str, str | bytes | dict[str, str]] = {
     "a url that is none": HEAD + entry(url='"https://[a"'),
     "a url with a password": HEAD + entry(url='"https://u:p@a.example.com"'),
     "a url in clear": HEAD + entry(url='"http://a.example.com"'),
+    "a url and events twice": HEAD + ONE + entry(name="B"),
     "a variable that is not set": HEAD + entry(url='"https://${HOST}"'),
     "a variable that is none": HEAD + entry(url='"https://${1}"'),
     "a secret that is not set": HEAD + entry(secret='"${S}"'),

@@ -53,6 +53,7 @@ class _Loader:
         self.lists: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.webhooks: dict[str, Webhook] = {}
         self.former: dict[str, tuple[str, File, Place]] = {}
+        self.routes: dict[tuple[str, tuple[str, ...]], str] = {}
         self.recipients: tuple[tuple[str, ...], Span] | None = None
         self.shared: dict[str, tuple[str, Span]] = {}
 
@@ -136,6 +137,10 @@ class _Loader:
                 file.add(place, f"`{printable(other, 60)}` is renamed from `{printable(former, 60)}` already")
         listed = tuple(sorted(events))
         settings = Settings(texts.get("url", ""), self.lists.setdefault(listed, listed), retry, timeout)
+        twin = self.routes.setdefault((settings.url, settings.events), name)
+        if twin != name and settings.url and listed:
+            message = f"`{printable(twin, 60)}` has this URL and these events too: each delivery is made twice"
+            file.add((span.line, span.column), message, Severity.WARNING)
         self.webhooks[name] = Webhook(name, settings, secret, origin, former, span)
 
     def check_renames(self) -> None:
