@@ -53,7 +53,6 @@ class _Loader:
         self.lists: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.webhooks: dict[str, Webhook] = {}
         self.former: dict[str, tuple[str, File, Place]] = {}
-        self.routes: dict[tuple[str, tuple[str, ...]], str] = {}
         self.recipients: tuple[tuple[str, ...], Span] | None = None
         self.shared: dict[str, tuple[str, Span]] = {}
 
@@ -137,10 +136,6 @@ class _Loader:
                 file.add(place, f"`{printable(other, 60)}` is renamed from `{printable(former, 60)}` already")
         listed = tuple(sorted(events))
         settings = Settings(texts.get("url", ""), self.lists.setdefault(listed, listed), retry, timeout)
-        twin = self.routes.setdefault((settings.url, settings.events), name)
-        if twin != name and settings.url and listed:
-            message = f"`{printable(twin, 60)}` has this URL and these events too: each delivery is made twice"
-            file.add((span.line, span.column), message, Severity.WARNING)
         self.webhooks[name] = Webhook(name, settings, secret, origin, former, span)
 
     def check_renames(self) -> None:
@@ -153,6 +148,19 @@ class _Loader:
                     f"`{printable(former, 60)}` is also the name of the entry at {there}; "
                     "take this line out if the rename is applied, else leave that entry out until it is",
                 )
+
+    def check_routes(self) -> None:
+        """Warn of an entry that has the URL and the events of another."""
+        if len({webhook.settings.url for webhook in self.webhooks.values()}) == len(self.webhooks):
+            return  # as a rule; a dict of routes would stay in the way of a large plan
+        files = {file.shown: file for file in self.files}
+        routes: dict[tuple[str, tuple[str, ...]], str] = {}
+        for webhook in self.webhooks.values():
+            route = (webhook.settings.url, webhook.settings.events)
+            twin = routes.setdefault(route, webhook.name)
+            if all(route) and twin != webhook.name and webhook.span is not None:
+                message = f"`{printable(twin, 60)}` has this URL and these events too: each delivery is made twice"
+                files[webhook.span.file].add((webhook.span.line, webhook.span.column), message, Severity.WARNING)
 
     def events(self, file: File, listed: Any) -> set[str]:
         events: set[str] = set()
@@ -243,6 +251,7 @@ def load_config(paths: Sequence[str], env: Mapping[str, str], *, state_given: bo
     for file in loader.files if entries else ():
         loader.take_webhooks(file)
     loader.check_renames()
+    loader.check_routes()
     state = loader.state_path(state_given)
     if not entries and any(file.problems for file in loader.files):
         return load_config(paths, env, state_given=state_given)  # all of the problems, and no secret in what is shown of them
