@@ -112,10 +112,9 @@ class Simulator:
                 self._log.close()
                 self._log = None
 
-    def pause(self, seconds: float) -> None:
-        """Wait, but no longer than until `close`."""
-        if seconds > 0:
-            self._closing.wait(seconds)
+    def pause(self, seconds: float) -> bool:
+        """Wait, but no longer than until `close`; tell whether it still serves."""
+        return not self._closing.wait(seconds)
 
     def record(self, entry: Json) -> None:
         """Add to the log."""
@@ -283,7 +282,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         request = _Request(self.command, self.path, self.headers, body)
-        simulator.pause(simulator.latency_s)
+        if not simulator.pause(simulator.latency_s):
+            self.close_connection = True
+            return
         hits = simulator.faults.hits(request.method, request.path)
         for fault in hits:
             if fault.kind == "delay" and fault.when == "before":
