@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -51,6 +51,8 @@ class Pass:
     dry_run: bool
     force: bool
     max_changes: int | None
+    deadline_s: float
+    code: ExitCode = ExitCode.FAILED
     figures: Figures = field(default_factory=Figures)
     line: str = ""
     """What a person reads at the end."""
@@ -107,60 +109,68 @@ def command(
     """
     if metrics_file is not None:
         check_extra()
-    one = Pass(context, dry_run, force, max_changes)
+    one = Pass(context, dry_run, force, max_changes, deadline)
+
+    def wanted() -> Wanted:
+        config = read_config(configs, state_path)
+        read_key(context)
+        say_warnings(config)
+        if not dry_run:
+            refuse_unset_secrets(config)
+        return Wanted(
+            config,
+            state_path or config.state_path,
+            "reconcile",
+            Calls(timeout, retry_for, one.figures.called),
+            options=Options(prune),
+            limits=Limits(**limits),  # type: ignore[arg-type]
+            refresh=True,
+            lock_timeout_s=lock_timeout,
+        )
+
     clock = SystemClock()
     began = clock.monotonic()
-    code = ExitCode.FAILED
     try:
-        with stopping() as stop, ending(one, stop, deadline):
+        with stopping() as stop, ending(one, stop):
             event("run_started", command="reconcile", dry_run=dry_run)
-            try:
-                config = read_config(configs, state_path)
-                read_key(context)
-                say_warnings(config)
-                if not dry_run:
-                    refuse_unset_secrets(config)
-                wanted = Wanted(
-                    config,
-                    state_path or config.state_path,
-                    "reconcile",
-                    Calls(timeout, retry_for, one.figures.called),
-                    options=Options(prune),
-                    limits=Limits(**limits),  # type: ignore[arg-type]
-                    refresh=True,
-                    lock_timeout_s=lock_timeout,
-                )
-                one.figures.counts["wanted"] = len(config.webhooks)
-                code = _look(one, wanted, stop) if dry_run else _apply(one, wanted, stop)
-            except SyncError as error:
-                code = ExitCode.INTERRUPTED if one.ended_by_stop(error, stop) else error.exit_code
-                if code is not ExitCode.INTERRUPTED:
-                    one.line = f"Not reconciled: {error.what}"
-                    raise
-            if code is ExitCode.INTERRUPTED:
-                code = ExitCode.FAILED if one.late else ExitCode.INTERRUPTED
-                why = f"the deadline of {deadline:g} s is over" if one.late else "interrupted"
-                one.line = f"Not reconciled: {why}. {one.line}".rstrip()
+            _carry_out(one, wanted, stop)
     finally:
-        _end(one, clock, began, metrics_file, code)
-    return ExitCode.FAILED if one.metrics_lost and code is ExitCode.DONE else code
+        _end(one, clock, began, metrics_file)
+    return ExitCode.FAILED if one.metrics_lost and one.code is ExitCode.DONE else one.code
 
 
 @contextmanager
-def ending(one: Pass, stop: threading.Event, deadline_s: float) -> Iterator[None]:
-    """End the run after `deadline_s` as a signal would: calls under way are finished and recorded."""
+def ending(one: Pass, stop: threading.Event) -> Iterator[None]:
+    """End the run at its deadline as a signal would: calls under way are finished and recorded."""
 
     def end() -> None:
         one.late = not stop.is_set()
         stop.set()
 
-    timer = threading.Timer(deadline_s, end)
+    timer = threading.Timer(one.deadline_s, end)
     timer.daemon = True
     timer.start()
     try:
         yield
     finally:
         timer.cancel()
+
+
+def _carry_out(one: Pass, read: Callable[[], Wanted], stop: threading.Event) -> None:
+    """Do what is asked for, and note what came of it; an error that is no end by `stop` goes on to the caller."""
+    try:
+        wanted = read()
+        one.figures.counts["wanted"] = len(wanted.config.webhooks)
+        one.code = _look(one, wanted, stop) if one.dry_run else _apply(one, wanted, stop)
+    except SyncError as error:
+        if not one.ended_by_stop(error, stop):
+            one.code, one.line = error.exit_code, f"Not reconciled: {error.what}"
+            raise
+        one.code = ExitCode.INTERRUPTED
+    if one.code is ExitCode.INTERRUPTED:
+        why = f"the deadline of {one.deadline_s:g} s is over" if one.late else "interrupted"
+        one.code = ExitCode.FAILED if one.late else ExitCode.INTERRUPTED
+        one.line = f"Not reconciled: {why}. {one.line}".rstrip()
 
 
 def _look(one: Pass, wanted: Wanted, stop: threading.Event) -> ExitCode:
@@ -229,15 +239,15 @@ def _count(one: Pass, plan: Plan, report: Report) -> None:
     one.line = f"Reconciled: {counts(report)}. {one.figures.counts['in_sync']} in sync."
 
 
-def _end(one: Pass, clock: Clock, began: float, metrics_file: str | None, code: ExitCode) -> None:
+def _end(one: Pass, clock: Clock, began: float, metrics_file: str | None) -> None:
     """Write the metrics, and say in one line and one event what the run came to."""
     duration_s = clock.monotonic() - began
     if metrics_file is not None:
         try:
-            write(metrics_file, one.figures, now=clock.now(), duration_s=duration_s, good=code is ExitCode.DONE)
+            write(metrics_file, one.figures, now=clock.now(), duration_s=duration_s, good=one.code is ExitCode.DONE)
         except SyncError as error:
             say(f"warning: {error}")
             one.metrics_lost = True
             one.line = f"{one.line} The metrics could not be written.".lstrip()
-    event("run_finished", exit_code=int(code), duration_s=round(duration_s, 3), **one.figures.counts)
+    event("run_finished", exit_code=int(one.code), duration_s=round(duration_s, 3), **one.figures.counts)
     click.echo(REDACTOR.clean(one.line) or "Not reconciled.")
