@@ -21,11 +21,10 @@ from sendkit_sync.errors import StateIOError
 from sendkit_sync.model import Secret, SecretOrigin, State
 from sendkit_sync.secrets.age import AgeVault
 from sendkit_sync.secrets.delivery import kubernetes
-from sendkit_sync.state import open_ledger
+from sendkit_sync.state import open_ledger, read_store
 from sendkit_sync.state.codec import encode_snapshot
 from sendkit_sync.state.file import FileStore
 from sendkit_sync.state.journal import encode_line
-from sendkit_sync.state.ledger import read_store
 from sendkit_sync.state.node import Node, text_of
 
 Cause = Callable[[Bench], object]
@@ -660,7 +659,7 @@ def _(b: Bench) -> None:
         book.set_workspace("v")
 
 
-@site("state/ledger.py StateIOError: the state changes all the time")
+@site("state/snapshots.py StateIOError: the state changes all the time")
 def _(b: Bench) -> None:
     class Restless(FileStore):
         def snapshot_is(self, raw: bytes | None) -> bool:
@@ -669,7 +668,7 @@ def _(b: Bench) -> None:
     read_store(Restless("sendkit.state.json"))
 
 
-@site("state/ledger.py StateInvalidError: the state belongs to the API at {...}, not to {...}")
+@site("state/snapshots.py StateInvalidError: the state belongs to the API at {...}, not to {...}")
 def _(b: Bench) -> None:
     b.apply()
     b.set(SENDKIT_API_URL="https://other.example.com")
@@ -677,7 +676,7 @@ def _(b: Bench) -> None:
         raise AssertionError
 
 
-@site("state/ledger.py StateInvalidError: the state is missing although its journal is there")
+@site("state/snapshots.py StateInvalidError: the state is missing although its journal is there")
 def _(b: Bench) -> None:
     b.write("", "sendkit.state.json.journal")
     b.run("plan")

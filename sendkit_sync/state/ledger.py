@@ -9,50 +9,15 @@ from dataclasses import replace
 
 from .. import failpoints
 from ..clock import Clock, Dice
-from ..errors import JournalGoneError, StateInvalidError, StateIOError
+from ..errors import JournalGoneError, StateIOError
 from ..model import Intent, Recorded, State
 from . import journal
-from .codec import Snapshot, decode_snapshot, encode_snapshot, same_content
+from .codec import Snapshot
 from .file import FileStore
-from .node import RESTORE_HINT, text_of
+from .snapshots import fold, recover
 from .store import Store
 
-_READ_ATTEMPTS = 100
 MEND = "What was recorded is safe. See that the disk has space and takes writes, then run it again."
-
-
-def read_state(path: str) -> State | None:
-    """Read the state file `path` without a lock; None where there is none."""
-    return read_store(FileStore(path))
-
-
-def read_store(store: Store) -> State | None:
-    """Read without a lock: the snapshot and its journal, again until the snapshot holds still."""
-    for _ in range(_READ_ATTEMPTS):
-        raw = store.read_snapshot()
-        lines = store.read_journal()
-        if store.snapshot_is(raw):
-            text = _text_of(raw, store)
-            del raw  # the bytes of a large state need not stay beside its text
-            loaded = _load(store, text, lines)
-            return None if loaded is None else loaded[1]
-    raise StateIOError("the state changes all the time", where=store.path, hint="Try again when the other run has ended.")
-
-
-def _text_of(raw: bytes | None, store: Store) -> str | None:
-    return None if raw is None else text_of(raw, store.path)
-
-
-def _load(store: Store, text: str | None, lines: bytes | None) -> tuple[Snapshot, State, str | None] | None:
-    """Return the snapshot, the state with the journal replayed, and the id of the journal."""
-    if text is None:
-        if lines is not None:
-            raise StateInvalidError("the state is missing although its journal is there", where=store.path, hint=RESTORE_HINT)
-        return None
-    snapshot = decode_snapshot(text, store.path)
-    if lines is None:
-        return snapshot, snapshot.state, None
-    return snapshot, *journal.replay(snapshot, lines, store.journal_path)
 
 
 def open_ledger(
@@ -84,7 +49,7 @@ def open_store(
     """Hold the lock, recover what a killed run left, and fold the journal on leaving; `stop` ends the wait for the lock."""
     with store.locked(clock=clock, purpose=purpose, timeout_s=lock_timeout_s, stop=stop or threading.Event()):
         failpoints.reached("lock-taken")
-        snapshot = _recover(store, api, dice)
+        snapshot = recover(store, api, dice)
         ledger = JournalLedger(store, snapshot, dice.token())
         try:
             try:
@@ -106,36 +71,6 @@ def renew_backup(path: str, *, clock: Clock, purpose: str, lock_timeout_s: float
     store = FileStore(path)
     with store.locked(clock=clock, purpose=purpose, timeout_s=lock_timeout_s, stop=threading.Event()):
         store.renew_backup()
-
-
-def _recover(store: Store, api: str, dice: Dice) -> Snapshot:
-    loaded = _load(store, _text_of(store.read_snapshot(), store), store.read_journal())
-    if loaded is None:
-        state = State(dice.token(), 0, api)
-        store.write_snapshot(encode_snapshot(state, None))
-        return Snapshot(state, None)
-    snapshot, state, left = loaded
-    if state.api != api and state.empty:
-        # What a first run to a mistyped address left behind.
-        return _fold(store, snapshot, replace(state, api=api, workspace_id=None), left or snapshot.journal)
-    if state.api != api:
-        raise StateInvalidError(
-            f"the state belongs to the API at {state.api}, not to {api}",
-            where=store.path,
-            hint="Use the address that the state was made with, or another state file for the other address.",
-        )
-    return snapshot if left is None else _fold(store, snapshot, state, left)
-
-
-def _fold(store: Store, snapshot: Snapshot, state: State, folded: str | None) -> Snapshot:
-    """Write `state` as the next snapshot if it differs, and remove the journal."""
-    failpoints.reached("fold-begun")
-    if not same_content(state, snapshot.state):
-        snapshot = Snapshot(replace(state, serial=state.serial + 1), folded)
-        store.write_snapshot(encode_snapshot(snapshot.state, folded))
-    failpoints.reached("fold-done")
-    store.remove_journal()
-    return snapshot
 
 
 class JournalLedger:
@@ -224,7 +159,7 @@ class JournalLedger:
                 where=self._store.path,
                 hint="Nothing was overwritten. Run again when the other one has ended, and leave both files alone.",
             )
-        self._snapshot = _fold(self._store, self._snapshot, self.state, self._journal)
+        self._snapshot = fold(self._store, self._snapshot, self.state, self._journal)
 
     def _untouched(self) -> bool:
         """Tell whether no other run has written since this one began."""

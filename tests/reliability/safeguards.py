@@ -449,14 +449,14 @@ STATE = (
     one(
         "the first snapshot is there before the first journal",
         POWER,
-        "state/ledger.py",
+        "state/snapshots.py",
         "        store.write_snapshot(encode_snapshot(state, None))\n",
         "",
     ),
     one(
         "a reader without the lock looks at the snapshot again after the journal",
         "tests/test_state.py::test_a_reader_without_the_lock_looks_at_the_snapshot_again_after_the_journal",
-        "state/ledger.py",
+        "state/snapshots.py",
         "        if store.snapshot_is(raw):\n",
         "        if raw is not None:\n",
     ),
@@ -534,7 +534,7 @@ STATE = (
     one(
         "a missing snapshot beside a journal is an error",
         "tests/reliability/test_damage.py::test_a_journal_without_its_snapshot_is_refused",
-        "state/ledger.py",
+        "state/snapshots.py",
         "        if lines is not None:\n",
         "        if False:\n",
     ),
