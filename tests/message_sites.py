@@ -13,7 +13,7 @@ CLASSES = {name for name, one in vars(errors).items() if isinstance(one, type) a
 MAKERS = {"_strange", "_stale", "_no_plan", "fail"}
 """Functions that make an error of the text that they are given."""
 
-OTHERS = {"simulator/server.py", "simulator/store.py", "cli/options.py"}
+OTHERS = {"simulator/server.py", "simulator/request.py", "simulator/store.py", "cli/options.py"}
 """Their `ApiError` and `fail` are others: what the simulator answers, and click's own for a flag."""
 
 

@@ -34,6 +34,11 @@ class ApiError(Exception):
         return error_body(self.status, self.message)
 
 
+def success_body(data: Any) -> Json:
+    """Return the API's answer with `data`."""
+    return {"success": True, "data": data}
+
+
 def error_body(status: int, message: str) -> Json:
     """Return an error body in the API's form."""
     try:
