@@ -101,6 +101,19 @@ class TestFiles:
         assert run(["init", str(tmp_path), *words]) == ExitCode.USAGE
         assert list(tmp_path.iterdir()) == []
 
+    @pytest.mark.parametrize("there", ["a file", "a folder", "a link to nowhere"])
+    def test_what_is_in_the_way_of_a_file_is_said(self, tmp_path: Path, capsys: pytest.CaptureFixture[str], there: str):
+        folder = tmp_path / "new"
+        if there == "a file":
+            folder.write_text("no folder")
+        elif there == "a folder":
+            (folder / "webhooks.yaml").mkdir(parents=True)
+        else:
+            folder.mkdir()
+            (folder / "webhooks.yaml").symlink_to("nowhere")
+        assert run(["init", str(folder)]) == ExitCode.FAILED
+        assert f"error: {folder / 'webhooks.yaml'}: cannot be written: " in capsys.readouterr().err
+
     def test_a_folder_that_cannot_be_made_is_said(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
         (tmp_path / "file").write_text("", encoding="utf-8")
         assert run(["init", str(tmp_path / "file" / "folder")]) == ExitCode.FAILED

@@ -80,18 +80,18 @@ def _write(folder: Path, path: str, text: str) -> None:
     target = folder / path
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_file():
+            click.echo(f"left as it is: {target}")
+            for line in _advice(path, text, target.read_text(encoding="utf-8", errors="replace")):
+                click.echo(f"  {line}")
+            return
         with target.open("x", encoding="utf-8") as file:
             file.write(text)
-    except FileExistsError:
-        click.echo(f"left as it is: {target}")
-        for line in _advice(path, text, target.read_text(encoding="utf-8", errors="replace")):
-            click.echo(f"  {line}")
     except OSError as error:
         raise SyncError(
             f"cannot be written: {error.strerror}", where=str(target), hint="Mend that and run init again: what is there stays."
         ) from error
-    else:
-        click.echo(f"written: {target}")
+    click.echo(f"written: {target}")
 
 
 def _advice(path: str, text: str, there: str) -> Iterator[str]:
