@@ -375,6 +375,21 @@ def test_rekey_lets_the_new_recipient_in_and_the_old_one_out(applied: Workspace)
     assert applied.run("plan", "--detailed-exitcode").returncode == 0
 
 
+def test_rekey_opens_what_an_open_create_took_over_from_a_former_name(applied: Workspace):
+    """A webhook that is gone is made anew under its new name, with the secret that is sealed for the old one."""
+    applied.simulator.delete(live(applied)["CRM Sync"]["_id"])
+    applied.write(sealed_config(OTHER, text=TWO.replace("name: CRM Sync", "name: CRM\n    renamedFrom: CRM Sync")))
+    applied.simulator.add_fault(Fault("POST", kind="drop"))
+    assert applied.apply("--refresh", "--settle", "0s", **READER).returncode == 1
+    assert [intent["replaces"] for intent in applied.state["pending"]["CRM"]] == ["CRM Sync"]
+    done = applied.run("secret", "rekey", **READER)
+    assert done.returncode == 0, done.stderr
+    applied.simulator.faults.clear()
+    assert applied.apply("--refresh", "--resend-after", "0s", SOPS_AGE_KEY=str(OTHER)).returncode == 0
+    secret = applied.run("secret", "get", "CRM", SOPS_AGE_KEY=str(OTHER)).stdout
+    assert secret == f"{live(applied)['CRM']['secret']}\n"
+
+
 def test_rotate_keeps_the_old_secret_as_the_previous_one(applied: Workspace):
     old = live(applied)["CRM Sync"]["secret"]
     done = applied.run("secret", "rotate", "CRM Sync")

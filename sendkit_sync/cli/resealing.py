@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ..applying.settle import renamed
 from ..clock import SystemClock
 from ..config import Config
 from ..model import Intent, Recorded, StoredSecret
@@ -22,9 +23,9 @@ def reseal(context: Context, config: Config, path: str, lock_timeout_s: float, p
 
     All are opened before one is written. Raises `SecretUnreadableError` where one cannot be.
     """
-    sealer = _Sealer(vault_for(config, context), clear_only)
     with opened(context, config, path, purpose, lock_timeout_s) as ledger:
         state = ledger.state
+        sealer = _Sealer(vault_for(config, context), clear_only, state.webhooks)
         records = {name: sealer.record(name, record) for name, record in state.webhooks.items()}
         pending = {name: tuple(sealer.intent(intent) for intent in intents) for name, intents in state.pending.items()}
         ledger.keep_anew(records, pending)
@@ -37,6 +38,7 @@ def reseal(context: Context, config: Config, path: str, lock_timeout_s: float, p
 class _Sealer:
     vault: Vault
     clear_only: bool
+    records: Mapping[str, Recorded]
     count: int = 0
 
     def record(self, name: str, record: Recorded) -> Recorded:
@@ -46,7 +48,10 @@ class _Sealer:
         return replace(record, secret=secret, previous_secrets=previous)
 
     def intent(self, intent: Intent) -> Intent:
-        return replace(intent, secret=intent.secret and self.keep((intent.name,), intent.secret))
+        # A create in the place of a webhook that is gone goes on with its secret, sealed for whatever name that one had.
+        former = self.records.get(intent.replaces or intent.name)
+        names = (intent.name, *renamed(former.former_names if former is not None else (), intent.replaces))
+        return replace(intent, secret=intent.secret and self.keep(names, intent.secret))
 
     def keep(self, names: Sequence[str], stored: StoredSecret) -> StoredSecret:
         if self.clear_only and stored.clear is None:
