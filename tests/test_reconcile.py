@@ -146,7 +146,12 @@ def test_a_signal_records_the_call_under_way(workspace: Workspace, number: signa
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to see what a process waits for")
 @pytest.mark.parametrize(
-    ("words", "said"), [(["reconcile", "--deadline", "1h"], "Not reconciled: interrupted.\n"), (["apply", "--yes"], "")]
+    ("words", "said"),
+    [
+        (["reconcile", "--deadline", "1h"], "Not reconciled: interrupted.\n"),
+        (["apply", "--yes"], ""),
+        (["secret", "rotate", "CRM Sync"], ""),
+    ],
 )
 def test_a_signal_ends_the_wait_for_the_lock(workspace: Workspace, words: list[str], said: str):
     lock_path = workspace.folder / "sendkit.state.json.lock"

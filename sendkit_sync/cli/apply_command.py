@@ -13,7 +13,7 @@ import click
 from ..applying.executor import Limits
 from ..applying.results import Report, Result, Status
 from ..config import Config
-from ..errors import ApiError, ExitCode, InvalidError, LockedError, RefusedError, UsageError
+from ..errors import InvalidError, RefusedError, UsageError
 from ..model import ActionKind
 from ..planning.options import Options
 from ..planning.plan import Plan
@@ -36,7 +36,7 @@ from .options import (
 from .outcome import counts, document, exit_code, say_failures, say_findings
 from .plan_command import check_targets, shown
 from .session import Wanted, session
-from .stopping import handled, stopping
+from .stopping import handled, interrupted_by, stopping
 from .wiring import Calls, Context, read_config, read_key
 
 if TYPE_CHECKING:
@@ -99,13 +99,8 @@ def command(
         refresh=saved.refresh if saved else refresh,
         lock_timeout_s=lock_timeout,
     )
-    with stopping() as stop:
-        try:
-            report = _run(context, wanted, saved, stop, yes=yes, force=force, form=form)
-        except (ApiError, LockedError):
-            if stop.is_set():
-                return ExitCode.INTERRUPTED
-            raise
+    with stopping() as stop, interrupted_by(stop):
+        report = _run(context, wanted, saved, stop, yes=yes, force=force, form=form)
     _print(report, form)
     return exit_code(report)
 

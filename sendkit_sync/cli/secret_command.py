@@ -165,14 +165,14 @@ def rotate(
 ) -> int:
     """Give a webhook a new secret; the old one is kept as the previous one."""
     from .session import Wanted, session
-    from .stopping import stopping
+    from .stopping import interrupted_by, stopping
 
     config, path = _place(configs, state_path)
     entry = next((webhook for webhook in config.webhooks if webhook.name == name), None)
     if entry is not None and entry.secret_origin not in ("generated", "server"):
         raise RefusedError(f'the secret of "{printable(name)}" comes from the config', hint="Change it there, then apply.")
     wanted = Wanted(config, path, "secret rotate", Calls(timeout, retry_for), lock_timeout_s=lock_timeout)
-    with stopping() as stop, session(context, wanted, stop) as run:
+    with stopping() as stop, interrupted_by(stop), session(context, wanted, stop) as run:
         ledger = run.executor.ledger
         answer, warnings = run.executor.updater.rotate(name, _of(ledger, name, path))
         unknown = isinstance(answer, Unknown) or name in ledger.state.pending

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from ..errors import ApiError, ApiUnreachableError, LockedError
 from .messages import say
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -46,3 +47,14 @@ def stopping(told: str = "Stopping: what is under way is finished and recorded f
 
     with handled(handle):
         yield stop
+
+
+@contextmanager
+def interrupted_by(stop: threading.Event) -> Iterator[None]:
+    """Raise `KeyboardInterrupt` in the place of an error that only says that `stop` ended a wait or a call early."""
+    try:
+        yield
+    except (ApiError, ApiUnreachableError, LockedError):
+        if stop.is_set():
+            raise KeyboardInterrupt from None
+        raise
