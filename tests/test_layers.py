@@ -21,6 +21,7 @@ LAYERS = {
             "answers",
             "clock",
             "diagnostics",
+            "pasted",
             "errors",
             "failpoints",
             "model",

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ..errors import RefusedError
 from ..model import ActionKind, Live, Recorded, SecretOrigin, State, StoredSecret, Webhook
+from ..pasted import resolve_command, shell_name
 from ..planning.plan import Action
 from ..vault import Vault
 from .ports import Ledger
@@ -60,11 +61,13 @@ def _check(ledger: Ledger, name: str, live: Live) -> None:
         # Also an expired one: its secret is kept nowhere else.
         raise RefusedError(
             f'"{name}" has a create without an outcome',
-            hint=f'First run apply, which adopts what it made, or: sendkit-sync state resolve "{name}" --id {live.id}',
+            hint=f"First run apply, which adopts what it made, or: {resolve_command(name, live.id)}",
         )
     held = state.webhooks.get(name)
     if held is not None and held.id != live.id:
-        raise RefusedError(f'"{name}" is recorded already, as {held.id}', hint=f'First: sendkit-sync state forget "{name}"')
+        raise RefusedError(
+            f'"{name}" is recorded already, as {held.id}', hint=f"First: sendkit-sync state forget {shell_name(name)}"
+        )
     if held is None and ledger.has_id(live.id):
         owner = next(other for other, recorded in state.webhooks.items() if recorded.id == live.id)
         raise RefusedError(f'{live.id} is recorded already, as "{owner}"', hint="Use `renamedFrom` to rename it.")

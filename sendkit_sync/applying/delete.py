@@ -9,6 +9,7 @@ from ..answers import Answer, Answered, NotDone, Unknown
 from ..clock import Clock, Dice
 from ..errors import SyncError
 from ..model import ActionKind, Intent
+from ..pasted import shell_name
 from .announce import announce
 from .ports import Api, Ledger
 
@@ -59,5 +60,5 @@ class Deleter:
 
 
 def _by_hand(name: str, answer: NotDone | Unknown) -> NotDone:
-    by_hand = f'delete it in SendKit by hand, then run `sendkit-sync state forget "{name}"`'
+    by_hand = f"delete it in SendKit by hand, then run `sendkit-sync state forget {shell_name(name)}`"
     return NotDone("no_delete", f"the server cannot delete webhooks ({answer.status}): {by_hand}", answer.status)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ..diagnostics import printable
 from ..errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, RefusedError
 from ..model import Live
+from ..pasted import shell_name, yaml_name
 from ..planning.blockers import LookAlikes
 from ..planning.plan import Action, Blocker, BlockerKind
 from .ports import Api, Ledger
@@ -88,11 +89,11 @@ def _likeness(name: str, blocker: Blocker) -> str:
     other = printable(blocker.name)
     match blocker.kind:
         case BlockerKind.ORPHAN:
-            return f'orphan "{other}" has the same url and events: add `renamedFrom: {other}`'
+            return f'orphan "{other}" has the same url and events: add `renamedFrom: {yaml_name(blocker.name)}`'
         case BlockerKind.UNRESOLVED:
             return f'"{other}" may be the same webhook, and its create has no outcome yet: run apply again'
         case BlockerKind.LIVE:
             return (
                 f"live webhook {blocker.id} looks the same and is not recorded: "
-                f'sendkit-sync import "{printable(name)}" {blocker.id}'
+                f"sendkit-sync import {shell_name(name)} {blocker.id}"
             )

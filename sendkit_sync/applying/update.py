@@ -12,6 +12,7 @@ from ..clock import Clock, Dice
 from ..diagnostics import printable
 from ..errors import RefusedError, SyncError
 from ..model import ActionKind, Intent, Live, Recorded, Secret, SecretOrigin, Settings, StoredSecret, Webhook
+from ..pasted import shell_name
 from ..planning.diff import same_but_for_spelling
 from ..planning.plan import Action
 from ..vault import Vault, readable
@@ -198,11 +199,11 @@ def _taking_over(webhook_id: str, edit: Edit, name: str) -> str:
     """Return the commands by which the record of a webhook that was changed by hand takes the change over."""
     if "secret" in edit.fields:
         # A read never replaces a recorded secret: the record has to go first.
-        former = printable(edit.replaces or name)
-        return f'`sendkit-sync state forget "{former}"`, `import "{printable(name)}" {webhook_id}` and `secret set`'
+        forget, adopt = f"state forget {shell_name(edit.replaces or name)}", f"import {shell_name(name)} {webhook_id}"
+        return f"`sendkit-sync {forget}`, `sendkit-sync {adopt}` and `sendkit-sync secret set {shell_name(name)} < FILE`"
     if edit.replaces is not None:
         return "`sendkit-sync apply --refresh`"
-    return f'`sendkit-sync import "{printable(name)}" {webhook_id}`'
+    return f"`sendkit-sync import {shell_name(name)} {webhook_id}`"
 
 
 def _changed(record: Recorded, live: Live, edit: Edit) -> Recorded:

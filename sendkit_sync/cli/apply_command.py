@@ -15,6 +15,7 @@ from ..applying.results import Report, Result, Status
 from ..config import Config
 from ..errors import InvalidError, RefusedError, UsageError
 from ..model import ActionKind
+from ..pasted import resolve_command
 from ..planning.options import Options
 from ..planning.plan import Plan
 from .logs import is_json
@@ -187,6 +188,6 @@ def _print(report: Report, form: str) -> None:
     say_failures(report.results)
     for result in report.results:
         if result.status is Status.UNRESOLVED and result.kind is ActionKind.CREATE:
-            say(f'  Run apply again; if it stays: sendkit-sync state resolve "{result.name}" --id ID | --not-created')
+            say(f"  Run apply again; if it stays: {resolve_command(result.name)}, or --not-created for --id ID")
     if report.results:
         click.echo(f"Applied: {counts(report)}.")

@@ -12,6 +12,7 @@ from ..config import Config
 from ..diagnostics import printable
 from ..errors import RefusedError, UsageError
 from ..model import Live, Recorded
+from ..pasted import shell_name
 from ..state import open_ledger, read_state
 from .completion import config_names
 from .git_guard import refuse_for_git
@@ -99,5 +100,4 @@ def _tell(name: str, live: Live, recorded: Recorded) -> None:
     if live.name != name:
         say(f'warning: its name in SendKit is "{printable(live.name, 256)}"; the next apply changes it')
     if recorded.secret is None:
-        named = f'"{printable(name, 256)}"'
-        say(f"warning: the API shows no whole secret of it; supply it: sendkit-sync secret set {named} < FILE")
+        say(f"warning: the API shows no whole secret of it; supply it: sendkit-sync secret set {shell_name(name)} < FILE")

@@ -8,6 +8,7 @@ import yaml
 
 from ..diagnostics import Severity, printable
 from ..model import DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS, Live
+from ..pasted import shell_name
 from .checks import check_event, check_name, check_url
 from .schema import fits
 
@@ -47,7 +48,7 @@ def config_text(live: Sequence[Live], workspace: str | None = None) -> tuple[str
         if name in taken:
             while name in taken:
                 name = f"{name} ({webhook.id})"
-            by_hand = f'sendkit-sync import "{printable(name, 256)}" {webhook.id}'
+            by_hand = f"sendkit-sync import {shell_name(name)} {printable(webhook.id)}"
             warnings.append(f"{webhook.id} has the name of another webhook: its id was added to it; to adopt it: {by_hand}")
         taken.add(name)
         entries.append({key: _written(value) for key, value in (entry | {"name": name}).items()})

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import re
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..diagnostics import printable
 from ..model import DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS, SENSITIVE, ActionKind
+from ..pasted import resolve_command, shell_name, yaml_name
 from ..planning.plan import Action, BlockerKind, JsonValue, Plan, Reason
 
 SIGNS = {
@@ -30,9 +28,6 @@ REASONS = {
     Reason.ORPHAN: "it is recorded, but no longer in the config",
 }
 """Reasons worth a line; new and changed speak for themselves."""
-
-PLAIN = re.compile(r"[A-Za-z](?:[\w .-]*[\w.-])?", re.ASCII)
-YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
 
 def shown_name(name: str) -> str:
@@ -103,12 +98,6 @@ def _settled(action: Action) -> Iterator[tuple[str, str]]:
             yield path, value_text(path, value)
 
 
-def _yaml(name: str) -> str:
-    """Return a name as it can be written in the config."""
-    plain = PLAIN.fullmatch(name) and name.lower() not in YAML_WORDS
-    return printable(name if plain else json.dumps(name, ensure_ascii=False), 512)
-
-
 def remarks(action: Action) -> list[str]:
     """Return why an action is in the plan, where that is worth a line."""
     lines = [REASONS[action.reason]] if action.reason in REASONS else []
@@ -127,7 +116,7 @@ def blocked_text(action: Action) -> list[str]:
         case BlockerKind.ORPHAN:
             return [
                 f"blocked: it looks like {which}, which is recorded and no longer in the config",
-                f"if it is the same webhook, add `renamedFrom: {_yaml(blocker.name)}`; if not, pass --allow-duplicate",
+                f"if it is the same webhook, add `renamedFrom: {yaml_name(blocker.name)}`; if not, pass --allow-duplicate",
             ]
         case BlockerKind.UNRESOLVED:
             return [
@@ -135,7 +124,7 @@ def blocked_text(action: Action) -> list[str]:
                 f"{resolve_text(blocker.name)}; to create it all the same, pass --allow-duplicate",
             ]
         case BlockerKind.LIVE:
-            adopt = f"sendkit-sync import {_shell(action.name)} {printable(blocker.id or 'ID')}"
+            adopt = f"sendkit-sync import {shell_name(action.name)} {printable(blocker.id or 'ID')}"
             return [
                 f"blocked: it looks like the live webhook {which}, which is not recorded",
                 f"if it is yours, run `{adopt}`; if not, pass --allow-duplicate",
@@ -144,12 +133,7 @@ def blocked_text(action: Action) -> list[str]:
 
 def resolve_text(name: str) -> str:
     """Return what to do about an unresolved webhook."""
-    return f"run apply again, or `sendkit-sync state resolve {_shell(name)} --id ID`, or `--not-created`"
-
-
-def _shell(name: str) -> str:
-    """Return a name as a shell takes it."""
-    return shlex.quote(shown_name(name))
+    return f"run apply again, or `{resolve_command(name)}`, or `--not-created` for `--id ID`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +179,7 @@ def _bare(names: Sequence[str]) -> tuple[tuple[str, str], ...]:
 
 def supply_text(name: str) -> str:
     """Return what to do about a webhook that is recorded without its secret."""
-    return f"run `sendkit-sync secret set {_shell(name)} < FILE`"
+    return f"run `sendkit-sync secret set {shell_name(name)} < FILE`"
 
 
 def unrecorded_text(plan: Plan) -> str | None:

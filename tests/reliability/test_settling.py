@@ -95,7 +95,7 @@ def test_sealed_attempts_each_have_a_secret_and_all_stay_until_one_is_found(runs
 def test_what_stays_unresolved_is_in_the_plan_and_says_what_to_do(runs: Runs):
     runs.simulator.add_fault(Fault("POST", when="before", kind="drop"))
     assert runs.apply_here() == 1
-    assert 'sendkit-sync state resolve "Anna" --id ID | --not-created' in runs.outputs[-1]
+    assert "sendkit-sync state resolve Anna --id ID, or --not-created" in runs.outputs[-1]
     plan = runs.run("plan", "--format", "json", "--detailed-exitcode")
     assert plan.returncode == 2
     assert json.loads(plan.stdout)["unresolved"] == ["Anna"]

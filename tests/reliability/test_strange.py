@@ -304,7 +304,7 @@ class TestByHand:
             webhook_id = simulator.webhooks()[0]["_id"]
             refused = runs.run("import", "Anna", webhook_id)
             assert refused.returncode == 1
-            assert f'sendkit-sync state resolve "Anna" --id {webhook_id}' in refused.stderr
+            assert f"sendkit-sync state resolve Anna --id {webhook_id}" in refused.stderr
             assert runs.run("state", "resolve", "Anna", "--id", webhook_id).returncode == 0
             assert runs.apply_here() == 0
             runs.check_each_made_once("Anna")
