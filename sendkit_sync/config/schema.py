@@ -98,7 +98,7 @@ def _translate(root: Any, error: ValidationError) -> Iterator[Problem]:
         case "type":
             yield Problem(place, f"{name} must be {_TYPES.get(rule, rule)}, not {kind(error.instance)}")
         case "const":
-            yield Problem(place, f"{name} must be {rule}")
+            yield Problem(place, f"{name} must be {rule}, and {kind(rule)}")
         case "enum":
             yield Problem(place, f"{name} must be one of {', '.join(rule)}")
         case "minimum":
