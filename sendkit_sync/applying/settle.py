@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..clock import Clock
-from ..diagnostics import printable
 from ..model import ActionKind, Intent, Live, Recorded, SecretOrigin, StoredSecret
+from ..pasted import shell_name
 from ..vault import Vault
 from .guard import check_workspace
 from .ports import Api, Ledger
@@ -129,9 +129,10 @@ def unproved_names(live: Sequence[Live], ledger: Ledger) -> set[str]:
 
 def doubt_text(name: str) -> str:
     """Say that the webhook `name` was made by one of several attempts, each with a secret of its own."""
-    name = printable(name)
-    get = f'`secret get "{name}"` gives that of the last, with --previous that of the one before'
-    return f'several attempts may have made it, each with a secret of its own: {get}; `secret rotate "{name}"` ends the doubt'
+    name = shell_name(name)
+    get = f"`sendkit-sync secret get {name}` gives that of the last, `secret get --previous` that of the one before"
+    rotate = f"`sendkit-sync secret rotate {name}` ends the doubt"
+    return f"several attempts may have made it, each with a secret of its own: {get}; {rotate}"
 
 
 def record_of(
