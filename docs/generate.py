@@ -16,11 +16,11 @@ import click
 HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME))
 
+from sendkit_sync.app import metrics  # noqa: E402
 from sendkit_sync.applying.results import Report, Status  # noqa: E402
-from sendkit_sync.cli import metrics  # noqa: E402
 from sendkit_sync.cli.main import COMMANDS, cli  # noqa: E402
 from sendkit_sync.cli.outcome import document  # noqa: E402
-from sendkit_sync.errors import MEANINGS  # noqa: E402
+from sendkit_sync.core.errors import MEANINGS  # noqa: E402
 
 PAGE = HOME / "docs" / "reference.md"
 HEAD = """\

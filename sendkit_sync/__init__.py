@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .signature import verify_signature
+    from .receivers import verify_signature
 
 __all__ = ["__version__", "verify_signature"]
 
@@ -16,6 +16,6 @@ def __getattr__(name: str) -> object:
     """Load what only receivers need when it is asked for: the command line starts without it."""
     if name != "verify_signature":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .signature import verify_signature
+    from .receivers import verify_signature
 
     return verify_signature

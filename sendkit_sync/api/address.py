@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
-from ..errors import UsageError
+from ..core.errors import UsageError
 
 HINT = "Set --api-url or SENDKIT_API_URL to one like https://api.sendkit.ai."
 

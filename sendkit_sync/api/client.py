@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote, urlencode
 
-from ..answers import Answer, Answered, NotDone, Unknown
-from ..clock import Clock, Dice
-from ..errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, UsageError
-from ..model import PLATFORM_KEY_PREFIX, Live, Secret, Settings
+from ..core.clock import Clock, Dice
+from ..core.errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, UsageError
+from ..core.model import PLATFORM_KEY_PREFIX, Live, Secret, Settings
+from ..core.outcomes import Answer, Answered, NotDone, Unknown
 from . import wire
 from .address import checked_address, visible
 from .retry import Pause, backoff

@@ -20,7 +20,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
-from .. import failpoints
+from ..core import failpoints
 
 MOST_CONNECTIONS = 64
 """How many connections are kept: one for each call that the command line lets be made at once."""

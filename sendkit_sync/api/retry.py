@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from ..clock import Clock, Dice
+from ..core.clock import Clock, Dice
 
 MAX_PAUSE_S = 60.0
 """The longest that a `Retry-After` is obeyed at a time."""

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ..clock import Clock, Dice
+from ..core.clock import Clock, Dice
 from .retry import Pause, backoff, retry_after
 from .transport import ExchangeError, Reply, Transport
 

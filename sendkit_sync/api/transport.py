@@ -13,7 +13,7 @@ import requests
 import urllib3
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, prepend_scheme_if_needed, select_proxy
 
-from .. import failpoints
+from ..core import failpoints
 from ..version import __version__
 from .connection import Adapter, Trace, traced
 from .deadlines import Deadlines

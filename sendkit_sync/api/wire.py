@@ -6,9 +6,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from ..diagnostics import printable
-from ..model import SENSITIVE, Live, Secret, Settings
-from ..spellings import spellings
+from ..core.diagnostics import printable
+from ..core.model import SENSITIVE, Live, Secret, Settings
+from ..core.spellings import spellings
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..errors import RefusedError
-from ..model import ActionKind, Live, Recorded, SecretOrigin, State, StoredSecret, Webhook
-from ..pasted import resolve_command, shell_name
+from ..core.decryption import Vault
+from ..core.errors import RefusedError
+from ..core.model import ActionKind, Live, Recorded, SecretOrigin, State, StoredSecret, Webhook
+from ..core.ports import Ledger
+from ..core.quoting import resolve_command, shell_name
 from ..planning.plan import Action
-from ..vault import Vault
-from .ports import Ledger
-from .settle import renamed
+from .resolving import renamed
 
 
 def adopt(ledger: Ledger, vault: Vault, name: str, live: Live) -> Recorded:

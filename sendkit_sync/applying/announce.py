@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from ..model import Intent
-from .ports import Ledger
+from ..core.model import Intent
+from ..core.ports import Ledger
 
 
 def announce(ledger: Ledger, intent: Intent, log: logging.Logger) -> None:

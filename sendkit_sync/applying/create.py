@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from ..answers import Answered, NotDone, Unknown
-from ..clock import Clock, Dice
-from ..model import ActionKind, Intent, Live, Recorded, Secret, SecretOrigin, StoredSecret, Webhook
-from ..vault import Vault, readable
+from ..core.clock import Clock, Dice
+from ..core.decryption import Vault, readable
+from ..core.model import ActionKind, Intent, Live, Recorded, Secret, SecretOrigin, StoredSecret, Webhook
+from ..core.outcomes import Answered, NotDone, Unknown
+from ..core.ports import Api, Ledger
 from .announce import announce
-from .ports import Api, Ledger
-from .settle import record_of, renamed
+from .resolving import record_of, renamed
 
 log = logging.getLogger(__name__)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from ..answers import Answer, Answered, NotDone, Unknown
-from ..clock import Clock, Dice
-from ..errors import SyncError
-from ..model import ActionKind, Intent
-from ..pasted import shell_name
+from ..core.clock import Clock, Dice
+from ..core.errors import SyncError
+from ..core.model import ActionKind, Intent
+from ..core.outcomes import Answer, Answered, NotDone, Unknown
+from ..core.ports import Api, Ledger
+from ..core.quoting import shell_name
 from .announce import announce
-from .ports import Api, Ledger
 
 log = logging.getLogger(__name__)
 

@@ -9,22 +9,22 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from ..answers import Answer, Answered, NotDone, Unknown
-from ..clock import Clock, Dice
-from ..diagnostics import printable
-from ..errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, RefusedError
-from ..model import ActionKind, Live
+from ..core.clock import Clock, Dice
+from ..core.decryption import Vault
+from ..core.diagnostics import printable
+from ..core.errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, RefusedError
+from ..core.model import ActionKind, Live
+from ..core.outcomes import Answer, Answered, NotDone, Unknown
+from ..core.ports import Api, Ledger
 from ..planning.plan import Action, Plan
-from ..vault import Vault
 from .adopt import take_over
 from .create import Creator
 from .delete import Deleter
-from .gate import NOT_BEGUN, Brake, Gate
-from .guard import NO_LIST, Guard, check_workspace
 from .pool import Runner, run_all
-from .ports import Api, Ledger
+from .preflight import NO_LIST, Guard, check_workspace
+from .resolving import expire_old, settle_creates, unproved_names
 from .results import Failure, Report, Result, Status
-from .settle import expire_old, settle_creates, unproved_names
+from .throttle import NOT_BEGUN, Brake, Gate
 from .update import Updater
 
 AHEAD = 2

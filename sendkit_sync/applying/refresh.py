@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
-from ..errors import NoEndpointError
-from ..model import State
+from ..core.errors import NoEndpointError
+from ..core.model import State
+from ..core.ports import Api
 from ..planning.plan import LiveSide
-from .guard import check_workspace
-from .ports import Api
+from .preflight import check_workspace
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ..model import ActionKind
+from ..core.model import ActionKind
 
 
 class Status(StrEnum):

@@ -7,19 +7,19 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ..answers import Answer, Answered, NotDone, Unknown
-from ..clock import Clock, Dice
-from ..diagnostics import printable
-from ..errors import RefusedError, SyncError
-from ..model import ActionKind, Intent, Live, Recorded, Secret, SecretOrigin, Settings, StoredSecret, Webhook
-from ..pasted import shell_name
+from ..core.clock import Clock, Dice
+from ..core.decryption import Vault, readable
+from ..core.diagnostics import printable
+from ..core.errors import RefusedError, SyncError
+from ..core.model import ActionKind, Intent, Live, Recorded, Secret, SecretOrigin, Settings, StoredSecret, Webhook
+from ..core.outcomes import Answer, Answered, NotDone, Unknown
+from ..core.ports import Api, Ledger
+from ..core.quoting import shell_name
 from ..planning.diff import same_but_for_spelling
 from ..planning.plan import Action
-from ..vault import Vault, readable
 from .announce import announce
 from .create import differences
-from .ports import Api, Ledger
-from .settle import renamed
+from .resolving import renamed
 
 log = logging.getLogger(__name__)
 

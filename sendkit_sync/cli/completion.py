@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import click
 
-from ..errors import SyncError
+from ..core.errors import SyncError
 
 ASKED = "_SENDKIT_SYNC_COMPLETE"
 """The variable by which a shell says what it is."""

@@ -10,9 +10,9 @@ from typing import TextIO
 
 import click
 
-from ..errors import UsageError
-from ..model import Secret
-from ..secrets import delivery
+from ..core.errors import UsageError
+from ..core.model import Secret
+from ..secrets import export as delivery
 from .git_guard import warn_of_exported
 from .private_file import append_private, replace_private
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..config import Config
-from ..diagnostics import printable
-from ..errors import RefusedError
-from ..model import State
-from .messages import say
+from ..core.diagnostics import printable
+from ..core.errors import RefusedError
+from ..core.model import State
+from .output.messages import say
 
 FILES = ("", ".journal", ".backup", ".tmp", ".backup.tmp")
 """What is added to the name of the state for each file that holds secrets; the last two stay after a kill only."""

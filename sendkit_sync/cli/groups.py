@@ -15,7 +15,7 @@ class Group(click.Group):
         except click.UsageError as error:
             from difflib import get_close_matches
 
-            from ..errors import UsageError
+            from ..core.errors import UsageError
 
             near = get_close_matches(args[0], self.list_commands(ctx), 1)
             meant = f"Did you mean {near[0]}? " if near else ""

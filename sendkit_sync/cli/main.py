@@ -7,6 +7,7 @@ import gc
 import importlib
 import os
 import sys
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -46,7 +47,8 @@ class LazyGroup(Group):
         """Return the command of that name, or None."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f".{cmd_name}_command", __package__)
+        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        module = importlib.import_module(f".commands.{name}", __package__)
         command: click.Command = module.command
         return command
 
@@ -74,7 +76,7 @@ def cli(
     ctx: click.Context, api_url: str | None, api_key_file: str | None, no_color: bool, verbose: int, log_format: str
 ) -> None:
     """Webhooks as code for SendKit: plan the difference, create each webhook once, keep every secret."""
-    from .logs import set_up
+    from .output.logs import set_up
     from .wiring import DEFAULT_API_URL, Context
 
     set_up(verbose, log_format)
@@ -90,7 +92,7 @@ def main() -> NoReturn:
     try:
         code = run(sys.argv[1:])
     except KeyboardInterrupt as error:  # a second one, while the first is told
-        from .failures import tell
+        from .output.failures import tell
 
         code = tell(error)
     with contextlib.suppress(OSError, ValueError):
@@ -117,7 +119,7 @@ def run(arguments: list[str], commands: click.Group = cli) -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - nothing may end in a traceback
-        from .failures import tell
+        from .output.failures import tell
 
         return tell(error)
     return int(result or 0)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..clock import SystemClock, SystemDice
 from ..config import Config
-from ..diagnostics import printable
-from ..errors import RefusedError
+from ..core.clock import SystemClock, SystemDice
+from ..core.diagnostics import printable
+from ..core.errors import RefusedError
 from ..state import JournalLedger, open_ledger, read_state
 from .git_guard import refuse_for_git
 from .wiring import Context, check_api, refuse_clear_writes

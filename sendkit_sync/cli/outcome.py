@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from ..applying.guard import LOOK_ALIKE
+from ..applying.preflight import LOOK_ALIKE
 from ..applying.results import Report, Result, Status
-from ..errors import ExitCode
-from ..model import ActionKind
-from .logs import REDACTOR
-from .messages import say
+from ..core.errors import ExitCode
+from ..core.model import ActionKind
+from ..core.redaction import REDACTOR
+from .output.messages import say
 
 ALWAYS = {"created": ActionKind.CREATE, "updated": ActionKind.UPDATE, "deleted": ActionKind.DELETE}
 WHERE_ANY = {"adopted": ActionKind.ADOPT, "forgotten": ActionKind.FORGET}

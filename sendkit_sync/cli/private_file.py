@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from ..errors import RefusedError, StateIOError
+from ..core.errors import RefusedError, StateIOError
 
 MODE = 0o600
 HINT = "Nothing was written there. Name another file with --output."

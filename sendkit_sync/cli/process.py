@@ -35,7 +35,7 @@ def without_secrets() -> dict[str, str]:
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     text = "interrupted" if issubclass(kind, KeyboardInterrupt) else f"unexpected {kind.__name__}"
     # Where the log is JSON it is loaded. Loading it here could hide from the interpreter that a signal ended the process.
-    logs = sys.modules.get(f"{__package__}.logs")
+    logs = sys.modules.get(f"{__package__}.output.logs")
     if logs is None or not logs.event("error", severity=40, message=text):
         sys.stderr.write(f"error: {text}\n")
 

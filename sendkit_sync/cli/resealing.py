@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..applying.settle import renamed
-from ..clock import SystemClock
+from ..applying.resolving import renamed
 from ..config import Config
-from ..model import Intent, Recorded, StoredSecret
+from ..core.clock import SystemClock
+from ..core.decryption import Vault, unsealed
+from ..core.model import Intent, Recorded, StoredSecret
 from ..state import renew_backup
-from ..vault import Vault, unsealed
 from .opened import opened
 from .wiring import Context, vault_for
 

@@ -8,18 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from ..applying.executor import Executor, Limits
-from ..applying.ports import Api
 from ..applying.refresh import read_live
-from ..clock import SystemClock, SystemDice
 from ..config import Config
-from ..errors import NoEndpointError, RefusedError
-from ..model import State
+from ..core.clock import SystemClock, SystemDice
+from ..core.errors import NoEndpointError, RefusedError
+from ..core.model import State
+from ..core.ports import Api
 from ..planning.limits import beyond
-from ..planning.options import Options
 from ..planning.plan import LiveSide, Plan
+from ..planning.scope import Options
 from ..state import open_ledger, read_state
 from .git_guard import refuse_for_git
-from .messages import say
+from .output.messages import say
 from .wiring import Calls, Context, check_api, client, plan_of, refuse_clear_writes, vault_for, workspace_of
 
 

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..api.address import checked_address
-from ..clock import SystemClock, SystemDice
 from ..config import Config, load_config
-from ..diagnostics import printable
-from ..errors import InvalidError, KeyRefusedError, NoEndpointError, RefusedError
-from ..model import PLATFORM_KEY_PREFIX, Live, Secret, State
-from ..planning.options import Options
+from ..core.clock import SystemClock, SystemDice
+from ..core.decryption import Vault
+from ..core.diagnostics import printable
+from ..core.errors import InvalidError, KeyRefusedError, NoEndpointError, RefusedError
+from ..core.model import PLATFORM_KEY_PREFIX, Live, Secret, State
+from ..core.redaction import REDACTOR
 from ..planning.plan import LiveSide, Plan
 from ..planning.planner import make_plan
-from ..vault import Vault
-from .logs import REDACTOR
+from ..planning.scope import Options
 
 if TYPE_CHECKING:
     from ..api.client import Client
@@ -93,10 +93,10 @@ def check_api(state: State | None, context: Context, path: str) -> None:
 
 def vault_for(config: Config, context: Context) -> Vault:
     """Return the vault that the config asks for; raises `MissingExtraError` where its package is not installed."""
-    from ..secrets.redaction import WatchedVault
+    from ..core.redaction import WatchedVault
 
     if not config.recipients:
-        from ..secrets.vault import ClearVault
+        from ..secrets.clear import ClearVault
 
         return WatchedVault(ClearVault(), REDACTOR)
     from ..secrets.age import AgeVault

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from ..diagnostics import Severity, printable
+from ..core.diagnostics import Severity, printable
 
 EVENTS = (
     "email.sent",

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import yaml
 
-from ..diagnostics import Severity, printable
-from ..model import DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS, Live
-from ..pasted import shell_name
+from ..core.diagnostics import Severity, printable
+from ..core.model import DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS, Live
+from ..core.quoting import shell_name
 from .checks import check_event, check_name, check_url
 from .schema import fits
 

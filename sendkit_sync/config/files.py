@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..diagnostics import printable
+from ..core.diagnostics import printable
 from .problems import File
 from .schema import check_schema
 from .yaml_events import Refused, read_yaml

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..diagnostics import Diagnostic, Severity, Span, printable
-from ..errors import ConfigError
-from ..model import Secret, Settings, Webhook
+from ..core.diagnostics import Diagnostic, Severity, Span, printable
+from ..core.errors import ConfigError
+from ..core.model import Secret, Settings, Webhook
 from .checks import EVENTS, KNOWN_EVENTS, MIN_SECRET, check_event, check_name, check_url, has_control
 from .files import read_files
 from .problems import File, diagnostics_of

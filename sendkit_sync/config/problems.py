@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from ..diagnostics import Diagnostic, Severity, Span, printable
+from ..core.diagnostics import Diagnostic, Severity, Span, printable
 from .tree import Place
 from .yaml_events import LINE_BREAK, Document, Problem, near_secret
 

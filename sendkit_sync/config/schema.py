@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ..schemas import schema
+from ..core.schemas import schema
 from .accept import Accepts, compiled
 from .tree import Map, Place, Seq
 from .yaml_events import Problem, shown_key

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from ..diagnostics import Severity, printable
+from ..core.diagnostics import Severity, printable
 from .tree import Map, Place, Seq, new_places
 
 MAX_DEPTH = 50

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Set
 
-from ..model import Live, Recorded, Settings, State, Webhook
+from ..core.model import Live, Recorded, Settings, State, Webhook
 from .plan import Blocker, BlockerKind
 
 Delivery = tuple[str, tuple[str, ...]]

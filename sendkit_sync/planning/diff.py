@@ -5,7 +5,7 @@ deepdiff finds it; it is imported and asked only for fields that are not equal, 
 
 from __future__ import annotations
 
-from ..model import SENSITIVE, Live, Recorded, Settings, Webhook
+from ..core.model import SENSITIVE, Live, Recorded, Settings, Webhook
 from .plan import Change, View
 
 FIELDS = ("name", "url", "events", "retryAttempts", "timeoutMs", "secret")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..model import ActionKind
+from ..core.model import ActionKind
 from .plan import Plan, Reason
 
 SHARE = 0.3

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ..model import ActionKind, Live, Recorded, Webhook
+from ..core.model import ActionKind, Live, Recorded, Webhook
 
 JsonValue = str | int | bool | None | list[str]
 View = Mapping[str, JsonValue]

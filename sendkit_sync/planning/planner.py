@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from operator import itemgetter
 
-from ..model import ActionKind, Live, Recorded, State, Webhook
+from ..core.model import ActionKind, Live, Recorded, State, Webhook
 from .blockers import Blockers
 from .diff import changes, differs, drifted_fields, secret_differs, view, view_before
-from .options import Options
 from .plan import Action, Blocker, BlockerKind, LiveFacts, LiveSide, Plan, Reason
+from .scope import Options
 
 
 def make_plan(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from ..diagnostics import printable
-from ..model import ActionKind
+from ..core.diagnostics import printable
+from ..core.model import ActionKind
 from ..planning.plan import Action, Plan
 from .page_style import STYLE
 from .words import SIGNS, Line, Note, blocked_text, fields, notes, remarks, shown_name, summary_line, unrecorded_text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..model import ActionKind
+from ..core.model import ActionKind
 from ..planning.plan import Action, LiveFacts, Plan, View
 from ..version import __version__
 from .words import masked

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..diagnostics import printable
-from ..model import ActionKind
+from ..core.diagnostics import printable
+from ..core.model import ActionKind
 from ..planning.plan import Action, Plan
 from .words import SIGNS, blocked_text, fields, notes, remarks, shown_name, summary_line, unrecorded_text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from ..diagnostics import Diagnostic, Severity, printable
+from ..core.diagnostics import Diagnostic, Severity, printable
 from .text import painter
 
 

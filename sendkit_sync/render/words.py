@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..diagnostics import printable
-from ..model import DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS, SENSITIVE, ActionKind
-from ..pasted import resolve_command, shell_name, yaml_name
+from ..core.diagnostics import printable
+from ..core.model import DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS, SENSITIVE, ActionKind
+from ..core.quoting import resolve_command, shell_name, yaml_name
 from ..planning.plan import Action, BlockerKind, JsonValue, Plan, Reason
 
 SIGNS = {

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..clock import Dice
-from ..errors import InvalidError, MissingExtraError, SecretUnreadableError
-from ..model import Fingerprint, Secret, SecretOrigin, StoredSecret
-from ..vault import NO_IDENTITY
+from ..core.clock import Dice
+from ..core.decryption import NO_IDENTITY
+from ..core.errors import InvalidError, MissingExtraError, SecretUnreadableError
+from ..core.model import Fingerprint, Secret, SecretOrigin, StoredSecret
 
 if TYPE_CHECKING:
     from pyrage import x25519

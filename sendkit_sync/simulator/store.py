@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..model import DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS, PLATFORM_KEY_PREFIX
+from ..core.model import DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS, PLATFORM_KEY_PREFIX
 
 Json = dict[str, Any]
 

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass, replace
 from sys import intern
 
-from ..errors import StateInvalidError
-from ..model import ActionKind, Fingerprint, Intent, Recorded, Secret, SecretOrigin, Settings, State, StoredSecret
+from ..core.errors import StateInvalidError
+from ..core.model import ActionKind, Fingerprint, Intent, Recorded, Secret, SecretOrigin, Settings, State, StoredSecret
 from .node import RESTORE_HINT, Fields, Node, parse
 
 VERSION = 1

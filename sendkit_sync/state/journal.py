@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ..errors import StateInvalidError
-from ..model import ActionKind, Intent, Recorded, State
+from ..core.errors import StateInvalidError
+from ..core.model import ActionKind, Intent, Recorded, State
 from .codec import Snapshot, decode_intent, decode_recorded, encode_intent, encode_recorded
 from .node import Fields, Node, parse, text_of
 

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
-from .. import failpoints
-from ..clock import Clock, Dice
-from ..errors import JournalGoneError, StateIOError
-from ..model import Intent, Recorded, State
+from ..core import failpoints
+from ..core.clock import Clock, Dice
+from ..core.errors import JournalGoneError, StateIOError
+from ..core.model import Intent, Recorded, State
+from ..core.store_ports import Store
 from . import journal
 from .codec import Snapshot
-from .file import FileStore
 from .snapshots import fold, recover
-from .store import Store
+from .stores.file import FileStore
 
 MEND = "What was recorded is safe. See that the disk has space and takes writes, then run it again."
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NoReturn
 
-from ..errors import StateInvalidError
+from ..core.errors import StateInvalidError
 
 RESTORE_HINT = "Nothing was overwritten. Restore the file from version control or from its .backup, then run again."
 _HEX = re.compile(r"(?:[0-9a-f]{2})+")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .. import failpoints
-from ..clock import Dice
-from ..errors import StateInvalidError, StateIOError
-from ..model import State
+from ..core import failpoints
+from ..core.clock import Dice
+from ..core.errors import StateInvalidError, StateIOError
+from ..core.model import State
+from ..core.store_ports import Store
 from . import journal
 from .codec import Snapshot, decode_snapshot, encode_snapshot, same_content
-from .file import FileStore
 from .node import RESTORE_HINT, text_of
-from .store import Store
+from .stores.file import FileStore
 
 _READ_ATTEMPTS = 100
 

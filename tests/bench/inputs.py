@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sendkit_sync.model import Recorded, Secret, SecretOrigin, Settings, State, StoredSecret
+from sendkit_sync.core.model import Recorded, Secret, SecretOrigin, Settings, State, StoredSecret
 from sendkit_sync.state.codec import encode_snapshot
 
 SHARED_SECRET = "an-invented-secret-that-many-receivers-share"

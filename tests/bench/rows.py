@@ -11,7 +11,7 @@ from pathlib import Path
 import inputs
 from measure import BIN, PYTHON, TOOL, Run, Series, run, service
 
-import sendkit_sync.schemas
+import sendkit_sync.core.schemas
 
 HERE = Path(__file__).parent
 API = "https://api.sendkit.ai"
@@ -100,7 +100,7 @@ def large_plans(home: Path) -> list[Row]:
     zone.mkdir()
     inputs.write_zone(zone, 10_000)
     schema = home / "webhooks.schema.json"
-    package = Path(sendkit_sync.schemas.__file__).parent
+    package = Path(sendkit_sync.core.schemas.__file__).parent
     shutil.copy(package / "schemas" / "webhooks.schema.json", schema)
     config = str(home / "large-0" / "webhooks.yaml")
     programs["floor"] = lambda: run([PYTHON, str(HERE / "floor.py"), config, str(schema)], home)

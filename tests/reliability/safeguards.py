@@ -46,15 +46,15 @@ class _Lazy:
 
 class JournalLedger:
 """
-KILLED = "tests/test_end_to_end.py::test_a_killed_apply_makes_nothing_twice_and_loses_no_secret"
+KILLED = "tests/integration/test_end_to_end.py::test_a_killed_apply_makes_nothing_twice_and_loses_no_secret"
 POWER = "tests/reliability/test_power_cut.py::test_a_power_cut_at_any_moment_loses_nothing"
 NETWORK = "tests/reliability/test_network.py::"
 KEPT = "tests/reliability/test_kept_connections.py::"
 STRANGE = "tests/reliability/test_strange.py::"
 DISK = "tests/reliability/test_disk.py::"
-FAULTS = "tests/test_faults.py::"
-FORGE = "tests/test_forge.py::"
-GATE = "tests/test_gate.py::"
+FAULTS = "tests/integration/test_faults.py::"
+FORGE = "tests/integration/test_forge.py::"
+GATE = "tests/unit/applying/test_throttle.py::"
 
 CALLS = (
     one(
@@ -74,7 +74,7 @@ CALLS = (
     one(
         "a secret in an answer never replaces the one that was sent",
         f"{STRANGE}test_a_secret_that_the_server_changed_is_told_and_does_not_replace_the_one_that_was_sent",
-        "applying/settle.py",
+        "applying/resolving.py",
         "    if secret is None and live.secret is not None:\n",
         "    if live.secret is not None:\n",
     ),
@@ -124,7 +124,7 @@ CALLS = (
     ),
     one(
         "a conflict after a create may mean that it happened",
-        "tests/test_docs.py::test_a_conflict_that_made_the_webhook_keeps_its_secret",
+        "tests/integration/test_docs.py::test_a_conflict_that_made_the_webhook_keeps_its_secret",
         "api/client.py",
         "status not in (408, 409)",
         "status not in (408,)",
@@ -184,14 +184,14 @@ CALLS = (
     ),
     one(
         "a key with a line break or a space is refused",
-        "tests/test_api.py::test_refused_arguments",
+        "tests/unit/api/test_api.py::test_refused_arguments",
         "api/client.py",
         "    if not visible(text):\n",
         "    if not text:\n",
     ),
     one(
         "Retry-After is obeyed for 60 seconds at most",
-        "tests/test_api.py::test_retry_after",
+        "tests/unit/api/test_api.py::test_retry_after",
         "api/retry.py",
         "return min(MAX_PAUSE_S, float(text[:10]))",
         "return float(text[:10])",
@@ -212,21 +212,21 @@ CALLS = (
     ),
     one(
         "what was surely not created is tried again for two minutes only",
-        "tests/test_api.py::test_unreachable",
+        "tests/unit/api/test_api.py::test_unreachable",
         "api/sender.py",
         "error.lasting or self.clock.monotonic() + delay >= until:\n",
         "error.lasting or tries > 1000:\n",
     ),
     one(
         "each further try is written down before it",
-        "tests/test_api.py::test_unreachable",
+        "tests/unit/api/test_api.py::test_unreachable",
         "api/sender.py",
         "            if tries or delayed:\n",
         "            if False:\n",
     ),
     one(
         "a first try that had to wait is dated when it is sent",
-        "tests/test_api.py::test_a_first_try_that_had_to_wait_is_noted_with_its_own_time",
+        "tests/unit/api/test_api.py::test_a_first_try_that_had_to_wait_is_noted_with_its_own_time",
         "api/sender.py",
         "if tries or delayed:",
         "if tries:",
@@ -262,7 +262,7 @@ CALLS = (
     one(
         "what was made ready is not sent once the run is stopped",
         f"{GATE}test_what_was_ready_is_not_sent_once_the_key_is_refused",
-        "applying/gate.py",
+        "applying/throttle.py",
         "            if self.brake.on:\n",
         "            if False:\n",
     ),
@@ -276,7 +276,7 @@ CALLS = (
     one(
         "the time until an attempt may be sent anew counts from its call",
         f"{GATE}test_an_intent_that_waited_for_long_is_dated_by_its_call",
-        "applying/gate.py",
+        "applying/throttle.py",
         "            if self.clock.monotonic() - came > LONG_S:\n",
         "            if False:\n",
     ),
@@ -290,7 +290,7 @@ CALLS = (
     one(
         "a signal lets the calls under way end",
         f"{DISK}test_a_signal_between_call_and_record_lets_it_be_recorded",
-        "cli/stopping.py",
+        "cli/signals.py",
         "    with handled(handle):\n",
         "    if True:\n",
     ),
@@ -298,7 +298,7 @@ CALLS = (
 SETTLING = (
     one(
         "what is unknown is settled in the same run",
-        "tests/test_end_to_end.py::test_a_create_whose_answer_is_lost_is_found_in_the_list",
+        "tests/integration/test_end_to_end.py::test_a_create_whose_answer_is_lost_is_found_in_the_list",
         "applying/executor.py",
         "        self._settle_unknown(guard, results)\n",
         "",
@@ -312,43 +312,43 @@ SETTLING = (
     ),
     one(
         "an attempt without a trace is not sent again before --resend-after",
-        "tests/test_end_to_end.py::test_a_server_error_is_never_answered_by_a_second_post",
-        "applying/settle.py",
+        "tests/integration/test_end_to_end.py::test_a_server_error_is_never_answered_by_a_second_post",
+        "applying/resolving.py",
         "> resend_after_s:\n",
         "> -1.0:\n",
     ),
     one(
         "a clock that went back makes no attempt old",
         f"{STRANGE}TestTheClock::test_a_clock_that_went_back_makes_no_attempt_old",
-        "applying/settle.py",
+        "applying/resolving.py",
         "max(0.0, clock.now() - max(intent.sent_at for intent in intents))",
         "abs(clock.now() - max(intent.sent_at for intent in intents))",
     ),
     one(
         "a look-alike from before the call is never taken for its webhook",
         f"{STRANGE}test_a_look_alike_that_was_there_before_is_never_taken_for_the_lost_create",
-        "applying/settle.py",
+        "applying/resolving.py",
         "if candidate.id not in intent.seen and",
         "if",
     ),
     one(
         "of several that fit none is taken",
         f"{STRANGE}TestAListThatLies::test_two_that_fit_one_attempt_stay_unresolved_and_are_told_by_hand",
-        "applying/settle.py",
+        "applying/resolving.py",
         "if len(found) == 1 else None",
         "if found else None",
     ),
     one(
         "a drawn secret proves a webhook under any name",
         f"{STRANGE}TestAnotherName::test_a_lost_answer_is_settled_by_the_secret_where_the_list_shows_it_and_never_doubled",
-        "applying/settle.py",
+        "applying/resolving.py",
         "drawn = intent.secret.origin is SecretOrigin.GENERATED",
         "drawn = False",
     ),
     one(
         "nothing is settled from the list of another workspace",
         f"{STRANGE}TestAnotherWorkspace::test_a_lost_create_is_not_settled_from_its_list",
-        "applying/settle.py",
+        "applying/resolving.py",
         "        check_workspace(live, ledger.state.workspace_id)\n",
         "",
     ),
@@ -361,8 +361,8 @@ SETTLING = (
     ),
     one(
         "nothing is created with the key of another workspace",
-        "tests/test_beyond_create.py::TestWhatGoesWrongTogether::test_the_key_of_another_workspace_changes_nothing",
-        "applying/guard.py",
+        "tests/integration/test_beyond_create.py::TestWhatGoesWrongTogether::test_the_key_of_another_workspace_changes_nothing",
+        "applying/preflight.py",
         "        check_workspace(live, self.ledger.state.workspace_id)\n",
         "",
     ),
@@ -375,8 +375,8 @@ SETTLING = (
     ),
     one(
         "where nobody can tell which attempt made a webhook, the secrets of all are kept",
-        "tests/test_sealing.py::TestSeveralAttempts::test_all_that_may_be_in_force_are_kept",
-        "applying/settle.py",
+        "tests/integration/test_encryption.py::TestSeveralAttempts::test_all_that_may_be_in_force_are_kept",
+        "applying/resolving.py",
         "    others = () if match.proved else other_secrets(intents, match.intent)\n",
         "    others = ()\n",
     ),
@@ -389,15 +389,15 @@ SETTLING = (
     ),
     one(
         "a live look-alike blocks a create",
-        "tests/test_end_to_end.py::test_a_lost_state_is_stopped_by_the_look_alike_guard",
-        "applying/guard.py",
+        "tests/integration/test_end_to_end.py::test_a_lost_state_is_stopped_by_the_look_alike_guard",
+        "applying/preflight.py",
         "            if blocker is None and alike:\n",
         "            if False:\n",
     ),
     one(
         "an orphan of the same place blocks a create",
-        "tests/test_end_to_end.py::test_a_rename_is_blocked_in_the_offline_plan",
-        "applying/guard.py",
+        "tests/integration/test_end_to_end.py::test_a_rename_is_blocked_in_the_offline_plan",
+        "applying/preflight.py",
         "            blocker = action.blocked_by\n",
         "            blocker = None\n",
     ),
@@ -417,7 +417,7 @@ SETTLING = (
     ),
     one(
         "a delete that answers 404 is looked at",
-        "tests/test_beyond_create.py::TestOrphans::test_a_server_without_delete_keeps_the_record",
+        "tests/integration/test_beyond_create.py::TestOrphans::test_a_server_without_delete_keeps_the_record",
         "applying/delete.py",
         "        if isinstance(answer, Answered):\n",
         "        if not isinstance(answer, Unknown):\n",
@@ -427,22 +427,22 @@ STATE = (
     one(
         "a new file is synced before it is renamed",
         POWER,
-        "state/file.py",
+        "state/stores/file.py",
         "        os.fsync(descriptor)\n    finally",
         "        pass\n    finally",
     ),
-    one("the journal is synced at each entry", POWER, "state/file.py", "            _datasync(self._descriptor)\n", ""),
+    one("the journal is synced at each entry", POWER, "state/stores/file.py", "            _datasync(self._descriptor)\n", ""),
     one(
         "the folder is synced after the snapshot is renamed",
         POWER,
-        "state/file.py",
+        "state/stores/file.py",
         "            Path(temporary).replace(self.path)\n            self._sync_folder()\n",
         "            Path(temporary).replace(self.path)\n",
     ),
     one(
         "the folder is synced after the journal is created",
         POWER,
-        "state/file.py",
+        "state/stores/file.py",
         "header)).replace(self.journal_path)\n            self._sync_folder()\n",
         "header)).replace(self.journal_path)\n",
     ),
@@ -455,14 +455,14 @@ STATE = (
     ),
     one(
         "a reader without the lock looks at the snapshot again after the journal",
-        "tests/test_state.py::test_a_reader_without_the_lock_looks_at_the_snapshot_again_after_the_journal",
+        "tests/unit/state/test_state.py::test_a_reader_without_the_lock_looks_at_the_snapshot_again_after_the_journal",
         "state/snapshots.py",
         "        if store.snapshot_is(raw):\n",
         "        if raw is not None:\n",
     ),
     one(
         "a failed write or sync stops the run",
-        "tests/test_state.py::test_failed_write_stops_the_ledger",
+        "tests/unit/state/test_state.py::test_failed_write_stops_the_ledger",
         "state/ledger.py",
         '        if self._failure is not None:\n            raise StateIOError(f"nothing more',
         '        if False:\n            raise StateIOError(f"nothing more',
@@ -485,48 +485,48 @@ STATE = (
     one(
         "a deleted journal stops the run",
         f"{DISK}TestWhileCallsAreMade::test_a_deleted_lock_file_lets_another_run_in_and_the_first_stops",
-        "state/file.py",
+        "state/stores/file.py",
         "return os.fstat(self._descriptor).st_nlink > 0",
         "return True",
     ),
     one(
         "the lock lets one in",
-        "tests/test_state.py::test_lock_names_its_holder",
-        "state/lock.py",
+        "tests/unit/state/test_state.py::test_lock_names_its_holder",
+        "state/stores/file_lock.py",
         "                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
         "                pass\n",
     ),
     one(
         "the lock lives as long as any holder of it",
         f"{FAULTS}test_a_surviving_fork_of_the_holder_keeps_the_lock",
-        "state/lock.py",
+        "state/stores/file_lock.py",
         "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
         "fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
     ),
     one(
         "a torn last line of the journal is dropped",
-        "tests/test_state.py::test_recovers_and_drops_a_torn_line",
+        "tests/unit/state/test_state.py::test_recovers_and_drops_a_torn_line",
         "state/journal.py",
         'raw.split(b"\\n")[:-1]',
         '[line for line in raw.split(b"\\n") if line]',
     ),
     one(
         "each line of the journal has a checksum",
-        "tests/test_state.py::test_damaged_line_names_its_number",
+        "tests/unit/state/test_state.py::test_damaged_line_names_its_number",
         "state/journal.py",
         'if body.pop("sum", None) != _checksum(body):',
         'if not body.pop("sum", None):',
     ),
     one(
         "a journal that was folded in is done with",
-        "tests/test_state.py::test_killed_anywhere_recovers",
+        "tests/unit/state/test_state.py::test_killed_anywhere_recovers",
         "state/journal.py",
         "    if header.journal == snapshot.journal:\n",
         "    if False:\n",
     ),
     one(
         "a journal belongs to one snapshot",
-        "tests/test_state.py::test_foreign_journal_and_api",
+        "tests/unit/state/test_state.py::test_foreign_journal_and_api",
         "state/journal.py",
         "    if (header.lineage, header.base_serial) != (state.lineage, state.serial):\n",
         "    if False:\n",
@@ -554,22 +554,22 @@ STATE = (
     ),
     one(
         "the files are for their owner only",
-        "tests/test_end_to_end.py::test_state_is_private_and_leaves_no_journal",
-        "state/file.py",
+        "tests/integration/test_end_to_end.py::test_state_is_private_and_leaves_no_journal",
+        "state/stores/file.py",
         "os.O_EXCL | os.O_CLOEXEC, 0o600)",
         "os.O_EXCL | os.O_CLOEXEC, 0o644)",
     ),
     one(
         "the snapshot before the last one is kept",
-        "tests/test_state.py::test_fold_backup_and_modes",
-        "state/file.py",
+        "tests/unit/state/test_state.py::test_fold_backup_and_modes",
+        "state/stores/file.py",
         "            if former is not None:\n",
         "            if False:\n",
     ),
     one(
         "a symbolic link is followed, not replaced",
-        "tests/test_state.py::test_symbolic_link_is_followed",
-        "state/file.py",
+        "tests/unit/state/test_state.py::test_symbolic_link_is_followed",
+        "state/stores/file.py",
         "os.path.realpath(path)",
         "os.path.abspath(path)",
     ),
@@ -578,77 +578,77 @@ FORGES = (
     one(
         "a state that git ignores is refused before the first call",
         f"{FORGE}TestTake::test_it_is_refused[ignored]",
-        "cli/forge/record.py",
+        "ci/record.py",
         'if git.out("check-ignore", "--", *files, may_fail=True):',
         "if False:",
     ),
     one(
         "a branch that takes no push is refused before the first call",
         f"{FORGE}TestTake::test_it_is_refused[no right to push]",
-        "cli/forge/record.py",
+        "ci/record.py",
         'if not git.works("push", "--quiet", "--dry-run"',
         'if False and not git.works("push", "--quiet", "--dry-run"',
     ),
     one(
         "a state that was never committed is not overwritten by the branch's",
         f"{FORGE}TestTake::test_it_is_refused[left behind]",
-        "cli/forge/record.py",
+        "ci/record.py",
         "if here[path] not in (",
         "if False and here[path] not in (",
     ),
     one(
         "the state is the branch's last one, whatever commit the job is for",
         f"{FORGE}TestRecord::test_the_last_state_is_taken_whatever_commit_the_job_is_for",
-        "cli/forge/record.py",
+        "ci/record.py",
         "git.blobs(tip, files), git.hashed(files)",
         'git.blobs("HEAD", files), git.hashed(files)',
     ),
     one(
         "what somebody else recorded is not overwritten",
         f"{FORGE}TestRecord::test_what_somebody_else_recorded_is_never_overwritten",
-        "cli/forge/record.py",
+        "ci/record.py",
         "if there != taken:",
         "if False:",
     ),
     one(
         "secrets in clear are not committed",
         f"{FORGE}TestRecord::test_secrets_in_clear_are_never_committed",
-        "cli/forge/record.py",
+        "ci/record.py",
         "if state is not None and any(",
         "if False and any(",
     ),
     one(
         "a state that is gone is not removed from the branch",
         f"{FORGE}TestRecord::test_a_state_that_is_gone_is_never_removed_from_the_branch",
-        "cli/forge/record.py",
+        "ci/record.py",
         "if taken[name] is not None and not",
         "if False and not",
     ),
     one(
         "what an earlier job took is forgotten",
         f"{FORGE}TestRecord::test_what_an_earlier_job_took_is_forgotten",
-        "cli/forge/record.py",
+        "ci/record.py",
         "    git.note.unlink(missing_ok=True)\n",
         "",
     ),
     one(
         "a plan that was not shown is not applied",
         f"{FORGE}TestComment::test_one_that_somebody_else_made_is_neither_changed_nor_believed",
-        "cli/forge/__main__.py",
+        "ci/__main__.py",
         "if not any(shows(text, plan) for text in request.comments):",
         "if False:",
     ),
     one(
         "a comment of somebody else shows nothing",
         f"{FORGE}TestComment::test_one_that_somebody_else_made_is_neither_changed_nor_believed",
-        "cli/forge/github.py",
+        "ci/github.py",
         'one["user"]["login"] == BOT and ',
         "",
     ),
     one(
         "how a plan was made belongs to what was shown",
         f"{FORGE}TestComment::test_a_plan_that_was_made_otherwise_is_another[--prune]",
-        "cli/forge/review.py",
+        "ci/review.py",
         '"options": options, ',
         "",
     ),

@@ -11,8 +11,8 @@ import pytest
 from world import CountingDice, Crash, FakeClock
 
 from sendkit_sync.cli.main import run
-from sendkit_sync.errors import ExitCode, StateInvalidError
-from sendkit_sync.model import ActionKind, Intent, Recorded, Secret, SecretOrigin, Settings, State, StoredSecret
+from sendkit_sync.core.errors import ExitCode, StateInvalidError
+from sendkit_sync.core.model import ActionKind, Intent, Recorded, Secret, SecretOrigin, Settings, State, StoredSecret
 from sendkit_sync.state import JournalLedger, open_ledger, read_state
 
 API = "https://api.example"

@@ -11,8 +11,8 @@ import pytest
 from runs import Runs, config_of
 from world import Crash
 
-from sendkit_sync import failpoints
-from sendkit_sync.cli.stopping import stopping
+from sendkit_sync.cli.signals import stopping
+from sendkit_sync.core import failpoints
 from sendkit_sync.simulator import Simulator
 
 WANTED = config_of(["Anna"])

@@ -16,11 +16,11 @@ from listening import listening
 from test_api import without_proxies
 from test_network import head_of
 
-from sendkit_sync.answers import Answer, Answered
 from sendkit_sync.api import connection
 from sendkit_sync.api.client import Client
-from sendkit_sync.clock import SystemClock, SystemDice
-from sendkit_sync.model import Secret, Settings
+from sendkit_sync.core.clock import SystemClock, SystemDice
+from sendkit_sync.core.model import Secret, Settings
+from sendkit_sync.core.outcomes import Answer, Answered
 
 SETTINGS = Settings("https://example.com/hook", ("email.sent",))
 BUFFERED = 8192

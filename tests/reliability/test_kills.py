@@ -18,7 +18,7 @@ from figures import SEED
 from runs import INLINE, Runs, at_point, config_of
 from waiting import wait_for
 
-from sendkit_sync import failpoints
+from sendkit_sync.core import failpoints
 from sendkit_sync.simulator import Fault, Simulator
 
 MANY = [f"Hook{number:02}" for number in range(24)]
@@ -66,7 +66,7 @@ def test_many_kills_at_random_moments_under_load(loaded: Runs, round_: int):
 
 
 COUNTER = """\
-from sendkit_sync import failpoints
+from sendkit_sync.core import failpoints
 def hook(name):
     with open("reached", "a") as file:
         file.write(name + "\\n")

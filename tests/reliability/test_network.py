@@ -20,11 +20,11 @@ import trustme
 from listening import listening
 from test_api import DONE, KEY, SETTINGS, FakeClock, FakeDice, Server, without_proxies
 
-from sendkit_sync.answers import Answer, Answered, NotDone, Unknown
 from sendkit_sync.api.client import Client
 from sendkit_sync.api.retry import LONGEST_BACKOFF_S, backoff
-from sendkit_sync.clock import SystemClock
-from sendkit_sync.model import Secret
+from sendkit_sync.core.clock import SystemClock
+from sendkit_sync.core.model import Secret
+from sendkit_sync.core.outcomes import Answer, Answered, NotDone, Unknown
 from sendkit_sync.simulator import Fault, Simulator
 
 LONG_AGO = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)

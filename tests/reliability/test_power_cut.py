@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from platter import Platter
+from fake_disk import Platter
 from runs import Runs, config_of
 
-from sendkit_sync import failpoints
-from sendkit_sync.errors import StateInvalidError
-from sendkit_sync.model import Secret, State
+from sendkit_sync.core import failpoints
+from sendkit_sync.core.errors import StateInvalidError
+from sendkit_sync.core.model import Secret, State
 from sendkit_sync.simulator import Simulator
 from sendkit_sync.state import read_state
 

@@ -20,15 +20,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from memory import Disk, MemoryStore
 from world import CountingDice, Crash, FakeClock, World
 
-from sendkit_sync import failpoints
 from sendkit_sync.applying.executor import Executor, Limits
 from sendkit_sync.applying.refresh import read_live
 from sendkit_sync.applying.results import Report
-from sendkit_sync.errors import NoEndpointError, SyncError
-from sendkit_sync.model import ActionKind, Live, Recorded, Secret, Settings, State, StoredSecret, Webhook
-from sendkit_sync.planning.options import Options
+from sendkit_sync.core import failpoints
+from sendkit_sync.core.errors import NoEndpointError, SyncError
+from sendkit_sync.core.model import ActionKind, Live, Recorded, Secret, Settings, State, StoredSecret, Webhook
 from sendkit_sync.planning.planner import make_plan
-from sendkit_sync.secrets.vault import ClearVault
+from sendkit_sync.planning.scope import Options
+from sendkit_sync.secrets.clear import ClearVault
 from sendkit_sync.state import JournalLedger, open_store, read_store
 
 API = "https://api.example"

@@ -11,7 +11,7 @@ import pytest
 from runs import Runs, config_of
 from test_edits import die_at
 
-from sendkit_sync.applying.guard import NO_LIST
+from sendkit_sync.applying.preflight import NO_LIST
 from sendkit_sync.simulator import Fault, Simulator
 from sendkit_sync.simulator.store import Json, Store
 

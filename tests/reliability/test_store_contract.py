@@ -10,10 +10,10 @@ import pytest
 from memory import Disk, MemoryStore
 from world import CountingDice, FakeClock, World
 
-from sendkit_sync.errors import LockedError
-from sendkit_sync.model import ActionKind, Intent, Recorded, Secret, SecretOrigin, Settings, StoredSecret
+from sendkit_sync.core.errors import LockedError
+from sendkit_sync.core.model import ActionKind, Intent, Recorded, Secret, SecretOrigin, Settings, StoredSecret
 from sendkit_sync.state import Store, open_store, read_store
-from sendkit_sync.state.file import FileStore
+from sendkit_sync.state.stores.file import FileStore
 
 PLACE = Settings("https://a.example", ("email.sent",))
 SECRET = StoredSecret(SecretOrigin.GENERATED, Secret("kept"))

@@ -11,9 +11,9 @@ from runs import Runs, config_of
 from test_edits import die_at
 from world import FakeClock
 
-from sendkit_sync.applying.settle import expire_old
-from sendkit_sync.clock import SystemDice
-from sendkit_sync.model import ActionKind, Intent, Settings
+from sendkit_sync.applying.resolving import expire_old
+from sendkit_sync.core.clock import SystemDice
+from sendkit_sync.core.model import ActionKind, Intent, Settings
 from sendkit_sync.simulator import Fault, Simulator
 from sendkit_sync.simulator.store import Json, Store
 from sendkit_sync.state import JournalLedger, open_ledger

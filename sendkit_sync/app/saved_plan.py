@@ -1,0 +1,139 @@
+"""A plan in a file, bound to what it was made from, so that what was reviewed is what is applied, or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core.diagnostics import printable
+from ..core.errors import PlanFileError, RefusedError, StateIOError, UsageError
+from ..core.model import State
+from ..core.schemas import schema
+from ..planning.plan import Plan
+from ..planning.scope import Options
+from ..render.json import dump, plan_document
+
+VERSION = "1.0"
+MAX_BYTES = 256 * 1024 * 1024
+_START = b'{\n  "format_version": '
+_UNBOUND = frozenset({"tool_version", "state", "live"})
+"""What may differ: the state is compared before it is settled, and what nobody acts on does not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """What a file holds: how the plan was made, and the plan as `plan --format json` shows it."""
+
+    refresh: bool
+    options: Options
+    api: str
+    workspace_id: str | None
+    plan: Mapping[str, Any]
+
+    def check_base(self, state: State) -> None:
+        """Raise `RefusedError` where `state`, as it was before the run, is not the one the plan was made from."""
+        base = self.plan["state"]
+        if base["lineage"] is None:
+            if not state.webhooks and not state.pending:
+                return
+        elif (base["lineage"], base["serial"]) == (state.lineage, state.serial):
+            return
+        raise _stale("the recorded state has changed since")
+
+    def check(self, plan: Plan) -> None:
+        """Raise `RefusedError` where `plan`, made now, is not equal to the one that was saved."""
+        if (plan.api, plan.workspace_id) != (self.api, self.workspace_id):
+            raise _stale("it was made for another API address or workspace")
+        now = plan_document(plan)
+        if now["config_digest"] != self.plan["config_digest"]:
+            raise _stale("the configuration has changed since")
+        if {key: now[key] for key in now.keys() - _UNBOUND} != {key: self.plan[key] for key in self.plan.keys() - _UNBOUND}:
+            raise _stale("the same plan cannot be made any more")
+
+
+def save(path: str, plan: Plan, *, refresh: bool, prune: bool) -> None:
+    """Write `plan` to `path`, mode 0600; it holds no secret.
+
+    Raises `UsageError` where `path` is a file that holds something else, `StateIOError` where it cannot be written.
+    """
+    document = {
+        "format_version": VERSION,
+        "options": {"refresh": refresh, "prune": prune, "targets": list(plan.targets)},
+        "api": plan.api,
+        "workspace_id": plan.workspace_id,
+        "plan": plan_document(plan),
+    }
+    try:
+        _refuse_other_file(path)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(dump(document))
+    except OSError as error:
+        raise StateIOError(
+            f"the plan cannot be written: {error.strerror}", where=path, hint="Name another file with --out."
+        ) from error
+
+
+def _refuse_other_file(path: str) -> None:
+    """Raise `UsageError` where a plan would overwrite something else: the state and its secrets, a config."""
+    if not Path(path).is_file():
+        return
+    with Path(path).open("rb") as file:
+        head = file.read(len(_START))
+    if not _START.startswith(head):
+        raise UsageError(
+            f"--out {printable(path)} is a file that holds no saved plan", hint="Nothing was written. Name another file."
+        )
+
+
+def load(path: str) -> SavedPlan:
+    """Read a saved plan. Raises `PlanFileError` where it is damaged, too large or of another version."""
+    document = _read(path)
+    version = document.get("format_version") if isinstance(document, dict) else None
+    if isinstance(version, str) and version != VERSION:
+        raise PlanFileError("the plan was saved by another version of sendkit-sync", where=path, hint=_AGAIN)
+    _check(path, "saved-plan", document)
+    _check(path, "plan", document["plan"], "plan")
+    made = document["options"]
+    options = Options(made["prune"], tuple(made["targets"]))
+    return SavedPlan(made["refresh"], options, document["api"], document["workspace_id"], document["plan"])
+
+
+def _read(path: str) -> Any:
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise PlanFileError(f"the plan cannot be read: {error.strerror}", where=path, hint=_AGAIN) from error
+    if len(data) > MAX_BYTES:
+        raise _no_plan(path, f"it is larger than {MAX_BYTES >> 20} MiB")
+    try:
+        return json.loads(data)
+    except json.JSONDecodeError as error:
+        raise _no_plan(f"{path}:{error.lineno}:{error.colno}", "it is no JSON") from error
+    except (ValueError, RecursionError) as error:
+        raise _no_plan(path, "it is no JSON that can be read") from error
+
+
+def _check(path: str, name: str, part: Any, *steps: str) -> None:
+    """Raise `PlanFileError` where `part`, which stands at `steps` in the file, does not fit the schema `name`."""
+    from jsonschema import Draft7Validator
+
+    for problem in Draft7Validator(schema(name)).iter_errors(part):
+        place = "/".join(str(step) for step in (*steps, *problem.absolute_path)) or "its top level"
+        raise _no_plan(path, f"{printable(place)} does not fit the schema")
+
+
+def _no_plan(where: str, why: str) -> PlanFileError:
+    return PlanFileError(f"the file is not a saved plan: {why}", where=where, hint=_AGAIN)
+
+
+_AGAIN = "Make it anew: sendkit-sync plan --out FILE"
+
+
+def _stale(why: str) -> RefusedError:
+    return RefusedError(f"the saved plan is stale: {why}", hint=f"Nothing was changed in SendKit. {_AGAIN}")

@@ -1,0 +1,166 @@
+"""Finds out what became of creates that were announced and have no outcome; never by a POST.
+
+Uses nothing but what the intents hold: the config may have changed since.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..core.clock import Clock
+from ..core.decryption import Vault
+from ..core.model import ActionKind, Intent, Live, Recorded, SecretOrigin, StoredSecret
+from ..core.ports import Api, Ledger
+from ..core.quoting import shell_name
+from .preflight import check_workspace
+
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 2.0
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A live webhook that an intent made."""
+
+    intent: Intent
+    live: Live
+
+    @property
+    def proved(self) -> bool:
+        """Tell whether the webhook is known by its secret, and not only by what another attempt sent too."""
+        return self.intent.secret is not None and self.live.secret is not None
+
+
+def find_match(intents: Sequence[Intent], candidates: Sequence[Live]) -> Match | None:
+    """Return the one of `candidates`, live and not recorded, that one of `intents` (all of one name) made, or None.
+
+    None also where several match: which of them is ours cannot be told then.
+    """
+    found: dict[str, Match] = {}
+    for candidate in candidates:
+        for intent in reversed(intents):
+            if candidate.id not in intent.seen and _made_by(intent, candidate):
+                found.setdefault(candidate.id, Match(intent, candidate))
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _made_by(intent: Intent, live: Live) -> bool:
+    if intent.secret is not None and live.secret is not None:
+        # A drawn secret is proof enough: a server may make another name of the one that it is sent.
+        drawn = intent.secret.origin is SecretOrigin.GENERATED
+        return intent.secret.matches(live.secret) and (drawn or live.name == intent.name)
+    settings = intent.settings
+    if settings is None or live.name != intent.name:
+        return False
+    return (live.settings.url, live.settings.events) == (settings.url, settings.events)
+
+
+def settle_creates(
+    api: Api,
+    ledger: Ledger,
+    vault: Vault,
+    clock: Clock,
+    stop: threading.Event,
+    *,
+    names: Sequence[str],
+    settle_s: float,
+) -> list[Live]:
+    """Read the live list until every create of `names` has its match or `settle_s` seconds are over.
+
+    Matches are recorded. Returns the list that was read last. Raises what `Api.list` raises, and `RefusedError` for
+    the list of another workspace.
+    """
+    deadline = clock.monotonic() + settle_s
+    pause_s = FIRST_PAUSE_S
+    open_names = list(names)
+    while True:
+        live = list(api.list())
+        check_workspace(live, ledger.state.workspace_id)
+        candidates = [candidate for candidate in live if not ledger.has_id(candidate.id)]
+        open_names = [name for name in open_names if not _settle_one(name, candidates, ledger, vault)]
+        left_s = deadline - clock.monotonic()
+        if not open_names or left_s <= 0 or clock.sleep(min(pause_s, left_s), stop):
+            return live
+        pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+
+def other_secrets(intents: Sequence[Intent], made: Intent) -> tuple[StoredSecret, ...]:
+    """Return, newest first, the secrets of those of `intents` that have another one than `made`."""
+    sent = [intent.secret for intent in reversed(intents)]
+    return tuple(dict.fromkeys(secret for secret in sent if secret is not None and secret != made.secret))
+
+
+def _settle_one(name: str, candidates: Sequence[Live], ledger: Ledger, vault: Vault) -> bool:
+    state = ledger.state
+    intents = [intent for intent in state.pending.get(name, ()) if intent.action is ActionKind.CREATE]
+    # One that was just recorded under another name is no candidate any more.
+    match = find_match(intents, [candidate for candidate in candidates if not ledger.has_id(candidate.id)])
+    if match is None:
+        return not intents
+    former = state.webhooks.get(match.intent.replaces or name)
+    others = () if match.proved else other_secrets(intents, match.intent)
+    ledger.record(name, record_of(match.intent, match.live, vault, former, others), replaces=match.intent.replaces)
+    log.info('create "%s": found live as %s, and recorded', name, match.live.id)
+    if others:
+        log.warning('create "%s": %s', name, doubt_text(name))
+    return True
+
+
+def expire_old(ledger: Ledger, clock: Clock, names: Sequence[str], resend_after_s: float) -> None:
+    """Let the creates of `names` expire whose last send is older than `resend_after_s`.
+
+    To be called only after the live list was read and held no match. A clock that went back counts as no time.
+    """
+    for name in names:
+        intents = [one for one in ledger.state.pending.get(name, ()) if one.action is ActionKind.CREATE]
+        if intents and max(0.0, clock.now() - max(intent.sent_at for intent in intents)) > resend_after_s:
+            ledger.expire(name)
+            log.info('create "%s": no trace of it is live, and the attempt has expired', name)
+
+
+def unproved_names(live: Sequence[Live], ledger: Ledger) -> set[str]:
+    """Return the names of live, unrecorded webhooks: while one bears its name, an attempt must not expire."""
+    return {candidate.name for candidate in live if not ledger.has_id(candidate.id)}
+
+
+def doubt_text(name: str) -> str:
+    """Say that the webhook `name` was made by one of several attempts, each with a secret of its own."""
+    name = shell_name(name)
+    get = f"`sendkit-sync secret get {name}` gives that of the last, `secret get --previous` that of the one before"
+    rotate = f"`sendkit-sync secret rotate {name}` ends the doubt"
+    return f"several attempts may have made it, each with a secret of its own: {get}; {rotate}"
+
+
+def record_of(
+    intent: Intent, live: Live, vault: Vault, former: Recorded | None, others: Sequence[StoredSecret] = ()
+) -> Recorded:
+    """Return the record of the webhook that `intent` made and the API answered as `live`.
+
+    The secret that was sent stays, whatever the answer shows; only where none was sent the answer's is kept.
+    `former` is the record of a webhook of that name that is gone: its secret is kept as the previous one. `others` are
+    secrets that may be in force just as well.
+    """
+    assert intent.settings is not None
+    secret: StoredSecret | None = intent.secret
+    if secret is None and live.secret is not None:
+        secret = vault.keep(intent.name, live.secret, SecretOrigin.SERVER)
+    return Recorded(
+        id=live.id,
+        applied=intent.settings,
+        confirmed=live.settings,
+        confirmed_name=live.name,
+        secret=secret,
+        status=live.status,
+        created_at=live.created_at,
+        previous_secrets=(*others, *(former.before(secret) if former is not None else ())),
+        former_names=renamed(former.former_names, intent.replaces) if former is not None else (),
+    )
+
+
+def renamed(former_names: tuple[str, ...], replaces: str | None) -> tuple[str, ...]:
+    """Return the names that may open a seal, after `replaces` (None: no rename) was given up."""
+    return former_names if replaces is None or replaces in former_names else (*former_names, replaces)

@@ -1,0 +1,113 @@
+"""Where the calls of a run pass: so many at a time, and none any more once the run is stopped."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from ..core.clock import Clock
+from ..core.model import Live, Secret, Settings
+from ..core.outcomes import Answer, NotDone
+from ..core.ports import Api
+from .results import Failure
+
+LONG_S = 1.0
+"""After how long a wait an intent is dated anew, so that `--resend-after` counts from the call."""
+
+NOT_BEGUN = ("interrupted", "stopped")
+"""The codes of calls that were not made because the run ends."""
+
+_REFUSED_KEY = (401, 403)
+
+
+class Brake:
+    """Why a run begins nothing more: a signal, or an answer after which no call can fare better."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        """`stop` is what a signal sets."""
+        self.stop = stop
+        self._reason: NotDone | None = None
+        self._turn = threading.Lock()
+
+    @property
+    def on(self) -> bool:
+        """Whether the run is to begin nothing more."""
+        return self._reason is not None or self.stop.is_set()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a signal came."""
+        return self.stop.is_set()
+
+    @property
+    def key_refused(self) -> bool:
+        """Whether the API refused the key."""
+        return self._reason is not None and self._reason.status in _REFUSED_KEY
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether the API was not reached."""
+        return self._reason is not None and self._reason.unreachable
+
+    @property
+    def why(self) -> Failure:
+        """What those come to that are not begun."""
+        if self._reason is not None:
+            return Failure("stopped", f"the run was stopped: {self._reason.message}")
+        return Failure("interrupted", "the run was interrupted")
+
+    def pull(self, reason: NotDone) -> None:
+        """Stop the run; of several reasons the first counts, but a refused key before all."""
+        with self._turn:
+            if self._reason is None or reason.status in _REFUSED_KEY:
+                self._reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The `Api` of a run, of which `slots` lets so many calls pass at a time.
+
+    More threads may come to it than that: while they wait, the intents of their calls are on disk already. So it is
+    the API that a run waits for, and not the disk.
+    """
+
+    api: Api
+    clock: Clock
+    brake: Brake
+    slots: AbstractContextManager[object]
+
+    def create(self, name: str, settings: Settings, secret: Secret | None, before_resend: Callable[[], None]) -> Answer:
+        """POST one webhook; without `secret` the server draws one."""
+        return self._pass(lambda: self.api.create(name, settings, secret, before_resend), before_resend)
+
+    def update(self, webhook_id: str, fields: Mapping[str, object], before_resend: Callable[[], None]) -> Answer:
+        """PATCH the named fields, given under the API's names; a secret among them is a `Secret`."""
+        return self._pass(lambda: self.api.update(webhook_id, fields, before_resend), before_resend)
+
+    def delete(self, webhook_id: str, before_resend: Callable[[], None]) -> Answer:
+        """DELETE one webhook."""
+        return self._pass(lambda: self.api.delete(webhook_id, before_resend), before_resend)
+
+    def list(self) -> Sequence[Live]:
+        """Return all webhooks of the workspace, in the API's order."""
+        with self.slots:
+            return self.api.list()
+
+    def get(self, webhook_id: str) -> Live | None:
+        """Return one webhook, or None where the API says 404."""
+        with self.slots:
+            return self.api.get(webhook_id)
+
+    def _pass(self, call: Callable[[], Answer], before_resend: Callable[[], None]) -> Answer:
+        came = self.clock.monotonic()
+        with self.slots:
+            if self.brake.on:
+                return NotDone(self.brake.why.code, self.brake.why.message)
+            if self.clock.monotonic() - came > LONG_S:
+                before_resend()
+            answer = call()
+            if isinstance(answer, NotDone) and (answer.stops_run or answer.unreachable):
+                self.brake.pull(answer)  # before the slot is free: the next in line must not try the same
+            return answer

@@ -1,0 +1,82 @@
+"""The steps of a job, as commands."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from ..app.saved_plan import load
+from ..cli.main import run
+from ..cli.options import config_flag, state_flag
+from ..cli.wiring import read_config
+from ..core.errors import RefusedError, UsageError
+from .github import GitHub
+from .gitlab import GitLab
+from .ports import Forge
+from .record import record as record_state
+from .record import take as take_state
+from .review import body, shows
+
+
+def forge_of(environment: dict[str, str]) -> Forge:
+    """Return the forge that this job runs on."""
+    if environment.get("GITHUB_ACTIONS") == "true":
+        return GitHub(environment)
+    if environment.get("GITLAB_CI") == "true":
+        return GitLab(environment)
+    raise UsageError("this is a step of a job on GitHub or GitLab", hint="It needs GITHUB_ACTIONS or GITLAB_CI to be true.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def steps() -> None:
+    """Steps of a job on GitHub or GitLab."""
+
+
+@steps.command()
+@config_flag
+@state_flag
+def take(configs: tuple[str, ...], state_path: str | None) -> None:
+    """Take the branch's last state, and find out whether it can be committed back."""
+    path = state_path or read_config(configs, None).state_path
+    click.echo(take_state(path, forge_of(dict(os.environ)).branch))
+
+
+@steps.command()
+def record() -> None:
+    """Commit the state and any journal back to the branch."""
+    click.echo(record_state())
+
+
+@steps.command()
+@click.argument("plan_file", metavar="PLAN")
+@click.argument("markdown_file", metavar="MARKDOWN")
+def comment(plan_file: str, markdown_file: str) -> None:
+    """Show the plan in the one comment on the pull request, which is made or updated."""
+    text = body(load(plan_file), Path(markdown_file).read_text(encoding="utf-8"))
+    click.echo(forge_of(dict(os.environ)).comment(text))
+
+
+@steps.command()
+@click.argument("plan_file", metavar="PLAN")
+def reviewed(plan_file: str) -> None:
+    """Refuse a plan that is not the one that the merged pull request showed."""
+    plan = load(plan_file)
+    if not plan.plan["actions"]:
+        click.echo("The plan has no changes: nothing was to be reviewed.")
+        return
+    request = forge_of(dict(os.environ)).merged()
+    if request is None:
+        raise RefusedError("no merged pull request of this repository made this commit", hint=HINT)
+    if not any(shows(text, plan) for text in request.comments):
+        raise RefusedError(f"the plan is not the one that {request.name} showed", hint=HINT)
+    click.echo(f"The plan is the one that {request.name} showed.")
+
+
+HINT = "Nothing was changed. Look at the plan of this job; to apply it as it is, start the job by hand."
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:], steps))

@@ -1,0 +1,58 @@
+"""`demo`: the main job on the simulator, each step run as a user would run it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from ...simulator import Simulator
+
+FIRST = """\
+version: 1
+webhooks:
+  - name: CRM Sync
+    url: https://crm.example.com/webhooks/sendkit
+    events: [email.replied, email.positive_reply]
+  - name: Analytics
+    url: https://analytics.example.com/in
+    events: [email.sent, email.opened]
+    timeoutMs: 5000
+"""
+MORE = """\
+  - name: Bounces
+    url: https://ops.example.com/bounces
+    events: [email.bounced]
+"""
+
+
+@click.command("demo")
+def command() -> int:
+    """Run the main job on the simulator, end to end.
+
+    It works in a folder of its own, which is removed afterwards.
+    """
+    with tempfile.TemporaryDirectory() as folder, Simulator() as simulator:
+        config = Path(folder, "webhooks.yaml")
+        config.write_text(FIRST, encoding="utf-8")
+        click.echo(f"webhooks.yaml:\n\n{FIRST}")
+        plain = {name: value for name, value in os.environ.items() if not name.startswith(("SENDKIT_", "SOPS_"))}
+        environment = plain | {"SENDKIT_API_URL": simulator.url, "SENDKIT_API_KEY": "sk_demo"}
+        for step in (["validate"], ["plan"], ["apply", "--yes"], ["plan"], None, ["plan"], ["state", "list"]):
+            if step is None:
+                config.write_text(FIRST + MORE, encoding="utf-8")
+                click.echo(f"# added to webhooks.yaml:\n{MORE}")
+                continue
+            click.echo(f"$ sendkit-sync {' '.join(step)}")
+            sys.stdout.flush()
+            code = subprocess.run(
+                [sys.executable, "-m", "sendkit_sync", *step], cwd=folder, env=environment, check=False
+            ).returncode
+            if code:
+                return code
+            click.echo()
+    return 0

@@ -1,0 +1,53 @@
+"""`simulator`: the SendKit API on loopback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ...core.errors import UsageError
+from ...simulator import Fault, Simulator
+from ..options import Duration, flag
+from ..signals import stopping
+
+
+@click.command("simulator")
+@flag("--port", type=click.IntRange(0, 65535), default=8787, help="Port on 127.0.0.1; 0 takes a free one.")
+@flag(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="FAULT",
+    help='Fault to order, as "POST /v1/webhooks nth=2 when=after kind=drop".',
+)
+@flag("--latency", type=Duration(), default="0s", help="How long each answer takes.")
+@flag("--mask-secrets", is_flag=True, help="Show secrets cut in what is read.")
+@flag("--no-list", is_flag=True, help="Have no list of webhooks.")
+@flag("--log-file", metavar="FILE", help="Append one JSON line a request.")
+def command(
+    port: int, faults: tuple[str, ...], latency: float, mask_secrets: bool, no_list: bool, log_file: str | None
+) -> None:
+    """Serve the SendKit API on loopback, for trying out.
+
+    Any key that begins with sk_ fits.
+    """
+    try:
+        parsed = [Fault.parse(text) for text in faults]
+    except ValueError as error:
+        raise UsageError(str(error), hint='For one: --fault "POST /v1/webhooks nth=2 when=after kind=drop"') from error
+    try:
+        ready = Simulator(
+            port=port,
+            faults=parsed,
+            latency_s=latency,
+            mask_secrets=mask_secrets,
+            list_enabled=not no_list,
+            log_path=Path(log_file) if log_file else None,
+        )
+    except OSError as error:
+        what = f"the simulator cannot start: {error.strerror or type(error).__name__}"
+        raise UsageError(what, hint="Pass --port 0 for a free port, or a --log-file in a folder that is there.") from error
+    with stopping(told="") as stop, ready as simulator:
+        click.echo(f"SendKit simulator on {simulator.url} (end it with Ctrl-C)")
+        stop.wait()

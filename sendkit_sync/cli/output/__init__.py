@@ -1,0 +1,1 @@
+"""What goes to stderr: messages, the log and errors."""

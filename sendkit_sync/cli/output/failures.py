@@ -1,0 +1,90 @@
+"""The one place that turns an error into text on stderr and an exit code; loaded when there is one."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import os
+import sys
+
+import click
+
+from ...core.diagnostics import printable
+from ...core.errors import ConfigError, ExitCode, SyncError
+from ...core.redaction import REDACTOR
+from .logs import event, is_set_up, set_up
+
+LOG_FORMAT = "SENDKIT_SYNC_LOG_FORMAT"
+
+
+def tell(error: BaseException) -> int:
+    """Print what `error` says, and return its exit code."""
+    REDACTOR.add_environment(os.environ)
+    if not is_set_up():
+        set_up(0, _wanted_form())
+    match error:
+        case click.UsageError() if type(error).__name__ == "NoArgsIsHelpError":  # click has had it since 8.2
+            return _leave(error.format_message(), ExitCode.USAGE)
+        case click.UsageError():
+            return _fail(_usage_text(error), ExitCode.USAGE)
+        case click.ClickException():
+            return _fail(error.format_message(), ExitCode.USAGE)
+        case click.Abort() | KeyboardInterrupt():
+            return _fail("interrupted", ExitCode.INTERRUPTED)
+        case ConfigError():
+            return _config_failure(error)
+        case SyncError():
+            return _fail(f"{error}\n  {error.hint}" if error.hint else str(error), error.exit_code)
+        case BrokenPipeError():
+            return ExitCode.FAILED
+    # The last resort: a traceback could show what its values hold.
+    return _fail(f"unexpected {type(error).__name__}; nothing is lost: what was recorded stays recorded", ExitCode.FAILED)
+
+
+def _usage_text(error: click.UsageError) -> str:
+    """Return click's message, but for a bad environment value only the variable's name: the value may be a secret."""
+    parameter = error.param if isinstance(error, click.BadParameter) else None
+    if isinstance(parameter, click.Option) and error.ctx is not None and parameter.name is not None:
+        named = parameter.envvar or []
+        variables: list[str] = [named] if isinstance(named, str) else list(named)
+        given = [name for name in variables if name and os.environ.get(name)]
+        if given and not any(word.split("=")[0] in parameter.opts for word in sys.argv):
+            return f"the value of {given[0]} does not fit {parameter.opts[-1]}"
+    takes = f"\n  What it takes: {error.ctx.command_path} --help" if error.ctx is not None else ""
+    return error.format_message() + takes
+
+
+def _config_failure(error: ConfigError) -> int:
+    from ...render.problems import problems_text
+
+    plain = problems_text(error.diagnostics, colour=False, excerpts=False)
+    if event("error", severity=logging.ERROR, message=REDACTOR.clean(plain).rstrip(), exit_code=int(error.exit_code)):
+        return error.exit_code
+    on_terminal = sys.stderr.isatty()
+    colour = on_terminal and not os.environ.get("NO_COLOR")
+    sys.stderr.write(REDACTOR.clean(problems_text(error.diagnostics, colour=colour, excerpts=on_terminal)))
+    return error.exit_code
+
+
+def _fail(text: str, code: ExitCode) -> int:
+    return _leave(text, code, label="error: ")
+
+
+def _leave(text: str, code: ExitCode, label: str = "") -> int:
+    if event("error", severity=logging.ERROR, message=_clean(text), exit_code=int(code)):
+        return code
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{label}{_clean(text)}\n")
+    return code
+
+
+def _clean(text: str) -> str:
+    return "\n".join(printable(line.expandtabs(4), 1000) for line in REDACTOR.clean(text).splitlines())
+
+
+def _wanted_form() -> str:
+    """Return the form of the log that was asked for, where the command line was too wrong to be read."""
+    words = [word for given in sys.argv for word in given.split("=")]
+    asked = any(pair == ("--log-format", "json") for pair in itertools.pairwise(words))
+    return "json" if asked or os.environ.get(LOG_FORMAT) == "json" else "text"

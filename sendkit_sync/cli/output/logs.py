@@ -1,0 +1,110 @@
+"""The log on stderr: how much of it, in which form, and without secrets."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from datetime import UTC, datetime
+
+from ...core.diagnostics import printable
+from ...core.redaction import REDACTOR
+
+LONGEST = 2000
+"""How many characters of a message are shown."""
+
+KINDS = {logging.INFO: "step", logging.DEBUG: "request"}
+"""The events of what `-v` and `-vv` add."""
+
+_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+
+
+class _WithoutSecrets(logging.Filter):
+    """Makes the message whole and clean; of an exception only the name of its type stays."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        if record.exc_info and record.exc_info[0] is not None:
+            message = f"{message} ({record.exc_info[0].__name__})"
+        record.msg, record.args = printable(REDACTOR.clean(message), LONGEST), ()
+        record.exc_info = record.exc_text = record.stack_info = None
+        return True
+
+
+class _Json(logging.Formatter):
+    """One JSON object a line; `run_id` is the same in all lines of a run."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__()
+        self._run_id = run_id
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {
+            "ts": at.removesuffix("+00:00") + "Z",
+            "level": record.levelname,
+            "logger": record.name,
+            "event": getattr(record, "event", None) or KINDS.get(record.levelno, "warning"),
+            "run_id": self._run_id,
+        }
+        told = {} if hasattr(record, "event") else {"message": record.getMessage()}
+        return REDACTOR.clean(json.dumps(line | told | getattr(record, "fields", {})))
+
+
+class _Stderr(logging.Handler):
+    """Writes to what `sys.stderr` is at that time; a closed one stops no run."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(self.format(record) + "\n")
+            sys.stderr.flush()
+        except (OSError, ValueError, AttributeError):
+            return
+
+
+def event(name: str, /, *, severity: int = logging.INFO, **fields: str | float | None) -> bool:
+    """Write one event with its fields where the log is JSON, however quiet it is; return whether it is."""
+    handler = _json_handler()
+    if handler is None:
+        return False
+    record = logging.LogRecord(__name__, severity, "", 0, name, None, None)
+    record.event, record.fields = name, fields
+    handler.handle(record)
+    return True
+
+
+def is_json() -> bool:
+    """Tell whether stderr holds JSON lines, and so nothing else."""
+    return _json_handler() is not None
+
+
+def _json_handler() -> _Stderr | None:
+    handlers = [one for one in logging.getLogger().handlers if isinstance(one, _Stderr)]
+    return next((one for one in handlers if isinstance(one.formatter, _Json)), None)
+
+
+def is_set_up() -> bool:
+    """Tell whether `set_up` was called."""
+    return any(isinstance(one, _Stderr) for one in logging.getLogger().handlers)
+
+
+def set_up(verbose: int, form: str) -> None:
+    """Let the log go to stderr, and nowhere else: warnings, with `verbose` 1 the steps, with 2 each request.
+
+    Libraries log warnings only, whatever `verbose` says: their own lines may hold whole addresses and headers.
+    From now on `REDACTOR` knows the secrets of the environment.
+    """
+    REDACTOR.add_environment(os.environ)
+    handler = _Stderr()
+    handler.addFilter(_WithoutSecrets())
+    handler.setFormatter(
+        _Json(os.urandom(8).hex()) if form == "json" else logging.Formatter("%(levelname)s %(name)s: %(message)s")
+    )
+    root = logging.getLogger()
+    for former in [one for one in root.handlers if isinstance(one, _Stderr)]:
+        root.removeHandler(former)
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.WARNING)
+    logging.getLogger(__name__.partition(".")[0]).setLevel(_LEVELS[min(verbose, len(_LEVELS) - 1)])

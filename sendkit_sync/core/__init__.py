@@ -1,0 +1,1 @@
+"""What all layers share: the domain's types, ports, errors, time, redaction and files."""

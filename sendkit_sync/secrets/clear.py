@@ -1,0 +1,24 @@
+"""The vault of a state without encryption: secrets are kept in clear, in files of mode 0600."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..core.errors import SecretUnreadableError
+from ..core.model import Secret, SecretOrigin, StoredSecret
+
+
+class ClearVault:
+    """Keeps every secret as it is."""
+
+    def keep(self, name: str, secret: Secret, origin: SecretOrigin) -> StoredSecret:
+        """Return `secret` in clear."""
+        return StoredSecret(origin, clear=secret)
+
+    def open(self, names: Sequence[str], stored: StoredSecret) -> Secret | None:
+        """Return the secret. Raises `SecretUnreadableError` where it is sealed."""
+        if stored.clear is None:
+            raise SecretUnreadableError(
+                f'the secret of "{names[0]}" is sealed, and the config has no encryption', hint="Put `encryption` back."
+            )
+        return stored.clear

@@ -1,0 +1,102 @@
+"""Secrets in the forms that other programs read: dotenv, JSON, a Kubernetes Secret, GitHub Actions."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import shlex
+from collections.abc import Mapping
+
+from ..core.diagnostics import printable
+from ..core.errors import RefusedError, UsageError
+from ..core.model import Secret
+
+PREFIX = "SENDKIT_SECRET_"
+
+FORMS = ("dotenv", "json", "kubernetes", "github-actions")
+"""The values of `secret export --format`."""
+
+
+LONGEST_KEY = 253
+"""How long a name and a key may be in Kubernetes."""
+
+_SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+
+
+def variable_name(name: str) -> str:
+    """Return the variable for webhook `name`: the same for ever, and valid in every shell and for Kubernetes.
+
+    `CRM Sync` becomes `SENDKIT_SECRET_CRM_SYNC`, so that a config can read it as `${CRM_SYNC}`. A character
+    beyond ASCII becomes its code point.
+    """
+    parts = [
+        char.upper() if char.isascii() and char.isalnum() else "_" if char.isascii() else f"U{ord(char):X}" for char in name
+    ]
+    return PREFIX + "".join(parts)
+
+
+def variables(secrets: Mapping[str, Secret]) -> dict[str, Secret]:
+    """Map the variable of each webhook to its secret, sorted. Raises `RefusedError` where two names share one."""
+    owners: dict[str, str] = {}
+    for name in sorted(secrets):
+        variable = variable_name(name)
+        if variable in owners:
+            both = f'"{printable(owners[variable])}" and "{printable(name)}"'
+            raise RefusedError(f"{both} would both be {variable}", hint="Rename one of them, or export each with --only NAME.")
+        owners[variable] = name
+    return {variable: secrets[owners[variable]] for variable in sorted(owners)}
+
+
+def dotenv(secrets: Mapping[str, Secret]) -> str:
+    """Return lines `NAME=value` that a POSIX shell sources to the exact values.
+
+    What needs no quotes has none: `docker run --env-file` would take them for a part of the value.
+    """
+    return "".join(f"{variable}={shlex.quote(secret.reveal())}\n" for variable, secret in variables(secrets).items())
+
+
+def as_json(secrets: Mapping[str, Secret]) -> str:
+    """Return a JSON object of webhook name to secret."""
+    return json.dumps({name: secrets[name].reveal() for name in sorted(secrets)}, indent=2) + "\n"
+
+
+def kubernetes(secrets: Mapping[str, Secret], name: str) -> str:
+    """Return the manifest of a Kubernetes Secret called `name`, with the variables as its keys.
+
+    Raises `UsageError` or `RefusedError` where Kubernetes would not take the name or a key.
+    """
+    if not _SUBDOMAIN.fullmatch(name) or len(name) > LONGEST_KEY:
+        raise UsageError(
+            "the name of a Kubernetes Secret holds lower-case letters, digits, - and . only",
+            hint="Pass another one: --secret-name sendkit-webhooks",
+        )
+    lines = ["apiVersion: v1", "kind: Secret", "metadata:", f"  name: {json.dumps(name)}", "type: Opaque"]
+    data = {
+        variable: base64.b64encode(secret.reveal().encode()).decode("ascii") for variable, secret in variables(secrets).items()
+    }
+    if long := [variable for variable in data if len(variable) > LONGEST_KEY]:
+        hint = "Rename the webhook, or export the others with --only NAME."
+        raise RefusedError(f"{long[0][:60]}... is longer than the {LONGEST_KEY} characters of a key", hint=hint)
+    lines.append("data:" if data else "data: {}")
+    lines += [f'  {variable}: "{value}"' for variable, value in data.items()]
+    return "\n".join(lines) + "\n"
+
+
+def github_masks(secrets: Mapping[str, Secret]) -> str:
+    """Return the workflow commands that make a GitHub runner mask the secrets in its log."""
+    lines = [line for secret in variables(secrets).values() for line in secret.reveal().splitlines() if line.strip()]
+    return "".join(f"::add-mask::{line.replace('%', '%25')}\n" for line in dict.fromkeys(lines))
+
+
+def github_environment(secrets: Mapping[str, Secret]) -> str:
+    """Return what the file that `GITHUB_ENV` names takes: one value a variable, between lines that are in none."""
+    text = ""
+    for variable, secret in variables(secrets).items():
+        value = secret.reveal()
+        fence = "end-" + hashlib.sha256(value.encode()).hexdigest()[:16]
+        while fence in value:
+            fence += "-"
+        text += f"{variable}<<{fence}\n{value}\n{fence}\n"
+    return text

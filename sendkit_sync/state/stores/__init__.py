@@ -1,0 +1,1 @@
+"""Where states live, one module a store."""

@@ -1,0 +1,79 @@
+"""The lock of a state: `flock` on a file that is never deleted and says who holds it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from ...core.clock import Clock
+from ...core.errors import LockedError
+from ...core.files import io_errors, write_all
+
+_POLL_S = 0.2
+
+
+@contextmanager
+def locked(path: str, *, clock: Clock, purpose: str, timeout_s: float, stop: threading.Event) -> Iterator[None]:
+    """Hold the lock file `path`; wait for it at most `timeout_s`, and no longer than until `stop` is set."""
+    with io_errors(path, "cannot open the lock"):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _take(descriptor, path, clock, timeout_s, stop)
+        with io_errors(path, "cannot write the lock"):
+            os.ftruncate(descriptor, 0)
+            write_all(descriptor, _card(clock, purpose))
+        try:
+            yield
+        finally:
+            with io_errors(path, "cannot clear the lock"):
+                os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int, path: str, clock: Clock, timeout_s: float, stop: threading.Event) -> None:
+    deadline = clock.monotonic() + timeout_s
+    while True:
+        with io_errors(path, "cannot lock"):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pass
+            else:
+                return
+        left = deadline - clock.monotonic()
+        if left <= 0 or clock.sleep(min(_POLL_S, left), stop):
+            holder = _holder(descriptor)
+            raise LockedError(
+                f"the state is locked by {holder or 'another run'}",
+                where=path,
+                holder=holder,
+                hint="Wait for the other run, or pass --lock-timeout. The lock goes with its process; do not delete the file.",
+            )
+
+
+def _card(clock: Clock, purpose: str) -> bytes:
+    import getpass
+    import socket
+
+    try:
+        who = getpass.getuser()
+    except (KeyError, OSError):
+        who = f"uid {os.getuid()}"
+    since = datetime.fromtimestamp(clock.now(), UTC).isoformat(timespec="seconds")
+    card = {"who": who, "host": socket.gethostname(), "pid": os.getpid(), "since": since, "purpose": purpose}
+    return json.dumps(card).encode() + b"\n"
+
+
+def _holder(descriptor: int) -> str | None:
+    try:
+        card = json.loads(os.pread(descriptor, 4096, 0))
+        text = f"{card['who']}@{card['host']} (pid {card['pid']}, since {card['since']}, {card['purpose']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return "".join(char if char.isprintable() else "?" for char in text)

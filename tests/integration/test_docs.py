@@ -1,0 +1,110 @@
+"""What the README, the docs and the samples say is true: commands, flags, configs and output."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+from pyrage import x25519
+from test_end_to_end import Workspace
+
+from sendkit_sync.cli.main import COMMANDS, cli
+from sendkit_sync.config import load_config
+from sendkit_sync.core.errors import ExitCode
+from sendkit_sync.simulator import Fault, Simulator
+
+REPOSITORY = Path(__file__).parent.parent.parent
+PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path):
+    with Simulator() as simulator:
+        yield Workspace(tmp_path, simulator)
+
+
+def command_of(words: list[str]) -> click.Command:
+    found: click.Command = cli
+    context = click.Context(cli)
+    for word in words:
+        if isinstance(found, click.Group) and found.get_command(context, word) is not None:
+            found = found.get_command(context, word)  # type: ignore[assignment]
+    return found
+
+
+def flags_of(command: click.Command) -> set[str]:
+    return {name for parameter in command.params for name in parameter.opts} | {"--help"}
+
+
+def all_flags() -> set[str]:
+    found = flags_of(cli) | {"--version"}
+    for name in COMMANDS:
+        command = command_of([name])
+        found |= flags_of(command)
+        if isinstance(command, click.Group):
+            for inner in command.commands.values():
+                found |= flags_of(inner)
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_and_flag_in_the_text_exists(page: Path):
+    text = page.read_text(encoding="utf-8")
+    lines = re.findall(r"^\$ sendkit-sync (.+)$", text, re.MULTILINE) + re.findall(r"`sendkit-sync ([^`]+)`", text)
+    for line in lines:
+        words = line.split("#")[0].split()
+        names = [word for word in words if re.fullmatch(r"[a-z-]+", word) and not word.startswith("-")]
+        assert not names or names[0] in COMMANDS, line
+        known = flags_of(cli) | flags_of(command_of(names))
+        for word in words:
+            if word.startswith("--"):
+                assert word.split("=")[0].rstrip(",") in known, line
+    for flag in re.findall(r"`(--[a-z-]+)`", text):
+        assert flag in all_flags(), flag
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_each_command_says(name: str):
+    assert command_of([name]).get_short_help_str(200).rstrip(".") == COMMANDS[name].rstrip(".")
+
+
+@pytest.mark.parametrize("block", re.findall(r"```yaml\n(.+?)```", README, re.DOTALL))
+def test_every_config_in_the_readme_is_valid(block: str, tmp_path: Path):
+    whole = block if "webhooks:" in block else "version: 1\nwebhooks: []\n" + block
+    whole = whole.replace("age1...", str(x25519.Identity.generate().to_public()))
+    (tmp_path / "webhooks.yaml").write_text(whole, encoding="utf-8")
+    config = load_config([str(tmp_path / "webhooks.yaml")], {"SENDKIT_SECRET_CRM_SECRET": "a-secret-of-some-length"})
+    assert config.webhooks or config.recipients
+    assert config.warnings == ()
+
+
+def test_the_output_in_the_readme_is_real(workspace: Workspace):
+    workspace.write(re.findall(r"```yaml\n(.+?)```", README, re.DOTALL)[0])
+    session = re.findall(r"```console\n(.+?)```", README, re.DOTALL)[1]
+    for step in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]:
+        line, _, expected = step.partition("\n")
+        if line.startswith("sendkit-sync apply"):
+            shown = workspace.apply().stdout.splitlines()[-1]
+            assert shown in expected
+        elif line.startswith("sendkit-sync"):
+            assert workspace.run(*line.split()[1:]).stdout.strip() == expected.strip()
+
+
+def test_every_exit_code_is_in_the_readme():
+    listed = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
+    assert listed == {int(code) for code in ExitCode}
+
+
+def test_every_link_leads_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_a_conflict_that_made_the_webhook_keeps_its_secret(workspace: Workspace):
+    workspace.simulator.add_fault(Fault("POST", nth=1, when="after", kind="status", status=409))
+    workspace.apply()
+    workspace.check_each_made_once("CRM Sync", "Analytics")

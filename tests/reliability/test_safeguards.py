@@ -1,0 +1,93 @@
+"""docs/reliability.md says what is: the fail points, the safeguards with their cases, and the way back to a sound state."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import page
+import pytest
+from runs import Runs
+from safeguards import SAFEGUARDS, Safeguard, table
+from test_edits import die_at
+
+from sendkit_sync.core import failpoints
+from sendkit_sync.simulator import Simulator
+
+REPOSITORY = Path(__file__).parent.parent.parent
+TEXT = page.PAGE.read_text(encoding="utf-8")
+
+
+def test_every_fail_point_is_in_the_page_and_in_the_code():
+    listed = re.findall(r"^\| `([a-z-]+)` \|", TEXT, re.MULTILINE)
+    assert listed == list(failpoints.NAMES)
+    code = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "sendkit_sync").rglob("*.py"))
+    named = set(re.findall(r"reached\(\"([a-z-]+)\"\)", code))
+    named |= {f"{kind}-{step}" for kind in ("intent", "outcome") for step in ("buffered", "durable")}
+    assert named == set(failpoints.NAMES)
+
+
+def test_the_table_of_safeguards_is_that_of_the_mutants():
+    assert page.read("safeguards") == table(), "write it anew: make docs"
+
+
+@pytest.mark.parametrize("safeguard", SAFEGUARDS, ids=str)
+def test_a_safeguard_can_be_taken_out_in_one_place_and_its_case_exists(safeguard: Safeguard):
+    for file, there, instead in safeguard.edits:
+        text = (REPOSITORY / "sendkit_sync" / file).read_text(encoding="utf-8")
+        assert text.count(there) == 1, f"{file}: {there}"
+        ast.parse(text.replace(there, instead))
+    module, *names = re.sub(r"\[.*", "", safeguard.case).split("::")
+    body = ast.parse((REPOSITORY / module).read_bytes()).body
+    for name in names:
+        found = [node for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name]
+        assert found, safeguard.case
+        body = found[0].body
+
+
+def test_every_name_is_told_apart():
+    assert len({safeguard.name for safeguard in SAFEGUARDS}) == len(SAFEGUARDS)
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Iterator[Runs]:
+    with Simulator() as simulator:
+        yield Runs(tmp_path, simulator, ["Anna", "Berta"])
+
+
+@pytest.mark.parametrize(
+    ("killed", "damaged"),
+    [(False, ""), (True, ""), (True, ".journal")],
+    ids=["snapshot", "snapshot-beside-a-journal", "journal"],
+)
+@pytest.mark.parametrize("first", [False, True], ids=["later-run", "first-run"])
+def test_the_way_back_leads_to_a_whole_state(runs: Runs, killed: bool, damaged: str, first: bool):
+    state = runs.folder / "sendkit.state.json"
+    if not first:
+        assert runs.apply_here("--target", "Anna") == 0
+    if killed:
+        die_at(runs, "outcome-durable", "--parallelism", "1")
+    else:
+        assert runs.apply_here() == 0
+    hurt = state.with_name(state.name + damaged)
+    hurt.write_bytes(hurt.read_bytes().replace(b'"', b"?", 3))
+    assert runs.run("plan").returncode == 65
+    assert f"{hurt}:" in runs.outputs[-1]
+
+    aside = runs.folder / "aside"
+    aside.mkdir()
+    for path in runs.folder.glob("sendkit.state.json*"):
+        shutil.copy(path, aside)
+    state.with_name(state.name + ".journal").unlink(missing_ok=True)
+    backup = state.with_name(state.name + ".backup")
+    if not damaged and backup.exists():
+        shutil.copy(backup, state)
+    elif not damaged:
+        state.unlink()
+    assert runs.run("import", "--matching").returncode == 0
+    assert runs.apply_here() == 0
+    runs.check_each_made_once("Anna", "Berta")
+    assert runs.posts(made=True) == 2

@@ -1,0 +1,379 @@
+"""The client against small handlers on loopback: one test for each row of the table "Exactly once"."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import trustme
+
+from sendkit_sync.api.client import Client
+from sendkit_sync.api.deadlines import Deadlines
+from sendkit_sync.api.retry import retry_after
+from sendkit_sync.core import failpoints
+from sendkit_sync.core.errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, UsageError
+from sendkit_sync.core.model import Secret, Settings
+from sendkit_sync.core.outcomes import Answered, NotDone, Unknown
+
+KEY = Secret("sk_topsecret")
+SETTINGS = Settings("https://example.com/hook", ("email.sent",))
+HOOK = {"_id": "a" * 24, "name": "n", "url": "https://example.com/hook", "events": ["b", "a"], "secret": "abc..."}
+DONE = json.dumps({"success": True, "data": HOOK}).encode()
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.time = 1000.0
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        return self.time
+
+    monotonic = now
+
+    def sleep(self, duration_s: float, wake: threading.Event) -> bool:
+        self.slept.append(duration_s)
+        self.time += duration_s
+        return wake.is_set()
+
+
+class FakeDice:
+    def secret(self) -> str:
+        return "0" * 64
+
+    token = secret
+
+    def below(self, bound_s: float) -> float:
+        return bound_s
+
+
+class Server:
+    """Answers with `steps`, one a request (the last again and again); a step is raw bytes or (status, headers, body)."""
+
+    def __init__(self) -> None:
+        self.steps: list[object] = []
+        self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.hold = threading.Event()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_one_request(self) -> None:
+                self.raw_requestline = self.rfile.readline(65537)
+                if not self.raw_requestline or not self.parse_request():
+                    self.close_connection = True
+                    return
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                outer.requests.append((self.command, self.path, dict(self.headers), body))
+                step = outer.steps.pop(0) if len(outer.steps) > 1 else outer.steps[0]
+                if step == "hold":
+                    outer.hold.wait(20)
+                    self.close_connection = True
+                elif isinstance(step, bytes):
+                    self.wfile.write(step)
+                    self.close_connection = True
+                else:
+                    status, headers, data = step
+                    self.send_response(status)
+                    for name, value in {"Content-Length": str(len(data)), **headers}.items():
+                        self.send_header(name, value)
+                    self.end_headers()
+                    self.wfile.write(data)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.daemon_threads = True
+        self.http.handle_error = lambda *_: None  # a client that hangs up is what many of these tests are about
+        self.url = f"http://127.0.0.1:{self.http.server_port}"
+        self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self.thread.start()
+
+
+def without_proxies(patch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        patch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    without_proxies(monkeypatch)
+    one = Server()
+    yield one
+    one.hold.set()
+    one.http.shutdown()
+    one.http.server_close()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def make(clock: FakeClock) -> Iterator[Callable[..., Client]]:
+    made: list[Client] = []
+
+    def build(
+        url: str, key: Secret = KEY, workspace: str | None = None, stop: threading.Event | None = None, **more: float
+    ) -> Client:
+        made.append(Client(url, key, workspace, clock=clock, dice=FakeDice(), stop=stop or threading.Event(), **more))
+        return made[-1]
+
+    yield build
+    for client in made:
+        client.close()
+
+
+def free_url() -> str:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{sock.getsockname()[1]}"
+
+
+def create(client: Client, resends: list[int] | None = None) -> object:
+    return client.create("n", SETTINGS, Secret("hush-hush"), lambda: (resends if resends is not None else []).append(1))
+
+
+def test_created(server: Server, make: Callable[..., Client], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(failpoints, "hook", seen.append)
+    server.steps = [(201, {}, DONE)]
+    answer = create(make(server.url, workspace="w"))
+    assert isinstance(answer, Answered)
+    assert answer.live is not None
+    assert answer.live.secret_masked
+    assert answer.live.settings.events == ("a", "b")
+    _, path, headers, body = server.requests[0]
+    assert path == "/v1/webhooks"
+    assert headers["X-Api-Key"] == KEY.reveal()
+    assert headers["Accept-Encoding"] == "identity"
+    assert "X-Workspace-Id" not in headers
+    assert json.loads(body)["secret"] == "hush-hush"
+    assert seen == ["request-sent", "answer-read"]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+def test_not_done(server: Server, make: Callable[..., Client], status: int) -> None:
+    server.steps = [(status, {}, b'{"message": "no hush-hush for sk_topsecret\\u001b"}')]
+    answer = create(make(server.url))
+    assert isinstance(answer, NotDone)
+    assert answer.status == status
+    assert answer.stops_run is (status in (401, 403))
+    assert answer.message == "no (sensitive) for (sensitive)\\x1b"
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        (302, {"Location": "http://[bad"}, b""),
+        (303, {"Location": "/v1/webhooks/" + "a" * 24}, b""),
+        (408, {}, b""),
+        (409, {}, b""),
+        (500, {}, DONE),
+        (200, {}, b"{}"),
+        (200, {}, b"[" * 100_000),
+        (200, {"Content-Encoding": "gzip"}, DONE),
+        (200, {}, DONE.replace(b"a" * 24, b"../x")),
+        b"",
+        b"junk\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + DONE,
+        b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (11 << 20),
+    ],
+)
+def test_unknown_is_sent_once(server: Server, make: Callable[..., Client], step: object) -> None:
+    server.steps = [step]
+    assert isinstance(create(make(server.url)), Unknown)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("before", [b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", b"HTTP/1.1 102 Processing\r\n\r\n" * 3])
+def test_what_goes_before_an_answer_is_not_taken_for_it(server: Server, make: Callable[..., Client], before: bytes) -> None:
+    # Taken for it, it would leave the real answer to the next request on that connection.
+    server.steps = [before + b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n" % len(DONE) + DONE]
+    answer = create(make(server.url))
+    assert isinstance(answer, Answered)
+    assert answer.live is not None
+    assert answer.live.id == HOOK["_id"]
+    assert len(server.requests) == 1
+
+
+def test_deadline(server: Server, make: Callable[..., Client]) -> None:
+    server.steps = ["hold"]
+    answer = create(make(server.url, timeout_s=0.2))
+    assert isinstance(answer, Unknown)
+    assert answer.code == "timeout"
+
+
+def test_unreachable(make: Callable[..., Client], clock: FakeClock) -> None:
+    resends: list[int] = []
+    answer = create(make(free_url()), resends)
+    assert isinstance(answer, NotDone)
+    assert answer.unreachable
+    assert len(resends) == len(clock.slept) > 3
+    assert sum(clock.slept) <= 120
+    with pytest.raises(ApiUnreachableError):
+        make(free_url(), retry_for_s=1).list()
+
+
+def test_too_many_requests(server: Server, make: Callable[..., Client], clock: FakeClock) -> None:
+    resends: list[int] = []
+    server.steps = [(429, {"Retry-After": "7"}, b""), (200, {}, DONE)]
+    assert isinstance(create(make(server.url), resends), Answered)
+    assert clock.slept == [7.0]
+    assert resends == [1]
+    server.steps = [(429, {"Retry-After": "0"}, b"")]
+    answer = create(make(server.url))
+    assert isinstance(answer, NotDone)
+    assert answer.status == 429
+
+
+def test_a_first_try_that_had_to_wait_is_noted_with_its_own_time(
+    server: Server, make: Callable[..., Client], clock: FakeClock
+) -> None:
+    server.steps = [(429, {"Retry-After": "50"}, b""), (200, {}, DONE)]
+    client = make(server.url, retry_for_s=1)
+    assert isinstance(create(client), NotDone)
+    resends: list[int] = []
+    assert isinstance(create(client, resends), Answered)
+    assert clock.slept == [50.0]
+    assert resends == [1]
+
+
+def test_interrupted(make: Callable[..., Client]) -> None:
+    stop = threading.Event()
+    stop.set()
+    answer = create(make(free_url(), stop=stop))
+    assert isinstance(answer, NotDone)
+    assert answer.code == "interrupted"
+
+
+def test_retry_after() -> None:
+    assert retry_after("600", 0) == 60
+    assert retry_after("Thu, 01 Jan 1970 00:00:30 GMT", 10) == 20
+    assert retry_after("soon", 0) is None
+    assert retry_after(None, 0) is None
+
+
+def page(ids: str, pagination: object) -> tuple[int, dict[str, str], bytes]:
+    return (
+        200,
+        {},
+        json.dumps({"success": True, "data": [{**HOOK, "_id": one} for one in ids], "pagination": pagination}).encode(),
+    )
+
+
+def test_list(server: Server, make: Callable[..., Client]) -> None:
+    client = make(server.url, Secret("sk_user_x"), "ws")
+    server.steps = [
+        page("ab", {"hasMore": True, "nextCursor": "1"}),
+        page("", {"hasMore": True, "nextCursor": "2"}),
+        page("bc", {"hasMore": False, "nextCursor": "3"}),
+    ]
+    assert [live.id for live in client.list()] == ["a", "b", "c"]
+    assert server.requests[-1][1].endswith("cursor=2")
+    assert server.requests[-1][2]["X-Workspace-Id"] == "ws"
+    server.steps = [page(ids, {"page": number, "pages": 4}) for number, ids in enumerate(("a", "", "bc", ""), 1)]
+    assert [live.id for live in client.list()] == ["a", "b", "c"]
+    server.steps = [page("a", {"page": 1, "pages": 9})]
+    server.requests.clear()
+    assert [live.id for live in client.list()] == ["a"]
+    assert len(server.requests) == 2, "a server that knows no pages must not be asked for all of them"
+    server.steps = [page("a", {"hasMore": True, "nextCursor": "1"})]
+    with pytest.raises(ApiError, match="circle"):
+        client.list()
+
+
+def test_reads(server: Server, make: Callable[..., Client]) -> None:
+    client = make(server.url)
+    server.steps = [(500, {}, b""), b"", (200, {}, DONE)]
+    assert client.get(HOOK["_id"]) is not None
+    server.steps = [(200, {}, DONE)]
+    with pytest.raises(ApiError, match="another webhook"):
+        client.get("x")
+    server.steps = [(404, {}, b"")]
+    assert client.get("x") is None
+    with pytest.raises(NoEndpointError):
+        client.list()
+    server.steps = [(401, {}, b'{"message": "bad key"}')]
+    with pytest.raises(KeyRefusedError, match="bad key"):
+        client.list()
+    server.requests.clear()
+    server.steps = [(503, {}, b"")]
+    with pytest.raises(ApiError):
+        client.list()
+    assert len(server.requests) == 3
+    server.steps = [(200, {}, b'{"success": true, "data": {"delivered": true}}')]
+    assert client.test("x") == {"delivered": True}
+    assert isinstance(client.delete("x", lambda: None), Answered)
+
+
+def test_refused_arguments(make: Callable[..., Client]) -> None:
+    for bad in ("sk_a\nb", "sk_ä", "sk_a b", ""):
+        with pytest.raises(KeyRefusedError) as caught:
+            make("https://api.example", Secret(bad))
+        assert not bad or bad not in str(caught.value)
+    with pytest.raises(UsageError):
+        make("https://api.example", Secret("sk_user_x"))
+    for url in ("http://api.example", "https://u:p@api.example", "ftp://localhost", "https://", "https://[x"):
+        with pytest.raises(UsageError):
+            make(url)
+
+
+def test_tls(server: Server, make: Callable[..., Client], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    server.http.socket = context.wrap_socket(server.http.socket, server_side=True)
+    server.steps = [(200, {}, DONE)]
+    url = server.url.replace("http://127.0.0.1", "https://localhost")
+    answer = create(make(url))
+    assert isinstance(answer, NotDone)
+    assert (answer.code, answer.stops_run, answer.unreachable) == ("certificate", True, True)
+    assert not server.requests
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    assert isinstance(create(make(url)), Answered)
+
+
+class Held:
+    """A call that is watched."""
+
+    def __init__(self, *, closed: bool = False) -> None:
+        self.closed = closed
+        self.ended = threading.Event()
+
+    def expire(self) -> None:
+        self.ended.set()
+
+
+def test_each_open_call_is_ended_at_its_deadline_also_after_a_pause() -> None:
+    deadlines = Deadlines(0.05)
+    for _ in range(3):
+        closed, held = Held(closed=True), [Held(), Held()]
+        for call in (closed, *held):
+            deadlines.watch(call)
+        assert all(call.ended.wait(30) for call in held)
+        assert not closed.ended.is_set()
+    deadlines.close()
+
+
+def test_a_deadline_is_kept_by_what_is_watched_while_others_come_and_go() -> None:
+    deadlines = Deadlines(0.2)
+    held = Held()
+    began = time.monotonic()
+    deadlines.watch(held)
+    while not held.ended.wait(0.01):
+        deadlines.watch(Held(closed=True))
+    assert time.monotonic() - began >= 0.2
+    deadlines.close()

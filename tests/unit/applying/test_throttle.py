@@ -1,0 +1,194 @@
+"""So many calls at a time, the next ones ready on disk, and none of them sent once the run is stopped."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from runs import Runs
+from waiting import wait_for
+from world import CountingDice, FakeClock
+
+from sendkit_sync.applying.executor import Executor, Limits
+from sendkit_sync.applying.results import Report, Status
+from sendkit_sync.core.errors import StateIOError
+from sendkit_sync.core.model import Live, Secret, Settings, Webhook
+from sendkit_sync.core.outcomes import Answer, Answered, NotDone
+from sendkit_sync.planning.planner import make_plan
+from sendkit_sync.secrets.clear import ClearVault
+from sendkit_sync.simulator import Fault, Simulator
+from sendkit_sync.state import JournalLedger, open_ledger
+
+API = "http://127.0.0.1:1"
+
+
+class SlowApi:
+    """Holds each create until it is told what came of it."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.live: list[Live] = []
+        self._answers: dict[str, Future[Answer | None]] = {}
+        self._lock = threading.Lock()
+
+    def create(self, name: str, wanted: Settings, secret: Secret | None, before_resend: Callable[[], None]) -> Answer:
+        with self._lock:
+            self.sent.append(name)
+            answer = self._answers.setdefault(name, Future())
+        given = answer.result(30)
+        if given is not None:
+            return given
+        made = Live(f"b{int(name[1:]):023x}", name, wanted, secret, status="active")
+        self.live.append(made)
+        return Answered(made)
+
+    def answer(self, name: str, answer: Answer | None = None) -> None:
+        """Let the create of `name` come back, whether it was sent already or not; without `answer` it is made."""
+        with self._lock:
+            self._answers.setdefault(name, Future()).set_result(answer)
+
+    def list(self) -> tuple[Live, ...]:
+        return tuple(self.live)
+
+
+class AskedClock(FakeClock):
+    """Notes when it was asked for the time: a call does before it waits for its turn, and when it has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[float] = []
+
+    def monotonic(self) -> float:
+        self.asked.append(self.steady)
+        return super().monotonic()
+
+
+class Running:
+    """An apply of `count` creates that goes on in a thread of its own."""
+
+    def __init__(self, path: Path, ledger: JournalLedger, parallelism: int, count: int, pool: ThreadPoolExecutor) -> None:
+        self.journal = path.with_name(path.name + ".journal")
+        self.ledger, self.api, self.clock, self.stop = ledger, SlowApi(), AskedClock(), threading.Event()
+        self.names = [f"W{number}" for number in range(count)]
+        wanted = [Webhook(name, Settings(f"https://{name}.example.com/in", ("email.sent",))) for name in self.names]
+        self.executor = Executor.over(
+            self.api,  # type: ignore[arg-type]
+            ledger,
+            ClearVault(),
+            self.clock,
+            CountingDice(),
+            Limits(parallelism),
+            self.stop,
+        )
+        self._report = pool.submit(self.executor.execute, make_plan(wanted, ledger.state, api=API, config_digest=""))
+
+    def report(self) -> Report:
+        return self._report.result(30)
+
+    def intents(self) -> set[str]:
+        return set(self.ledger.state.pending)
+
+    def wait(self, *, sent: int, intents: int) -> None:
+        wait_for(lambda: len(self.api.sent) == sent and len(self.intents()) == intents, f"{sent} sent, {intents} intents")
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[int, int], Running]]:
+    """Return what begins an apply with so many calls at once, of so many creates."""
+    clock = FakeClock()
+    path = tmp_path / "s.json"
+    with (
+        ThreadPoolExecutor(1) as pool,
+        open_ledger(str(path), api=API, clock=clock, dice=CountingDice(), purpose="t") as ledger,
+    ):
+        yield lambda parallelism, count: Running(path, ledger, parallelism, count, pool)
+
+
+@pytest.mark.parametrize(("parallelism", "ready"), [(1, 0), (2, 1), (3, 2), (5, 2)])
+def test_so_many_calls_go_out_and_the_next_ones_are_on_disk_already(
+    start: Callable[[int, int], Running], parallelism: int, ready: int
+):
+    run = start(parallelism, 9)
+    for done in range(9):
+        left = 9 - done
+        run.wait(sent=done + min(parallelism, left), intents=min(parallelism + ready, left))
+        run.api.answer(run.api.sent[done])
+    assert run.report().count(Status.DONE) == 9
+    assert sorted(run.api.sent) == run.names
+
+
+def test_what_was_ready_is_not_sent_once_the_key_is_refused(start: Callable[[int, int], Running]):
+    run = start(2, 5)
+    run.wait(sent=2, intents=3)
+    first, second = run.api.sent
+    run.api.answer(first, NotDone("http-401", "no such key", 401, stops_run=True))
+    wait_for(lambda: run.intents() == {second}, "the intents of what was refused and of what was ready are dropped")
+    run.api.answer(second)
+    report = run.report()
+    assert run.api.sent == [first, second]
+    assert (report.count(Status.FAILED), report.count(Status.DONE), report.count(Status.NOT_ATTEMPTED)) == (1, 1, 3)
+    assert {result.failure.code for result in report.results if result.failure} == {"http-401", "stopped"}
+    assert report.key_refused
+
+
+def test_what_was_ready_is_not_sent_once_a_signal_came(start: Callable[[int, int], Running]):
+    run = start(2, 5)
+    run.wait(sent=2, intents=3)
+    run.stop.set()
+    for name in run.api.sent[:2]:
+        run.api.answer(name)
+    report = run.report()
+    assert len(run.api.sent) == 2
+    assert (report.count(Status.DONE), report.count(Status.NOT_ATTEMPTED)) == (2, 3)
+    assert run.intents() == set()
+    assert report.interrupted
+
+
+def test_what_was_ready_is_not_sent_once_nothing_can_be_recorded_any_more(start: Callable[[int, int], Running]):
+    run = start(3, 9)
+    run.wait(sent=3, intents=5)
+    run.journal.unlink()
+    run.api.answer("W0")  # its slot is taken while its record fails: one more call may go out by then
+    wait_for(lambda: run.executor.brake.on, "the run is stopped")
+    for name in run.names[1:]:
+        run.api.answer(name)
+    with pytest.raises(StateIOError):
+        run.report()
+    assert len(run.api.sent) <= 4
+
+
+def test_an_intent_that_waited_for_long_is_dated_by_its_call(start: Callable[[int, int], Running]):
+    run = start(2, 3)
+    run.wait(sent=2, intents=3)
+    (waiting,) = run.intents() - set(run.api.sent)
+    (before,) = run.ledger.state.pending[waiting]
+    wait_for(lambda: len(run.clock.asked) == 5, "two calls have their turn, and one waits")
+    run.clock.advance(20)
+    run.api.answer(run.api.sent[0])
+    run.wait(sent=3, intents=2)
+    (after,) = run.ledger.state.pending[waiting]
+    assert after.sent_at == before.sent_at + 20
+    for name in run.api.sent[1:]:
+        run.api.answer(name)
+    assert run.report().count(Status.DONE) == 3
+
+
+def test_what_was_ready_when_the_process_died_is_made_once_by_the_next_runs(tmp_path: Path):
+    names = ("W0", "W1", "W2", "W3")
+    with Simulator(faults=[Fault("POST", when="after", kind="delay", delay_s=60)]) as simulator:
+        runs = Runs(tmp_path, simulator, names)
+        journal = tmp_path / "sendkit.state.json.journal"
+        process = runs.start("--parallelism", "2")
+        wait_for(lambda: journal.exists() and journal.read_bytes().count(b'"do":"begin"') == 3, "two calls, and one ready")
+        wait_for(lambda: len(simulator.webhooks()) == 2, "what is sent is made, and not answered yet")
+        process.kill()
+        process.communicate()
+        simulator.faults.clear()
+        first = runs.apply("--resend-after", "10m")
+        assert first.returncode == 1, first.stderr
+        assert len(simulator.webhooks()) == 3
+        assert runs.apply("--resend-after", "0s").returncode == 0
+        runs.check_each_made_once(*names)

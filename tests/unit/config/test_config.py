@@ -1,0 +1,129 @@
+"""The config files: what they mean, and what is said about bad ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sendkit_sync.config import Config, load_config
+from sendkit_sync.core.errors import ConfigError
+
+HOOK = "  - name: {}\n    url: https://a.example/x\n    events: [email.sent]\n"
+HEAD = "version: 1\nwebhooks:\n"
+
+
+def load(folder: Path, text: str | bytes, **env: str) -> Config:
+    path = folder / "webhooks.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return load_config([str(path)], env)
+
+
+def errors(folder: Path, text: str | bytes, **env: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(folder, text, **env)
+    return "\n".join(f"{one}|{one.excerpt}" for one in caught.value.diagnostics)
+
+
+def test_a_whole_file(tmp_path: Path) -> None:
+    other = HOOK.format("A-${X:-y}-$${z}").replace("https://", "https://www.")
+    text = HEAD + HOOK.format("' B '") + "    secret: ${S}\n    timeoutMs: 5\n" + other
+    config = load(tmp_path, text, SENDKIT_SECRET_S="s" * 32)
+    assert [one.name for one in config.webhooks] == ["A-y-${z}", "B"]
+    assert config.webhooks[1].secret_origin == "env:SENDKIT_SECRET_S"
+    assert config.webhooks[1].settings.timeout_ms == 5
+    assert config.webhooks[0].secret_origin == "generated"
+    assert config.warnings == ()
+    assert config.state_path == str(tmp_path / "sendkit.state.json")
+    assert len(config.digest()) == 64
+
+
+def test_merges_and_unset_secret(tmp_path: Path) -> None:
+    text = (
+        HEAD
+        + "  - &a\n    name: A\n    url: https://a.example\n    events: [email.sent]\n    secret: ${S}\n  - {<<: *a, name: B}\n"
+    )
+    config = load(tmp_path, text)
+    assert [one.secret for one in config.webhooks] == [None, None]
+    assert "SENDKIT_SECRET_S is not set" in config.warnings[0].message
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "1:1: error: the file is empty"),
+        ("# only\n", "the file is empty"),
+        ("a: [", "not YAML"),
+        ("a:\n\tb: 1\n", "2:1: error: a tab"),
+        (b"a: \x00", "1:4: error: the character U+0000"),
+        (b"a: \xff", "1:4: error: not UTF-8"),
+        ("a: 1\na: 2\n", "2:1: error: the key `a` is given twice"),
+        ("a: !x 1\n", "tags"),
+        ("[" * 30_000, "nested deeper"),
+        ("a: 1\n---\nb: 1\n", "second document"),
+        ("a: &x [*x]\n", "inside its own anchor"),
+        ("a: *x\n", "has no anchor"),
+        (
+            "a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n"
+            + "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9)),
+            "aliases expand",
+        ),
+        ("version: 1\nwebhoks: []\n", "did you mean `webhooks`"),
+        (HEAD + HOOK.format("A") + "    retryAttempts: 010\n", "must be a whole number, not text"),
+        (HEAD + HOOK.format("A") + HOOK.format("' A'"), "webhooks.yaml:3:11"),
+        (HEAD + HOOK.format("${NO}"), "SENDKIT_VAR_NO is not set"),
+        (HEAD + "  - {name: A, url: 'ftp://x', events: [email.snt]}\n", "did you mean `email.sent`"),
+        (HEAD + "  - {name: '', url: 'https://x', events: []}\n", "`name` must not be empty"),
+    ],
+)
+def test_bad_files(tmp_path: Path, text: str | bytes, said: str) -> None:
+    assert said in errors(tmp_path, text)
+
+
+def test_secrets_are_not_echoed(tmp_path: Path) -> None:
+    for line in (
+        "secret: hunter2${X}",
+        "secret: [hunter2]",
+        "secert: hunter2",
+        "secret: hunter2\n    x: hunter2",
+        "secret: 'hunter2",
+    ):
+        assert "hunter2" not in errors(tmp_path, HEAD + HOOK.format("A") + f"    {line}\n    bad: 1\n")
+
+
+def test_at_most_a_thousand(tmp_path: Path) -> None:
+    said = errors(tmp_path, HEAD + "  - 1\n" * 1500).splitlines()
+    assert len(said) == 1001
+    assert "500 more problems" in said[-1]
+
+
+def test_folders(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):
+        load_config([str(tmp_path)], {})
+    with pytest.raises(ConfigError):
+        load_config([str(tmp_path / "none.yaml")], {})
+    (tmp_path / "a.yaml").write_text(HEAD + HOOK.format("A"))
+    (tmp_path / "b.yml").write_text("version: 1\nstate: s.json\nwebhooks: []\n")
+    assert load_config([str(tmp_path)], {}).state_path == str(tmp_path / "s.json")
+
+
+def test_a_secret_that_is_no_text_is_an_error_that_does_not_show_it(tmp_path: Path) -> None:
+    undecodable = b"\xff-canary-of-some-length".decode("utf-8", "surrogateescape")
+    found = errors(tmp_path, HEAD + HOOK.format("A") + "    secret: ${S}\n", SENDKIT_SECRET_S=undecodable)
+    assert "webhooks.yaml:6:13: error: the secret is not UTF-8" in found
+    assert "canary" not in found
+
+
+@pytest.mark.parametrize(
+    ("entry", "advice"),
+    [
+        ("  - name: A\n   url: x\n", "is the line indented like those above it?"),
+        ("  - name: A: B\n", "quote a value that holds `: `"),
+        ('  - name: "A\n', "is a quote or a bracket left open?"),
+    ],
+)
+def test_what_is_no_yaml_is_told_with_the_usual_reason(tmp_path: Path, entry: str, advice: str):
+    (tmp_path / "webhooks.yaml").write_text(f"version: 1\nwebhooks:\n{entry}", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_config([str(tmp_path / "webhooks.yaml")], {})
+    assert advice in str(caught.value.diagnostics[0])
