@@ -1,4 +1,4 @@
-"""The client: each call with its retries, come to an `Answer` or, for a read, to a value or an error."""
+"""The client: each call with its retries, come to an `Outcome` or, for a read, to a value or an error."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote, urlencode
 
-from ..core.clock import Clock, Dice
 from ..core.errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, UsageError
-from ..core.model import PLATFORM_KEY_PREFIX, Live, Secret, Settings
-from ..core.outcomes import Answer, Answered, NotDone, Unknown
+from ..core.model import PLATFORM_KEY_PREFIX, LiveWebhook, Secret, Settings
+from ..core.outcomes import Failed, Outcome, Succeeded, Unknown
+from ..core.ports import Clock, Rng
 from . import wire
 from .address import checked_address, visible
 from .retry import Pause, backoff
@@ -42,7 +42,7 @@ class Client:
         timeout_s: float = 30.0,
         retry_for_s: float = 120.0,
         clock: Clock,
-        dice: Dice,
+        rng: Rng,
         stop: threading.Event,
         on_wait: Callable[[str], None] = lambda _: None,
         on_call: Callable[[str, str], None] = lambda method, outcome: None,
@@ -57,7 +57,7 @@ class Client:
             headers=_headers(key, workspace_id),
             transport=Transport(timeout_s),
             clock=clock,
-            dice=dice,
+            rng=rng,
             stop=stop,
             pause=Pause(clock, stop, on_wait),
             retry_for_s=retry_for_s,
@@ -66,31 +66,31 @@ class Client:
             clean=self._without_key,
         )
 
-    def create(self, name: str, settings: Settings, secret: Secret | None, before_resend: Callable[[], None]) -> Answer:
+    def create(self, name: str, settings: Settings, secret: Secret | None, before_attempt: Callable[[], None]) -> Outcome:
         """POST one webhook; without `secret` the server draws one."""
         fields: dict[str, object] = {"name": name, **settings.wire()}
         if secret is not None:
             fields["secret"] = secret
-        return self._change("POST", "/v1/webhooks", fields, before_resend)
+        return self._change("POST", "/v1/webhooks", fields, before_attempt)
 
-    def update(self, webhook_id: str, fields: Mapping[str, object], before_resend: Callable[[], None]) -> Answer:
+    def update(self, webhook_id: str, fields: Mapping[str, object], before_attempt: Callable[[], None]) -> Outcome:
         """PATCH the named fields, given under the API's names; a secret among them is a `Secret`."""
-        return self._change("PATCH", _path(webhook_id), fields, before_resend)
+        return self._change("PATCH", _path(webhook_id), fields, before_attempt)
 
-    def delete(self, webhook_id: str, before_resend: Callable[[], None]) -> Answer:
+    def delete(self, webhook_id: str, before_attempt: Callable[[], None]) -> Outcome:
         """DELETE one webhook."""
-        return self._change("DELETE", _path(webhook_id), None, before_resend)
+        return self._change("DELETE", _path(webhook_id), None, before_attempt)
 
-    def get(self, webhook_id: str) -> Live | None:
+    def get(self, webhook_id: str) -> LiveWebhook | None:
         """Return one webhook, or None where the API says 404."""
         reply = self._read("GET", _path(webhook_id))
         if reply.status == 404:
             return None
-        live = wire.live_of(wire.data_of(wire.decode(self._good(reply).body)))
+        live = wire.live_of(wire.data_of(wire.decode(self._raise_for_status(reply).body)))
         if live is None:
-            raise self._strange("the answer holds no webhook", reply.status)
+            raise self._protocol_error("the answer holds no webhook", reply.status)
         if live.id.lower() != webhook_id.lower():
-            raise self._strange("the answer holds another webhook", reply.status)
+            raise self._protocol_error("the answer holds another webhook", reply.status)
         return live
 
     def test(self, webhook_id: str) -> Mapping[str, object]:
@@ -98,32 +98,32 @@ class Client:
 
         Sent once: after an answer that is cut or a 5xx the receiver may have got it.
         """
-        reply = self._good(self._read("POST", _path(webhook_id) + "/test", tries_at_most=1))
+        reply = self._raise_for_status(self._read("POST", _path(webhook_id) + "/test", tries_at_most=1))
         data = wire.data_of(wire.decode(reply.body))
         if not isinstance(data, dict):
-            raise self._strange("the answer holds no result of the test", reply.status)
+            raise self._protocol_error("the answer holds no result of the test", reply.status)
         return data
 
     def close(self) -> None:
         """Close all connections."""
         self._sender.transport.close()
 
-    def list(self) -> Sequence[Live]:
+    def list(self) -> Sequence[LiveWebhook]:
         """Return all webhooks of the workspace, in the API's order."""
-        found: dict[str, Live] = {}
+        found: dict[str, LiveWebhook] = {}
         cursors: set[str] = set()
         query: dict[str, object] = {"limit": PAGE_SIZE}
         for _ in range(MAX_PAGES):
-            reply = self._good(self._read("GET", "/v1/webhooks?" + urlencode(query)))
+            reply = self._raise_for_status(self._read("GET", "/v1/webhooks?" + urlencode(query)))
             value = wire.decode(reply.body)
             items = wire.data_of(value)
             if not isinstance(value, dict) or not isinstance(items, list):
-                raise self._strange("the answer holds no list of webhooks", reply.status)
+                raise self._protocol_error("the answer holds no list of webhooks", reply.status)
             known = len(found)
             for item in items:
                 live = wire.live_of(item)
                 if live is None:
-                    raise self._strange("the list holds a webhook without a valid id", reply.status)
+                    raise self._protocol_error("the list holds a webhook without a valid id", reply.status)
                 found.setdefault(live.id, live)
             stale = bool(items) and len(found) == known
             following = self._following(value.get("pagination"), query, stale=stale)
@@ -132,10 +132,10 @@ class Client:
             cursor = following.get("cursor")
             if isinstance(cursor, str):
                 if cursor in cursors:
-                    raise self._strange("the list comes in a circle: a cursor came twice")
+                    raise self._protocol_error("the list comes in a circle: a cursor came twice")
                 cursors.add(cursor)
             query = following
-        raise self._strange(f"the list has no end after {MAX_PAGES} pages")
+        raise self._protocol_error(f"the list has no end after {MAX_PAGES} pages")
 
     def _following(self, pagination: object, query: Mapping[str, object], *, stale: bool) -> dict[str, object] | None:
         """Return the query of the next page, or None after the last; `stale` tells that a page held nothing new."""
@@ -146,7 +146,7 @@ class Client:
             if not pagination["hasMore"]:
                 return None
             if not isinstance(cursor, str) or not cursor:
-                raise self._strange("the list goes on, but the API gives no cursor")
+                raise self._protocol_error("the list goes on, but the API gives no cursor")
             return {"limit": PAGE_SIZE, "cursor": cursor}
         page = query.get("page", 1)
         pages = pagination.get("pages")
@@ -154,28 +154,30 @@ class Client:
             return {"limit": PAGE_SIZE, "page": page + 1}
         return None
 
-    def _change(self, method: str, path: str, fields: Mapping[str, object] | None, before_resend: Callable[[], None]) -> Answer:
+    def _change(
+        self, method: str, path: str, fields: Mapping[str, object] | None, before_attempt: Callable[[], None]
+    ) -> Outcome:
         hidden = [self._key, *(value for value in (fields or {}).values() if isinstance(value, Secret))]
         body = None if fields is None else wire.encode(fields)
         try:
-            reply = self._sender.send(method, path, body, before_resend)
+            reply = self._sender.send(method, path, body, before_attempt)
         except StoppedError:
-            return NotDone("interrupted", "the run was stopped before the call was made")
+            return Failed("interrupted", "the run was stopped before the call was made")
         except ExchangeError as error:
             message = self._cleaned(error.message, hidden)
             if error.sent:
                 return Unknown(error.code, message, error.status)
-            return NotDone(error.code, message, stops_run=error.certificate, unreachable=True)
-        message = self._told(reply, hidden) if reply.status >= 300 else ""
+            return Failed(error.code, message, stops_run=error.certificate, unreachable=True)
+        message = self._server_message(reply, hidden) if reply.status >= 300 else ""
         return _classified(reply, message, wants_live=method != "DELETE")
 
     def _read(self, method: str, path: str, tries_at_most: int = READ_TRIES) -> Reply:
         try:
-            return self._tried(method, path, tries_at_most)
+            return self._with_retries(method, path, tries_at_most)
         except StoppedError:
             raise ApiError("the run was stopped", where=self._base, hint="Run it again: it goes on where it stopped.") from None
 
-    def _tried(self, method: str, path: str, tries_at_most: int) -> Reply:
+    def _with_retries(self, method: str, path: str, tries_at_most: int) -> Reply:
         tries = 0
         while True:
             tries += 1
@@ -191,9 +193,9 @@ class Client:
                 if tries >= tries_at_most:
                     raise ApiError(message, status=error.status, where=self._base, hint=LATER) from None
                 why = message
-            self._sender.sleep(backoff(self._sender.dice, tries), why)
+            self._sender.sleep(backoff(self._sender.rng, tries), why)
 
-    def _told(self, reply: Reply, secrets: Sequence[Secret]) -> str:
+    def _server_message(self, reply: Reply, secrets: Sequence[Secret]) -> str:
         return self._cleaned(wire.message_of(reply.body, _status_line(reply)), secrets)
 
     def _without_key(self, text: str) -> str:
@@ -203,11 +205,11 @@ class Client:
         # Before it is cut: a piece of a secret would not be known any more.
         return wire.clean_message(self._clean(text), secrets)
 
-    def _good(self, reply: Reply) -> Reply:
+    def _raise_for_status(self, reply: Reply) -> Reply:
         """Return a 2xx `reply`; raise what any other means to a read."""
         if 200 <= reply.status < 300:
             return reply
-        message = self._told(reply, [self._key])
+        message = self._server_message(reply, [self._key])
         if reply.status in (401, 403):
             raise KeyRefusedError(f"the API refused the key: {message}", where=self._base, hint=KEY)
         what = f"the API answered {reply.status}: {message}"
@@ -215,11 +217,11 @@ class Client:
             raise NoEndpointError(what, status=reply.status, where=self._base, hint=ADDRESS)
         raise ApiError(what, status=reply.status, where=self._base, hint=LATER)
 
-    def _strange(self, what: str, status: int | None = None) -> ApiError:
+    def _protocol_error(self, what: str, status: int | None = None) -> ApiError:
         return ApiError(what, status=status, where=self._base, hint=ADDRESS)
 
 
-def _classified(reply: Reply, message: str, *, wants_live: bool) -> Answer:
+def _classified(reply: Reply, message: str, *, wants_live: bool) -> Outcome:
     status = reply.status
     code = f"http-{status}"
     if 200 <= status < 300:
@@ -228,14 +230,14 @@ def _classified(reply: Reply, message: str, *, wants_live: bool) -> Answer:
             # DELETE is a guess (SendKit API): a proxy's page must not pass for a webhook that is gone, nor an answer whose
             # body was cut away before its first byte, which has no length, or "accepted".
             told = status == 204 or (isinstance(value, dict) and value.get("success") is True)
-            return Answered(None) if told else Unknown("bad-answer", "the answer does not say that it is deleted", status)
+            return Succeeded(None) if told else Unknown("bad-answer", "the answer does not say that it is deleted", status)
         live = wire.live_of(wire.data_of(value))
-        return Unknown("bad-answer", "the answer holds no webhook", status) if live is None else Answered(live)
+        return Unknown("bad-answer", "the answer holds no webhook", status) if live is None else Succeeded(live)
     if 300 <= status < 400:
         # A 303 may follow a POST that made the webhook. Where it leads is never asked: the key would go along.
         return Unknown("redirect", f"the API answered {status}, a redirect, which is never followed: check its address", status)
     if 400 <= status < 500 and status not in (408, 409):
-        return NotDone(code, message, status, stops_run=status in (401, 403))
+        return Failed(code, message, status, stops_run=status in (401, 403))
     return Unknown(code, message, status)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from ..core.clock import Clock, Dice
+from ..core.ports import Clock, Rng
 
 MAX_PAUSE_S = 60.0
 """The longest that a `Retry-After` is obeyed at a time."""
@@ -16,9 +16,9 @@ FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 15.0
 
 
-def backoff(dice: Dice, tries: int) -> float:
+def backoff(rng: Rng, tries: int) -> float:
     """Return a wait after `tries` failures: exponential, with full jitter."""
-    return dice.below(min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** min(tries - 1, 10)))
+    return rng.below(min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** min(tries - 1, 10)))
 
 
 def retry_after(text: str | None, now: float) -> float | None:

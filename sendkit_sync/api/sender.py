@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ..core.clock import Clock, Dice
+from ..core.ports import Clock, Rng
 from .retry import Pause, backoff, retry_after
 from .transport import ExchangeError, Reply, Transport
 
@@ -29,7 +29,7 @@ class Sender:
     headers: Mapping[str, str]
     transport: Transport
     clock: Clock
-    dice: Dice
+    rng: Rng
     stop: threading.Event
     pause: Pause
     retry_for_s: float
@@ -37,7 +37,7 @@ class Sender:
     on_call: Callable[[str, str], None]
     clean: Callable[[str], str]
 
-    def send(self, method: str, path: str, body: bytes | None, before_resend: Callable[[], None]) -> Reply:
+    def send(self, method: str, path: str, body: bytes | None, before_attempt: Callable[[], None]) -> Reply:
         """Return the answer, a 429 only where `retry_for_s` is over; raises `ExchangeError` and `StoppedError`."""
         tries = 0
         until: float | None = None
@@ -46,14 +46,14 @@ class Sender:
             if not self.pause.wait():
                 raise StoppedError
             if tries or delayed:
-                before_resend()  # its time counts from here: `--resend-after` must not run while the request waits
+                before_attempt()  # its time counts from here: `--resend-after` must not run while the request waits
             if until is None:
                 until = self.clock.monotonic() + self.retry_for_s
             tries += 1
             try:
                 reply = self._exchange(method, path, body)
             except ExchangeError as error:
-                delay = backoff(self.dice, tries)
+                delay = backoff(self.rng, tries)
                 if error.sent or error.lasting or self.clock.monotonic() + delay >= until:
                     raise
                 self.sleep(delay, self.clean(error.message))
@@ -61,11 +61,11 @@ class Sender:
             if reply.status != 429:
                 return reply
             asked = retry_after(reply.headers.get("Retry-After"), self.clock.now())
-            delay = backoff(self.dice, tries) if asked is None else asked
+            delay = backoff(self.rng, tries) if asked is None else asked
             log.info("%s %s: answered 429, all calls wait %.1f s", method, _shown(path), delay)
             self.pause.extend(delay)
             if not delay:  # "Retry-After: 0" again and again must not become a storm
-                self.sleep(backoff(self.dice, tries), "the API asks to come again")
+                self.sleep(backoff(self.rng, tries), "the API asks to come again")
             if self.clock.monotonic() + delay >= until:
                 return reply
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ..core.diagnostics import printable
-from ..core.model import SENSITIVE, Live, Secret, Settings
+from ..core.model import SENSITIVE, LiveWebhook, Secret, Settings
 from ..core.spellings import spellings
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -34,7 +34,7 @@ def data_of(value: object) -> object:
     return value.get("data")
 
 
-def live_of(value: object) -> Live | None:
+def live_of(value: object) -> LiveWebhook | None:
     """Return the webhook, or None where there is no id in it."""
     if not isinstance(value, dict):
         return None
@@ -45,7 +45,7 @@ def live_of(value: object) -> Live | None:
     names = {_clean(event) for event in events if isinstance(event, str)} if isinstance(events, list) else set()
     secret = _text(value.get("secret"))
     masked = secret is not None and secret.endswith("...")
-    return Live(
+    return LiveWebhook(
         id=webhook_id,
         name=_text(value.get("name")) or "",
         settings=Settings(

@@ -14,7 +14,7 @@ from ..core.errors import PlanFileError, RefusedError, StateIOError, UsageError
 from ..core.model import State
 from ..core.schemas import schema
 from ..planning.plan import Plan
-from ..planning.scope import Options
+from ..planning.scope import PlanScope
 from ..render.json import dump, plan_document
 
 VERSION = "1.0"
@@ -29,7 +29,7 @@ class SavedPlan:
     """What a file holds: how the plan was made, and the plan as `plan --format json` shows it."""
 
     refresh: bool
-    options: Options
+    options: PlanScope
     api: str
     workspace_id: str | None
     plan: Mapping[str, Any]
@@ -99,7 +99,7 @@ def load(path: str) -> SavedPlan:
     _check(path, "saved-plan", document)
     _check(path, "plan", document["plan"], "plan")
     made = document["options"]
-    options = Options(made["prune"], tuple(made["targets"]))
+    options = PlanScope(made["prune"], tuple(made["targets"]))
     return SavedPlan(made["refresh"], options, document["api"], document["workspace_id"], document["plan"])
 
 

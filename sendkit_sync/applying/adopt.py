@@ -6,16 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..core.decryption import Vault
 from ..core.errors import RefusedError
-from ..core.model import ActionKind, Live, Recorded, SecretOrigin, State, StoredSecret, Webhook
-from ..core.ports import Ledger
+from ..core.model import ActionKind, DesiredWebhook, LiveWebhook, SecretOrigin, State, StoredSecret, WebhookRecord
+from ..core.ports import Ledger, SecretCipher
 from ..core.quoting import resolve_command, shell_name
 from ..planning.plan import Action
 from .resolving import renamed
 
 
-def adopt(ledger: Ledger, vault: Vault, name: str, live: Live) -> Recorded:
+def adopt(ledger: Ledger, cipher: SecretCipher, name: str, live: LiveWebhook) -> WebhookRecord:
     """Record `live` under `name` as it is; its secret only where the API shows it whole.
 
     Adopting what is recorded under that name already brings its record up to what is live, and keeps its secret.
@@ -37,8 +36,8 @@ def adopt(ledger: Ledger, vault: Vault, name: str, live: Live) -> Recorded:
         secret = sent
     previous = held.before(secret) if held is not None else ()
     if secret is None and live.secret is not None:
-        secret = vault.keep(name, live.secret, SecretOrigin.SERVER)
-    recorded = Recorded(
+        secret = cipher.encrypt(name, live.secret, SecretOrigin.SERVER)
+    recorded = WebhookRecord(
         id=live.id,
         applied=live.settings,
         confirmed=live.settings,
@@ -54,7 +53,7 @@ def adopt(ledger: Ledger, vault: Vault, name: str, live: Live) -> Recorded:
     return recorded
 
 
-def _check(ledger: Ledger, name: str, live: Live) -> None:
+def _check(ledger: Ledger, name: str, live: LiveWebhook) -> None:
     """Raise `RefusedError` where `name` or the id of `live` is taken, or what a create of `name` made may be found yet."""
     state = ledger.state
     if any(intent.action is ActionKind.CREATE for intent in state.pending.get(name, ())):
@@ -73,7 +72,7 @@ def _check(ledger: Ledger, name: str, live: Live) -> None:
         raise RefusedError(f'{live.id} is recorded already, as "{owner}"', hint="Use `renamedFrom` to rename it.")
 
 
-def _sent(state: State, live: Live) -> StoredSecret | None:
+def _sent(state: State, live: LiveWebhook) -> StoredSecret | None:
     """Return the secret of an unanswered update that took effect; raise `RefusedError` where that cannot be told."""
     sent = [intent.secret for intent in state.updates_of(live.id) if intent.secret is not None]
     if not sent:
@@ -84,7 +83,7 @@ def _sent(state: State, live: Live) -> StoredSecret | None:
     raise RefusedError(f"a new secret of {live.id} was sent, and has no outcome yet", hint="Run apply first.")
 
 
-def take_over(ledger: Ledger, action: Action) -> None:
+def adopt_unchanged(ledger: Ledger, action: Action) -> None:
     """Record that a webhook is as the config asks for already, where it was looked at or adopted as such; nothing is sent."""
     record, live, webhook = action.recorded, action.live, action.desired
     assert record is not None
@@ -98,7 +97,7 @@ def take_over(ledger: Ledger, action: Action) -> None:
     ledger.record(action.name, taken, replaces=action.former_name)
 
 
-def matching(desired: Sequence[Webhook], state: State, live: Sequence[Live]) -> list[tuple[str, Live]]:
+def matching(desired: Sequence[DesiredWebhook], state: State, live: Sequence[LiveWebhook]) -> list[tuple[str, LiveWebhook]]:
     """Return, sorted by name, the live webhooks to adopt, each with its name.
 
     One is adopted when exactly one desired entry has its name and URL, no other live one has them too, neither

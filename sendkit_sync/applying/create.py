@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from ..core.clock import Clock, Dice
-from ..core.decryption import Vault, readable
-from ..core.model import ActionKind, Intent, Live, Recorded, Secret, SecretOrigin, StoredSecret, Webhook
-from ..core.outcomes import Answered, NotDone, Unknown
-from ..core.ports import Api, Ledger
+from ..core.decryption import try_decrypt
+from ..core.model import ActionKind, DesiredWebhook, Intent, LiveWebhook, Secret, SecretOrigin, StoredSecret, WebhookRecord
+from ..core.outcomes import Failed, Succeeded, Unknown
+from ..core.ports import Api, Clock, Ledger, Rng, SecretCipher
 from .announce import announce
 from .resolving import record_of, renamed
 
@@ -22,14 +21,19 @@ class Creator:
 
     api: Api
     ledger: Ledger
-    vault: Vault
+    cipher: SecretCipher
     clock: Clock
-    dice: Dice
+    rng: Rng
     server_secrets: bool = False
 
     def create(
-        self, webhook: Webhook, seen: tuple[str, ...], *, former: Recorded | None = None, replaces: str | None = None
-    ) -> tuple[Answered | NotDone | Unknown, list[str]]:
+        self,
+        webhook: DesiredWebhook,
+        seen: tuple[str, ...],
+        *,
+        former: WebhookRecord | None = None,
+        replaces: str | None = None,
+    ) -> tuple[Succeeded | Failed | Unknown, list[str]]:
         """Make `webhook`; return what came of it and warnings about the answer.
 
         `seen` are the ids of look-alikes that are live already; `former` is the record of the webhook that is gone,
@@ -38,7 +42,7 @@ class Creator:
         """
         secret, stored = self._secret(webhook, former, replaces)
         intent = Intent(
-            op=self.dice.token(),
+            op=self.rng.token(),
             action=ActionKind.CREATE,
             name=webhook.name,
             sent_at=self.clock.now(),
@@ -49,34 +53,36 @@ class Creator:
         )
         announce(self.ledger, intent, log)
 
-        def before_resend() -> None:
-            self.ledger.resend(intent, self.clock.now())
+        def before_attempt() -> None:
+            self.ledger.restamp(intent, self.clock.now())
 
-        answer = self.api.create(webhook.name, webhook.settings, secret, before_resend)
-        if isinstance(answer, NotDone):
+        answer = self.api.create(webhook.name, webhook.settings, secret, before_attempt)
+        if isinstance(answer, Failed):
             self.ledger.drop(intent)
-        if not isinstance(answer, Answered) or answer.live is None:
+        if not isinstance(answer, Succeeded) or answer.live is None:
             return answer, []
         doubt = self._doubt(answer.live, webhook, secret)
         if doubt is not None:
             return Unknown("unexpected_answer", doubt), []
-        self.ledger.record(webhook.name, record_of(intent, answer.live, self.vault, former), replaces=replaces)
+        self.ledger.record(webhook.name, record_of(intent, answer.live, self.cipher, former), replaces=replaces)
         return answer, differences(webhook, secret, answer.live)
 
     def _secret(
-        self, webhook: Webhook, former: Recorded | None, replaces: str | None
+        self, webhook: DesiredWebhook, former: WebhookRecord | None, replaces: str | None
     ) -> tuple[Secret | None, StoredSecret | None]:
         if webhook.secret is not None:
-            return webhook.secret, self.vault.keep(webhook.name, webhook.secret, SecretOrigin.CONFIG)
+            return webhook.secret, self.cipher.encrypt(webhook.name, webhook.secret, SecretOrigin.CONFIG)
         earlier = self._earlier_secret(webhook.name, former, replaces)
         if earlier is not None:
             return earlier
         if self.server_secrets:
             return None, None
-        drawn = Secret(self.dice.secret())
-        return drawn, self.vault.keep(webhook.name, drawn, SecretOrigin.GENERATED)
+        drawn = Secret(self.rng.secret())
+        return drawn, self.cipher.encrypt(webhook.name, drawn, SecretOrigin.GENERATED)
 
-    def _earlier_secret(self, name: str, former: Recorded | None, replaces: str | None) -> tuple[Secret, StoredSecret] | None:
+    def _earlier_secret(
+        self, name: str, former: WebhookRecord | None, replaces: str | None
+    ) -> tuple[Secret, StoredSecret] | None:
         """Return the secret to go on with, where it can be read.
 
         That of an expired attempt, so that one proof fits all attempts; else that of a webhook which is gone.
@@ -92,12 +98,12 @@ class Creator:
             names = (name, *renamed(former.former_names, replaces))
             kept += [former.secret] if former.secret is not None and former.secret.origin is not SecretOrigin.CONFIG else []
         for stored in kept:
-            secret = readable(self.vault, names, stored)
+            secret = try_decrypt(self.cipher, names, stored)
             if secret is not None:
                 return secret, stored
         return None
 
-    def _doubt(self, live: Live, webhook: Webhook, secret: Secret | None) -> str | None:
+    def _doubt(self, live: LiveWebhook, webhook: DesiredWebhook, secret: Secret | None) -> str | None:
         if self.ledger.has_id(live.id):
             return f"the API answered with the id {live.id}, which is recorded already"
         if live.name != webhook.name and (secret is None or live.secret != secret):
@@ -105,7 +111,7 @@ class Creator:
         return None
 
 
-def differences(webhook: Webhook, secret: Secret | None, live: Live) -> list[str]:
+def differences(webhook: DesiredWebhook, secret: Secret | None, live: LiveWebhook) -> list[str]:
     """Return what the API recorded otherwise than it was sent, as lines for people; `secret` is None where none was."""
     sent = webhook.settings.effective()
     answered = live.settings.filled(sent)

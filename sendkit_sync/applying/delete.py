@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from ..core.clock import Clock, Dice
 from ..core.errors import SyncError
 from ..core.model import ActionKind, Intent
-from ..core.outcomes import Answer, Answered, NotDone, Unknown
-from ..core.ports import Api, Ledger
+from ..core.outcomes import Failed, Outcome, Succeeded, Unknown
+from ..core.ports import Api, Clock, Ledger, Rng
 from ..core.quoting import shell_name
 from .announce import announce
 
@@ -25,25 +24,25 @@ class Deleter:
     api: Api
     ledger: Ledger
     clock: Clock
-    dice: Dice
+    rng: Rng
 
-    def delete(self, name: str, webhook_id: str) -> Answer:
+    def delete(self, name: str, webhook_id: str) -> Outcome:
         """Delete the webhook and forget its record; return what came of it.
 
         An answer of 404, or none, is looked at with GET: only its 404 forgets the record. Raises `StateIOError`.
         """
-        intent = Intent(self.dice.token(), ActionKind.DELETE, name, self.clock.now(), id=webhook_id)
+        intent = Intent(self.rng.token(), ActionKind.DELETE, name, self.clock.now(), id=webhook_id)
         announce(self.ledger, intent, log)
-        answer = self.api.delete(webhook_id, lambda: self.ledger.resend(intent, self.clock.now()))
-        if isinstance(answer, NotDone) and answer.status != 404:
+        answer = self.api.delete(webhook_id, lambda: self.ledger.restamp(intent, self.clock.now()))
+        if isinstance(answer, Failed) and answer.status != 404:
             self.ledger.drop(intent)
             return _by_hand(name, answer) if answer.status in NO_DELETE else answer
-        if isinstance(answer, Answered):
+        if isinstance(answer, Succeeded):
             self.ledger.forget(name)
             return answer
         return self.look(intent, answer)
 
-    def look(self, intent: Intent, answer: NotDone | Unknown) -> Answer:
+    def look(self, intent: Intent, answer: Failed | Unknown) -> Outcome:
         """Find out by GET whether the webhook of `intent` is still there, and record that."""
         assert intent.id is not None
         try:
@@ -52,13 +51,13 @@ class Deleter:
             return Unknown(answer.code, f"{answer.message}; a look at it failed too: {error.what}", answer.status)
         if live is None:
             self.ledger.forget(intent.name)
-            return Answered(None)
+            return Succeeded(None)
         self.ledger.drop(intent)
         if answer.status in NO_DELETE:
             return _by_hand(intent.name, answer)
-        return NotDone(answer.code, f"it is still there: {answer.message}", answer.status)
+        return Failed(answer.code, f"it is still there: {answer.message}", answer.status)
 
 
-def _by_hand(name: str, answer: NotDone | Unknown) -> NotDone:
+def _by_hand(name: str, answer: Failed | Unknown) -> Failed:
     by_hand = f"delete it in SendKit by hand, then run `sendkit-sync state forget {shell_name(name)}`"
-    return NotDone("no_delete", f"the server cannot delete webhooks ({answer.status}): {by_hand}", answer.status)
+    return Failed("no_delete", f"the server cannot delete webhooks ({answer.status}): {by_hand}", answer.status)

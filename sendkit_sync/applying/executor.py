@@ -1,4 +1,4 @@
-"""Carries out a plan: settles what is left of earlier runs, guards the creates, runs the actions, settles again."""
+"""Carries out a plan: settles what is left of earlier runs, checks before the creates, runs the actions, settles again."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from ..core.clock import Clock, Dice
-from ..core.decryption import Vault
 from ..core.diagnostics import printable
 from ..core.errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, RefusedError
-from ..core.model import ActionKind, Live
-from ..core.outcomes import Answer, Answered, NotDone, Unknown
-from ..core.ports import Api, Ledger
+from ..core.model import ActionKind, LiveWebhook
+from ..core.outcomes import Failed, Outcome, Succeeded, Unknown
+from ..core.ports import Api, Clock, Ledger, Rng, SecretCipher
 from ..planning.plan import Action, Plan
-from .adopt import take_over
+from .adopt import adopt_unchanged
 from .create import Creator
 from .delete import Deleter
 from .pool import Runner, run_all
-from .preflight import NO_LIST, Guard, check_workspace
-from .resolving import expire_old, settle_creates, unproved_names
+from .preflight import NO_LIST, Preflight, check_workspace
+from .resolving import expire_old, resolve_creates, unproved_names
 from .results import Failure, Report, Result, Status
-from .throttle import NOT_BEGUN, Brake, Gate
+from .throttle import NOT_BEGUN, StopReason, Throttle
 from .update import Updater
 
 AHEAD = 2
@@ -37,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RunSettings:
     """How a run behaves; durations in seconds."""
 
     parallelism: int = 4
@@ -57,13 +55,13 @@ class Executor:
 
     api: Api
     ledger: Ledger
-    vault: Vault
+    cipher: SecretCipher
     clock: Clock
     creator: Creator
     updater: Updater
     deleter: Deleter
-    limits: Limits
-    brake: Brake
+    limits: RunSettings
+    stop_reason: StopReason
     on_result: Callable[[Result], None] = lambda _: None
     run_all: Runner = run_all
     _warnings: list[str] = field(default_factory=list)
@@ -75,10 +73,10 @@ class Executor:
         cls,
         api: Api,
         ledger: Ledger,
-        vault: Vault,
+        cipher: SecretCipher,
         clock: Clock,
-        dice: Dice,
-        limits: Limits,
+        rng: Rng,
+        limits: RunSettings,
         stop: threading.Event,
         *,
         server_secrets: bool = False,
@@ -86,12 +84,12 @@ class Executor:
         slots: AbstractContextManager[object] | None = None,
     ) -> Executor:
         """Return a run with all its parts; `slots` takes the place of as many as calls may go out at once."""
-        brake = Brake(stop)
-        gate = Gate(api, clock, brake, slots or threading.Semaphore(limits.parallelism))
-        creator = Creator(gate, ledger, vault, clock, dice, server_secrets)
-        updater = Updater(gate, ledger, vault, clock, dice, stop)
-        deleter = Deleter(gate, ledger, clock, dice)
-        return cls(gate, ledger, vault, clock, creator, updater, deleter, limits, brake, run_all=run_all)
+        stop_reason = StopReason(stop)
+        throttle = Throttle(api, clock, stop_reason, slots or threading.Semaphore(limits.parallelism))
+        creator = Creator(throttle, ledger, cipher, clock, rng, server_secrets)
+        updater = Updater(throttle, ledger, cipher, clock, rng, stop)
+        deleter = Deleter(throttle, ledger, clock, rng)
+        return cls(throttle, ledger, cipher, clock, creator, updater, deleter, limits, stop_reason, run_all=run_all)
 
     def settle(self) -> None:
         """Settle every create and delete that an earlier run left without an outcome.
@@ -131,40 +129,40 @@ class Executor:
         creates = [action for action in plan.actions if action.kind is ActionKind.CREATE]
         if not creates and any(action.kind is ActionKind.DELETE for action in plan.actions):
             self._refuse_other_workspace()
-        guard = Guard(self.api, self.ledger, self.limits.allow_duplicate, self._warn)
-        seen, blocked = guard.look(creates) if creates else ({}, {})
+        preflight = Preflight(self.api, self.ledger, self.limits.allow_duplicate, self._warn)
+        seen, blocked = preflight.look(creates) if creates else ({}, {})
         for name, failure in blocked.items():
             self._note(results, Result(ActionKind.CREATE, name, None, Status.FAILED, failure))
         changes = {ActionKind.CREATE, ActionKind.UPDATE}
         self._run([action for action in plan.actions if action.kind in changes and action.name not in results], seen, results)
-        self._settle_unknown(guard, results)
+        self._settle_unknown(preflight, results)
         self._run([action for action in plan.actions if action.kind not in changes], seen, results)
         self._add_unresolved(results)
         made = {result.id for result in results.values() if result.id and result.kind is ActionKind.CREATE}
         return Report(
             results=tuple(self._adopted) + tuple(results.values()),
             warnings=tuple(self._warnings),
-            twins=guard.twins(made) if made else (),
-            key_refused=self.brake.key_refused,
-            unreachable=self.brake.unreachable,
-            interrupted=self.brake.interrupted,
+            duplicates=preflight.duplicates(made) if made else (),
+            key_refused=self.stop_reason.key_refused,
+            unreachable=self.stop_reason.unreachable,
+            interrupted=self.stop_reason.interrupted,
         )
 
     def _run(self, actions: Sequence[Action], seen: Mapping[str, tuple[str, ...]], results: dict[str, Result]) -> None:
         """Carry out `actions`, several at once, and put what became of each into `results`."""
-        steps = [partial(self._braking, action, seen.get(action.name, ())) for action in actions]
-        for result in self.run_all(steps, parallelism=self.limits.workers, halted=lambda: self.brake.on):
+        steps = [partial(self._guarded, action, seen.get(action.name, ())) for action in actions]
+        for result in self.run_all(steps, parallelism=self.limits.workers, halted=lambda: self.stop_reason.on):
             self._note(results, result)
         for action in actions:
             if action.name not in results:
-                self._note(results, Result(action.kind, action.name, action.id, Status.NOT_ATTEMPTED, self.brake.why))
+                self._note(results, Result(action.kind, action.name, action.id, Status.NOT_ATTEMPTED, self.stop_reason.why))
 
-    def _braking(self, action: Action, seen: tuple[str, ...]) -> Result:
+    def _guarded(self, action: Action, seen: tuple[str, ...]) -> Result:
         """Carry out `action`; where its outcome cannot be recorded, what is ready must not be sent any more."""
         try:
             return self._step(action, seen)
         except BaseException:
-            self.brake.pull(NotDone("stopped", "an outcome could not be recorded"))
+            self.stop_reason.pull(Failed("stopped", "an outcome could not be recorded"))
             raise
 
     def _step(self, action: Action, seen: tuple[str, ...]) -> Result:
@@ -182,20 +180,20 @@ class Executor:
                 self.ledger.forget(action.name)
                 return Result(action.kind, action.name, action.id, Status.DONE)
             case ActionKind.ADOPT:
-                take_over(self.ledger, action)
+                adopt_unchanged(self.ledger, action)
                 return Result(action.kind, action.name, action.id, Status.DONE)
 
     def _create(self, action: Action, seen: tuple[str, ...]) -> Result:
         assert action.desired is not None
         answer, warnings = self.creator.create(action.desired, seen, former=action.recorded, replaces=action.former_name)
         self._warnings.extend(f'"{action.name}": {text}' for text in warnings)
-        if isinstance(answer, Answered) and answer.live is not None:
+        if isinstance(answer, Succeeded) and answer.live is not None:
             wrong = self._check_workspace(answer.live)
             status = Status.DONE if wrong is None else Status.FAILED
             return Result(ActionKind.CREATE, action.name, answer.live.id, status, wrong)
         return _result(action, answer)
 
-    def _check_workspace(self, live: Live) -> Failure | None:
+    def _check_workspace(self, live: LiveWebhook) -> Failure | None:
         if live.workspace_id is None:
             return None
         with self._turn:
@@ -206,7 +204,7 @@ class Executor:
         if live.workspace_id == known:
             return None
         message = f"recorded, but made in workspace {printable(live.workspace_id)}, not in {printable(known)}"
-        self.brake.pull(NotDone("workspace", message))
+        self.stop_reason.pull(Failed("workspace", message))
         return Failure("workspace", message)
 
     def _refuse_other_workspace(self) -> None:
@@ -215,7 +213,7 @@ class Executor:
             with suppress(NoEndpointError):
                 check_workspace(self.api.list(), self.ledger.state.workspace_id)
 
-    def _settle_unknown(self, guard: Guard, results: dict[str, Result]) -> None:
+    def _settle_unknown(self, preflight: Preflight, results: dict[str, Result]) -> None:
         """Find out what became of the creates of this run whose answer does not tell."""
         names = [name for name, one in results.items() if one.kind is ActionKind.CREATE and one.status is Status.UNRESOLVED]
         if not names:
@@ -228,12 +226,14 @@ class Executor:
         state = self.ledger.state
         still_open = set(state.unresolved())
         # Unproved, but not there before: such a one may be ours.
-        ours = unproved_names([one for one in live if not guard.was_there(one)], self.ledger)
+        ours = unproved_names([one for one in live if not preflight.was_there(one)], self.ledger)
         for name in names:
             failure = results[name].failure
             if name not in still_open:
                 results[name] = Result(ActionKind.CREATE, name, state.webhooks[name].id, Status.DONE)
-            elif failure is not None and failure.code in NO_UNLESS_LIVE and name not in ours and not self.brake.interrupted:
+            elif (
+                failure is not None and failure.code in NO_UNLESS_LIVE and name not in ours and not self.stop_reason.interrupted
+            ):
                 self._drop_last(name)
                 results[name] = Result(ActionKind.CREATE, name, None, Status.FAILED, failure)
 
@@ -242,8 +242,10 @@ class Executor:
         if intents:
             self.ledger.drop(intents[-1])
 
-    def _settle(self, names: Sequence[str], *, settle_s: float) -> list[Live]:
-        return settle_creates(self.api, self.ledger, self.vault, self.clock, self.brake.stop, names=names, settle_s=settle_s)
+    def _settle(self, names: Sequence[str], *, settle_s: float) -> list[LiveWebhook]:
+        return resolve_creates(
+            self.api, self.ledger, self.cipher, self.clock, self.stop_reason.stop, names=names, settle_s=settle_s
+        )
 
     def _add_unresolved(self, results: dict[str, Result]) -> None:
         """Add what earlier runs left and nothing of this plan was about."""
@@ -267,12 +269,12 @@ class Executor:
             self._warnings.append(text)
 
 
-def _result(action: Action, answer: Answer) -> Result:
+def _result(action: Action, answer: Outcome) -> Result:
     """Return what a call came to that was not a create which was answered."""
-    if isinstance(answer, Answered):
+    if isinstance(answer, Succeeded):
         return Result(action.kind, action.name, action.id, Status.DONE)
     failure = Failure(answer.code, answer.message)
-    if isinstance(answer, NotDone):
+    if isinstance(answer, Failed):
         status = Status.NOT_ATTEMPTED if answer.code in NOT_BEGUN else Status.FAILED
         return Result(action.kind, action.name, action.id, status, failure)
     if action.kind is not ActionKind.CREATE:

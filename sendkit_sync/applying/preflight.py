@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 
 from ..core.diagnostics import printable
 from ..core.errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, RefusedError
-from ..core.model import Live
+from ..core.model import LiveWebhook
 from ..core.ports import Api, Ledger
 from ..core.quoting import shell_name, yaml_name
-from ..planning.blockers import LookAlikes
+from ..planning.blockers import PossibleDuplicates
 from ..planning.plan import Action, Blocker, BlockerKind
 from .results import Failure
 
-LOOK_ALIKE = "look_alike"
+POSSIBLE_DUPLICATE = "possible_duplicate"
 """The code of creates that are blocked."""
 
 NO_LIST = "the server has no list of webhooks: look-alikes cannot be seen, the recorded state alone decides"
 
 
-def check_workspace(live: Sequence[Live], workspace_id: str | None) -> None:
+def check_workspace(live: Sequence[LiveWebhook], workspace_id: str | None) -> None:
     """Raise `RefusedError` where the list is that of another workspace than the recorded one."""
     for webhook in live:
         if workspace_id is not None and webhook.workspace_id not in (None, workspace_id):
@@ -31,7 +31,7 @@ def check_workspace(live: Sequence[Live], workspace_id: str | None) -> None:
 
 
 @dataclass(slots=True)
-class Guard:
+class Preflight:
     """Looks at the live list before the first create of a run and after its last; `warn` takes lines for people."""
 
     api: Api
@@ -40,7 +40,7 @@ class Guard:
     warn: Callable[[str], None]
     _before: frozenset[str] = field(default=frozenset())
 
-    def was_there(self, live: Live) -> bool:
+    def was_there(self, live: LiveWebhook) -> bool:
         """Tell whether a webhook was live before the first create."""
         return live.id in self._before
 
@@ -49,14 +49,14 @@ class Guard:
 
         Raises what `Api.list` raises, but for a server without a list, and `RefusedError` for another workspace.
         """
-        live: Sequence[Live] = ()
+        live: Sequence[LiveWebhook] = ()
         try:
             live = self.api.list()
         except NoEndpointError:
             self.warn(NO_LIST)
         check_workspace(live, self.ledger.state.workspace_id)
         self._before = frozenset(one.id for one in live)
-        looks = LookAlikes(live, self.ledger.state.recorded_ids())
+        looks = PossibleDuplicates(live, self.ledger.state.recorded_ids())
         seen: dict[str, tuple[str, ...]] = {}
         blocked: dict[str, Failure] = {}
         for action in creates:
@@ -67,10 +67,12 @@ class Guard:
             if blocker is None and alike:
                 blocker = Blocker(BlockerKind.LIVE, alike[0].name, alike[0].id)
             if blocker is not None and not self.allow_duplicate:
-                blocked[action.name] = Failure(LOOK_ALIKE, f"{_likeness(action.name, blocker)}, or use --allow-duplicate")
+                blocked[action.name] = Failure(
+                    POSSIBLE_DUPLICATE, f"{_likeness(action.name, blocker)}, or use --allow-duplicate"
+                )
         return seen, blocked
 
-    def twins(self, made: set[str]) -> tuple[str, ...]:
+    def duplicates(self, made: set[str]) -> tuple[str, ...]:
         """Return the ids of live, unrecorded webhooks that double one of those `made` and were not there before."""
         try:
             live = self.api.list()

@@ -10,10 +10,8 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..core.clock import Clock
-from ..core.decryption import Vault
-from ..core.model import ActionKind, Intent, Live, Recorded, SecretOrigin, StoredSecret
-from ..core.ports import Api, Ledger
+from ..core.model import ActionKind, Intent, LiveWebhook, SecretOrigin, StoredSecret, WebhookRecord
+from ..core.ports import Api, Clock, Ledger, SecretCipher
 from ..core.quoting import shell_name
 from .preflight import check_workspace
 
@@ -27,7 +25,7 @@ class Match:
     """A live webhook that an intent made."""
 
     intent: Intent
-    live: Live
+    live: LiveWebhook
 
     @property
     def proved(self) -> bool:
@@ -35,7 +33,7 @@ class Match:
         return self.intent.secret is not None and self.live.secret is not None
 
 
-def find_match(intents: Sequence[Intent], candidates: Sequence[Live]) -> Match | None:
+def find_match(intents: Sequence[Intent], candidates: Sequence[LiveWebhook]) -> Match | None:
     """Return the one of `candidates`, live and not recorded, that one of `intents` (all of one name) made, or None.
 
     None also where several match: which of them is ours cannot be told then.
@@ -48,7 +46,7 @@ def find_match(intents: Sequence[Intent], candidates: Sequence[Live]) -> Match |
     return next(iter(found.values())) if len(found) == 1 else None
 
 
-def _made_by(intent: Intent, live: Live) -> bool:
+def _made_by(intent: Intent, live: LiveWebhook) -> bool:
     if intent.secret is not None and live.secret is not None:
         # A drawn secret is proof enough: a server may make another name of the one that it is sent.
         drawn = intent.secret.origin is SecretOrigin.GENERATED
@@ -59,16 +57,16 @@ def _made_by(intent: Intent, live: Live) -> bool:
     return (live.settings.url, live.settings.events) == (settings.url, settings.events)
 
 
-def settle_creates(
+def resolve_creates(
     api: Api,
     ledger: Ledger,
-    vault: Vault,
+    cipher: SecretCipher,
     clock: Clock,
     stop: threading.Event,
     *,
     names: Sequence[str],
     settle_s: float,
-) -> list[Live]:
+) -> list[LiveWebhook]:
     """Read the live list until every create of `names` has its match or `settle_s` seconds are over.
 
     Matches are recorded. Returns the list that was read last. Raises what `Api.list` raises, and `RefusedError` for
@@ -81,7 +79,7 @@ def settle_creates(
         live = list(api.list())
         check_workspace(live, ledger.state.workspace_id)
         candidates = [candidate for candidate in live if not ledger.has_id(candidate.id)]
-        open_names = [name for name in open_names if not _settle_one(name, candidates, ledger, vault)]
+        open_names = [name for name in open_names if not _resolve_one(name, candidates, ledger, cipher)]
         left_s = deadline - clock.monotonic()
         if not open_names or left_s <= 0 or clock.sleep(min(pause_s, left_s), stop):
             return live
@@ -94,7 +92,7 @@ def other_secrets(intents: Sequence[Intent], made: Intent) -> tuple[StoredSecret
     return tuple(dict.fromkeys(secret for secret in sent if secret is not None and secret != made.secret))
 
 
-def _settle_one(name: str, candidates: Sequence[Live], ledger: Ledger, vault: Vault) -> bool:
+def _resolve_one(name: str, candidates: Sequence[LiveWebhook], ledger: Ledger, cipher: SecretCipher) -> bool:
     state = ledger.state
     intents = [intent for intent in state.pending.get(name, ()) if intent.action is ActionKind.CREATE]
     # One that was just recorded under another name is no candidate any more.
@@ -103,7 +101,7 @@ def _settle_one(name: str, candidates: Sequence[Live], ledger: Ledger, vault: Va
         return not intents
     former = state.webhooks.get(match.intent.replaces or name)
     others = () if match.proved else other_secrets(intents, match.intent)
-    ledger.record(name, record_of(match.intent, match.live, vault, former, others), replaces=match.intent.replaces)
+    ledger.record(name, record_of(match.intent, match.live, cipher, former, others), replaces=match.intent.replaces)
     log.info('create "%s": found live as %s, and recorded', name, match.live.id)
     if others:
         log.warning('create "%s": %s', name, doubt_text(name))
@@ -122,7 +120,7 @@ def expire_old(ledger: Ledger, clock: Clock, names: Sequence[str], resend_after_
             log.info('create "%s": no trace of it is live, and the attempt has expired', name)
 
 
-def unproved_names(live: Sequence[Live], ledger: Ledger) -> set[str]:
+def unproved_names(live: Sequence[LiveWebhook], ledger: Ledger) -> set[str]:
     """Return the names of live, unrecorded webhooks: while one bears its name, an attempt must not expire."""
     return {candidate.name for candidate in live if not ledger.has_id(candidate.id)}
 
@@ -136,8 +134,8 @@ def doubt_text(name: str) -> str:
 
 
 def record_of(
-    intent: Intent, live: Live, vault: Vault, former: Recorded | None, others: Sequence[StoredSecret] = ()
-) -> Recorded:
+    intent: Intent, live: LiveWebhook, cipher: SecretCipher, former: WebhookRecord | None, others: Sequence[StoredSecret] = ()
+) -> WebhookRecord:
     """Return the record of the webhook that `intent` made and the API answered as `live`.
 
     The secret that was sent stays, whatever the answer shows; only where none was sent the answer's is kept.
@@ -147,8 +145,8 @@ def record_of(
     assert intent.settings is not None
     secret: StoredSecret | None = intent.secret
     if secret is None and live.secret is not None:
-        secret = vault.keep(intent.name, live.secret, SecretOrigin.SERVER)
-    return Recorded(
+        secret = cipher.encrypt(intent.name, live.secret, SecretOrigin.SERVER)
+    return WebhookRecord(
         id=live.id,
         applied=intent.settings,
         confirmed=live.settings,

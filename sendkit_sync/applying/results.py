@@ -41,13 +41,13 @@ class Report:
     """A whole run.
 
     `results` are in the order of the plan, settled intents first. `warnings` are lines for people. `key_refused`
-    and `unreachable` say what stopped the run; `interrupted` that a signal did. `twins` are the ids of live
+    and `unreachable` say what stopped the run; `interrupted` that a signal did. `duplicates` are the ids of live
     webhooks that double one made in this run.
     """
 
     results: tuple[Result, ...]
     warnings: tuple[str, ...] = ()
-    twins: tuple[str, ...] = ()
+    duplicates: tuple[str, ...] = ()
     key_refused: bool = False
     unreachable: bool = False
     interrupted: bool = False

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from ..core.clock import Clock
-from ..core.model import Live, Secret, Settings
-from ..core.outcomes import Answer, NotDone
-from ..core.ports import Api
+from ..core.model import LiveWebhook, Secret, Settings
+from ..core.outcomes import Failed, Outcome
+from ..core.ports import Api, Clock
 from .results import Failure
 
 LONG_S = 1.0
@@ -22,13 +21,13 @@ NOT_BEGUN = ("interrupted", "stopped")
 _REFUSED_KEY = (401, 403)
 
 
-class Brake:
+class StopReason:
     """Why a run begins nothing more: a signal, or an answer after which no call can fare better."""
 
     def __init__(self, stop: threading.Event) -> None:
         """`stop` is what a signal sets."""
         self.stop = stop
-        self._reason: NotDone | None = None
+        self._reason: Failed | None = None
         self._turn = threading.Lock()
 
     @property
@@ -58,7 +57,7 @@ class Brake:
             return Failure("stopped", f"the run was stopped: {self._reason.message}")
         return Failure("interrupted", "the run was interrupted")
 
-    def pull(self, reason: NotDone) -> None:
+    def pull(self, reason: Failed) -> None:
         """Stop the run; of several reasons the first counts, but a refused key before all."""
         with self._turn:
             if self._reason is None or reason.status in _REFUSED_KEY:
@@ -66,7 +65,7 @@ class Brake:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class Throttle:
     """The `Api` of a run, of which `slots` lets so many calls pass at a time.
 
     More threads may come to it than that: while they wait, the intents of their calls are on disk already. So it is
@@ -75,39 +74,39 @@ class Gate:
 
     api: Api
     clock: Clock
-    brake: Brake
+    stop_reason: StopReason
     slots: AbstractContextManager[object]
 
-    def create(self, name: str, settings: Settings, secret: Secret | None, before_resend: Callable[[], None]) -> Answer:
+    def create(self, name: str, settings: Settings, secret: Secret | None, before_attempt: Callable[[], None]) -> Outcome:
         """POST one webhook; without `secret` the server draws one."""
-        return self._pass(lambda: self.api.create(name, settings, secret, before_resend), before_resend)
+        return self._pass(lambda: self.api.create(name, settings, secret, before_attempt), before_attempt)
 
-    def update(self, webhook_id: str, fields: Mapping[str, object], before_resend: Callable[[], None]) -> Answer:
+    def update(self, webhook_id: str, fields: Mapping[str, object], before_attempt: Callable[[], None]) -> Outcome:
         """PATCH the named fields, given under the API's names; a secret among them is a `Secret`."""
-        return self._pass(lambda: self.api.update(webhook_id, fields, before_resend), before_resend)
+        return self._pass(lambda: self.api.update(webhook_id, fields, before_attempt), before_attempt)
 
-    def delete(self, webhook_id: str, before_resend: Callable[[], None]) -> Answer:
+    def delete(self, webhook_id: str, before_attempt: Callable[[], None]) -> Outcome:
         """DELETE one webhook."""
-        return self._pass(lambda: self.api.delete(webhook_id, before_resend), before_resend)
+        return self._pass(lambda: self.api.delete(webhook_id, before_attempt), before_attempt)
 
-    def list(self) -> Sequence[Live]:
+    def list(self) -> Sequence[LiveWebhook]:
         """Return all webhooks of the workspace, in the API's order."""
         with self.slots:
             return self.api.list()
 
-    def get(self, webhook_id: str) -> Live | None:
+    def get(self, webhook_id: str) -> LiveWebhook | None:
         """Return one webhook, or None where the API says 404."""
         with self.slots:
             return self.api.get(webhook_id)
 
-    def _pass(self, call: Callable[[], Answer], before_resend: Callable[[], None]) -> Answer:
+    def _pass(self, call: Callable[[], Outcome], before_attempt: Callable[[], None]) -> Outcome:
         came = self.clock.monotonic()
         with self.slots:
-            if self.brake.on:
-                return NotDone(self.brake.why.code, self.brake.why.message)
+            if self.stop_reason.on:
+                return Failed(self.stop_reason.why.code, self.stop_reason.why.message)
             if self.clock.monotonic() - came > LONG_S:
-                before_resend()
+                before_attempt()
             answer = call()
-            if isinstance(answer, NotDone) and (answer.stops_run or answer.unreachable):
-                self.brake.pull(answer)  # before the slot is free: the next in line must not try the same
+            if isinstance(answer, Failed) and (answer.stops_run or answer.unreachable):
+                self.stop_reason.pull(answer)  # before the slot is free: the next in line must not try the same
             return answer

@@ -7,13 +7,22 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ..core.clock import Clock, Dice
-from ..core.decryption import Vault, readable
+from ..core.decryption import try_decrypt
 from ..core.diagnostics import printable
 from ..core.errors import RefusedError, SyncError
-from ..core.model import ActionKind, Intent, Live, Recorded, Secret, SecretOrigin, Settings, StoredSecret, Webhook
-from ..core.outcomes import Answer, Answered, NotDone, Unknown
-from ..core.ports import Api, Ledger
+from ..core.model import (
+    ActionKind,
+    DesiredWebhook,
+    Intent,
+    LiveWebhook,
+    Secret,
+    SecretOrigin,
+    Settings,
+    StoredSecret,
+    WebhookRecord,
+)
+from ..core.outcomes import Failed, Outcome, Succeeded, Unknown
+from ..core.ports import Api, Clock, Ledger, Rng, SecretCipher
 from ..core.quoting import shell_name
 from ..planning.diff import same_but_for_spelling
 from ..planning.plan import Action
@@ -44,12 +53,12 @@ class Updater:
 
     api: Api
     ledger: Ledger
-    vault: Vault
+    cipher: SecretCipher
     clock: Clock
-    dice: Dice
+    rng: Rng
     stop: threading.Event
 
-    def update(self, action: Action) -> tuple[Answer, list[str]]:
+    def update(self, action: Action) -> tuple[Outcome, list[str]]:
         """Carry out an update of the plan; return what came of it and warnings about the answer."""
         webhook, record = action.desired, action.recorded
         assert webhook is not None
@@ -60,14 +69,14 @@ class Updater:
             fields["secret"] = secret
         edit = Edit(fields, webhook.settings, stored, action.former_name)
         answer = self.send(webhook.name, record, edit)
-        if not isinstance(answer, Answered) or answer.live is None:
+        if not isinstance(answer, Succeeded) or answer.live is None:
             return answer, []
         warnings = differences(webhook, secret, answer.live)
         if action.drifted and self._is_respelt(webhook.name, answer.live):
             warnings.append("the API shows another spelling than it answers: that counts as no change from now on")
         return answer, warnings
 
-    def _is_respelt(self, name: str, answered: Live) -> bool:
+    def _is_respelt(self, name: str, answered: LiveWebhook) -> bool:
         """Tell whether a read shows another spelling than was answered, and record that one: else the drift had no end."""
         try:
             seen = self.api.get(answered.id)
@@ -81,7 +90,7 @@ class Updater:
         self.ledger.record(name, self.ledger.state.webhooks[name].answered(shown))
         return True
 
-    def rotate(self, name: str, record: Recorded) -> tuple[Answer, list[str]]:
+    def rotate(self, name: str, record: WebhookRecord) -> tuple[Outcome, list[str]]:
         """Give the webhook a new secret, or finish a rotation that has no outcome; return what `update` does.
 
         Raises `RefusedError` where another change than a rotation has no outcome.
@@ -92,18 +101,18 @@ class Updater:
             raise RefusedError(f'a change of "{printable(name)}" has no outcome yet', hint="Run apply first.")
         secret, stored = self._sent_secret(name, record) or self._drawn_secret(name)
         answer = self.send(name, record, Edit({"secret": secret}, record.applied, stored))
-        live = answer.live if isinstance(answer, Answered) else None
+        live = answer.live if isinstance(answer, Succeeded) else None
         if live is not None and live.secret is not None and live.secret != secret:
             return answer, ["the API recorded another secret than was sent"]
         return answer, []
 
-    def send(self, name: str, record: Recorded, edit: Edit) -> Answer:
+    def send(self, name: str, record: WebhookRecord, edit: Edit) -> Outcome:
         """PATCH `edit` onto the webhook of `record` and record the answer under `name`.
 
         Raises `StateIOError` where the intent or the outcome cannot be written.
         """
         intent = Intent(
-            op=self.dice.token(),
+            op=self.rng.token(),
             action=ActionKind.UPDATE,
             name=name,
             sent_at=self.clock.now(),
@@ -114,43 +123,43 @@ class Updater:
         )
         announce(self.ledger, intent, log)
         answer = self._patch(record.id, edit, intent)
-        if isinstance(answer, NotDone):
+        if isinstance(answer, Failed):
             self.ledger.drop(intent)
-        elif isinstance(answer, Answered) and answer.live is not None:
+        elif isinstance(answer, Succeeded) and answer.live is not None:
             self.ledger.record(name, _changed(record, answer.live, edit), replaces=edit.replaces)
         return answer
 
-    def _patch(self, webhook_id: str, edit: Edit, intent: Intent) -> Answer:
-        def before_resend() -> None:
-            self.ledger.resend(intent, self.clock.now())
+    def _patch(self, webhook_id: str, edit: Edit, intent: Intent) -> Outcome:
+        def before_attempt() -> None:
+            self.ledger.restamp(intent, self.clock.now())
 
         tries = 1
         while True:
-            answer = self.api.update(webhook_id, edit.fields, before_resend)
-            if isinstance(answer, Answered) and (answer.live is None or answer.live.id != webhook_id):
+            answer = self.api.update(webhook_id, edit.fields, before_attempt)
+            if isinstance(answer, Succeeded) and (answer.live is None or answer.live.id != webhook_id):
                 answer = Unknown("unexpected_answer", "the API answered with another webhook")
-            if isinstance(answer, NotDone | Unknown) and answer.status in NO_PATCH:
+            if isinstance(answer, Failed | Unknown) and answer.status in NO_PATCH:
                 answer = self._without_patch(webhook_id, edit, intent.name, answer)
-            if isinstance(answer, NotDone) and tries > 1:
+            if isinstance(answer, Failed) and tries > 1:
                 # What this try did not do, the one before may have done: its secret may be the one in force.
                 return Unknown(answer.code, answer.message, answer.status)
             if not isinstance(answer, Unknown) or tries == TRIES or self.clock.sleep(PAUSE_S * tries, self.stop):
                 return answer
             tries += 1
-            before_resend()
+            before_attempt()
 
-    def _without_patch(self, webhook_id: str, edit: Edit, name: str, answer: NotDone | Unknown) -> NotDone:
+    def _without_patch(self, webhook_id: str, edit: Edit, name: str, answer: Failed | Unknown) -> Failed:
         if answer.status == 404:
             try:
                 if self.api.get(webhook_id) is None:
-                    return NotDone("gone", "it is gone in SendKit: run apply --refresh to create it anew", 404)
+                    return Failed("gone", "it is gone in SendKit: run apply --refresh to create it anew", 404)
             except SyncError as error:
-                return NotDone("not_found", f"{answer.message}; a look at it failed too: {error.what}", 404)
+                return Failed("not_found", f"{answer.message}; a look at it failed too: {error.what}", 404)
         why = f"the server cannot change webhooks ({answer.status})"
         by_hand = f"change it in SendKit by hand, then run {_taking_over(webhook_id, edit, name)}"
-        return NotDone("no_update", f"{why}: {by_hand}", answer.status)
+        return Failed("no_update", f"{why}: {by_hand}", answer.status)
 
-    def _fields(self, action: Action, webhook: Webhook, record: Recorded) -> dict[str, object]:
+    def _fields(self, action: Action, webhook: DesiredWebhook, record: WebhookRecord) -> dict[str, object]:
         """Return the fields to send, the secret apart: those that differ, or all after an unanswered update."""
         whole = webhook.settings.effective()
         every: dict[str, object] = {
@@ -165,7 +174,9 @@ class Updater:
         paths = {change.path for change in action.changes}
         return {path: value for path, value in every.items() if path in paths}
 
-    def _secret(self, action: Action, webhook: Webhook, record: Recorded) -> tuple[Secret | None, StoredSecret | None]:
+    def _secret(
+        self, action: Action, webhook: DesiredWebhook, record: WebhookRecord
+    ) -> tuple[Secret | None, StoredSecret | None]:
         """Return the secret to send and how it is kept; nothing where it stays.
 
         After an unanswered update that sent a secret, nobody knows which of the two is in force: the new one is
@@ -175,24 +186,24 @@ class Updater:
             sent = self._sent_secret(webhook.name, record)
             return sent if sent is not None else (None, None)
         if record.secret is None or not record.secret.matches(webhook.secret):
-            return webhook.secret, self.vault.keep(webhook.name, webhook.secret, SecretOrigin.CONFIG)
+            return webhook.secret, self.cipher.encrypt(webhook.name, webhook.secret, SecretOrigin.CONFIG)
         return (webhook.secret, record.secret) if action.unanswered else (None, None)
 
-    def _sent_secret(self, name: str, record: Recorded) -> tuple[Secret, StoredSecret] | None:
+    def _sent_secret(self, name: str, record: WebhookRecord) -> tuple[Secret, StoredSecret] | None:
         """Return the secret of the last unanswered update that sent one, or a new one where it cannot be read."""
         updates = self.ledger.state.updates_of(record.id)
         sent = [(intent.name, intent.secret) for intent in updates if intent.secret is not None]
         if not sent:
             return None
         sealed_for, stored = sent[-1]
-        secret = readable(self.vault, (sealed_for, *record.former_names), stored)
+        secret = try_decrypt(self.cipher, (sealed_for, *record.former_names), stored)
         if secret is None:
             return self._drawn_secret(name)
-        return secret, stored if sealed_for == name else self.vault.keep(name, secret, stored.origin)
+        return secret, stored if sealed_for == name else self.cipher.encrypt(name, secret, stored.origin)
 
     def _drawn_secret(self, name: str) -> tuple[Secret, StoredSecret]:
-        drawn = Secret(self.dice.secret())
-        return drawn, self.vault.keep(name, drawn, SecretOrigin.GENERATED)
+        drawn = Secret(self.rng.secret())
+        return drawn, self.cipher.encrypt(name, drawn, SecretOrigin.GENERATED)
 
 
 def _taking_over(webhook_id: str, edit: Edit, name: str) -> str:
@@ -206,7 +217,7 @@ def _taking_over(webhook_id: str, edit: Edit, name: str) -> str:
     return f"`sendkit-sync import {shell_name(name)} {webhook_id}`"
 
 
-def _changed(record: Recorded, live: Live, edit: Edit) -> Recorded:
+def _changed(record: WebhookRecord, live: LiveWebhook, edit: Edit) -> WebhookRecord:
     changed = replace(
         record.answered(live),
         applied=edit.settings,

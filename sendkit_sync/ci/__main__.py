@@ -13,9 +13,9 @@ from ..cli.main import run
 from ..cli.options import config_flag, state_flag
 from ..cli.wiring import read_config
 from ..core.errors import RefusedError, UsageError
+from ..core.ports import Forge
 from .github import GitHub
 from .gitlab import GitLab
-from .ports import Forge
 from .record import record as record_state
 from .record import take as take_state
 from .review import body, shows

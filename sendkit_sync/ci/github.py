@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..core.model import Secret
+from ..core.ports import Merged
 from .calls import Calls, variable
-from .ports import Merged
 from .review import MARK
 
 BOT = "github-actions[bot]"

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..core.model import Secret
+from ..core.ports import Merged
 from .calls import Calls, variable
-from .ports import Merged
 from .review import MARK
 
 TOKEN = "SENDKIT_COMMENT_TOKEN"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..config import Config
-from ..core.clock import SystemClock, SystemDice
+from ..core.clock import SystemClock, SystemRng
 from ..core.diagnostics import printable
 from ..core.errors import RefusedError
 from ..state import JournalLedger, open_ledger, read_state
@@ -38,6 +38,6 @@ def opened(
     if adds_secret:
         refuse_for_git(config, state, path)
     with open_ledger(
-        path, api=context.api_url, clock=SystemClock(), dice=SystemDice(), purpose=purpose, lock_timeout_s=lock_timeout_s
+        path, api=context.api_url, clock=SystemClock(), rng=SystemRng(), purpose=purpose, lock_timeout_s=lock_timeout_s
     ) as ledger:
         yield ledger

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from ..applying.preflight import LOOK_ALIKE
+from ..applying.preflight import POSSIBLE_DUPLICATE
 from ..applying.results import Report, Result, Status
 from ..core.errors import ExitCode
 from ..core.model import ActionKind
@@ -22,7 +22,7 @@ def say_findings(report: Report) -> None:
     """Print what the run warns of."""
     for warning in report.warnings:
         say(f"warning: {warning}")
-    for twin in report.twins:
+    for twin in report.duplicates:
         say(f"warning: live webhook {twin} doubles one that this run made, and is not recorded; delete it in SendKit")
 
 
@@ -46,7 +46,7 @@ def say_failures(results: Sequence[Result]) -> None:
 
 def _word(result: Result) -> str:
     """Return what a result that is not done came to, in the words of the plan."""
-    if result.failure is not None and result.failure.code == LOOK_ALIKE:
+    if result.failure is not None and result.failure.code == POSSIBLE_DUPLICATE:
         return "blocked"
     return result.status.replace("_", " ")
 
@@ -101,4 +101,4 @@ def exit_code(report: Report) -> ExitCode:
     if report.unreachable and not touched:
         return ExitCode.UNREACHABLE
     bad = report.count(Status.FAILED) + report.count(Status.UNRESOLVED) + report.count(Status.NOT_ATTEMPTED)
-    return ExitCode.FAILED if bad or report.twins else ExitCode.DONE
+    return ExitCode.FAILED if bad or report.duplicates else ExitCode.DONE

@@ -7,32 +7,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from ..applying.executor import Executor, Limits
+from ..applying.executor import Executor, RunSettings
 from ..applying.refresh import read_live
 from ..config import Config
-from ..core.clock import SystemClock, SystemDice
+from ..core.clock import SystemClock, SystemRng
 from ..core.errors import NoEndpointError, RefusedError
 from ..core.model import State
 from ..core.ports import Api
-from ..planning.limits import beyond
+from ..planning.limits import exceeded_limits
 from ..planning.plan import LiveSide, Plan
-from ..planning.scope import Options
+from ..planning.scope import PlanScope
 from ..state import open_ledger, read_state
 from .git_guard import refuse_for_git
 from .output.messages import say
-from .wiring import Calls, Context, check_api, client, plan_of, refuse_clear_writes, vault_for, workspace_of
+from .wiring import Calls, Context, check_api, cipher_for, client, plan_of, refuse_clear_writes, workspace_of
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RunRequest:
     """What a run is asked for. `purpose` is what the lock tells others."""
 
     config: Config
     path: str
     purpose: str
     calls: Calls
-    options: Options = field(default_factory=Options)
-    limits: Limits = field(default_factory=Limits)
+    options: PlanScope = field(default_factory=PlanScope)
+    limits: RunSettings = field(default_factory=RunSettings)
     refresh: bool = False
     lock_timeout_s: float = 0.0
 
@@ -52,27 +52,27 @@ class Session:
     def check_limits(self, *, force: bool) -> None:
         """Raise `RefusedError` where the plan takes away more at once than goes without --force."""
         state = self.executor.ledger.state
-        found = beyond(self.plan, wanted=self.wanted, recorded=len(state.webhooks))
+        found = exceeded_limits(self.plan, wanted=self.wanted, recorded=len(state.webhooks))
         if found and not force:
             raise RefusedError("; ".join(found), hint="If that is meant, use --force.")
 
 
 @contextmanager
-def session(context: Context, wanted: Wanted, stop: threading.Event) -> Iterator[Session]:
+def session(context: Context, wanted: RunRequest, stop: threading.Event) -> Iterator[Session]:
     """Open a run: raises what the state, the lock, the API and the config may raise, before anything is changed."""
     state = read_state(wanted.path)
     check_api(state, context, wanted.path)
     refuse_clear_writes(wanted.config, state, wanted.path)
     refuse_for_git(wanted.config, state, wanted.path)
     workspace_id = workspace_of(wanted.config, state)
-    clock, dice, vault = SystemClock(), SystemDice(), vault_for(wanted.config, context)
+    clock, rng, cipher = SystemClock(), SystemRng(), cipher_for(wanted.config, context)
     with (
         client(context, workspace_id, wanted.calls, stop=stop, on_wait=say) as api,
         open_ledger(
             wanted.path,
             api=context.api_url,
             clock=clock,
-            dice=dice,
+            rng=rng,
             purpose=wanted.purpose,
             lock_timeout_s=wanted.lock_timeout_s,
             stop=stop,
@@ -85,7 +85,7 @@ def session(context: Context, wanted: Wanted, stop: threading.Event) -> Iterator
         if ledger.state.workspace_id != workspace_id and (ledger.state.empty or ledger.state.workspace_id is None):
             ledger.set_workspace(workspace_id)
         server_secrets = wanted.config.generate_secret == "server"
-        executor = Executor.over(api, ledger, vault, clock, dice, wanted.limits, stop, server_secrets=server_secrets)
+        executor = Executor.over(api, ledger, cipher, clock, rng, wanted.limits, stop, server_secrets=server_secrets)
         executor.settle()
         live = live_side(api, ledger.state, wanted.limits.parallelism) if wanted.refresh else None
         plan = plan_of(wanted.config, ledger.state, context, wanted.path, wanted.options, live)
@@ -104,4 +104,4 @@ def live_side(api: Api, state: State | None, parallelism: int) -> LiveSide | Non
 def look(context: Context, config: Config, state: State | None, calls: Calls, stop: threading.Event) -> LiveSide | None:
     """Read the live side for a dry run: no lock, and GET only."""
     with client(context, workspace_of(config, state), calls, stop=stop, on_wait=say) as api:
-        return live_side(api, state, Limits().parallelism)
+        return live_side(api, state, RunSettings().parallelism)

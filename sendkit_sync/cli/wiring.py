@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 from ..api.address import checked_address
 from ..config import Config, load_config
-from ..core.clock import SystemClock, SystemDice
-from ..core.decryption import Vault
+from ..core.clock import SystemClock, SystemRng
 from ..core.diagnostics import printable
 from ..core.errors import InvalidError, KeyRefusedError, NoEndpointError, RefusedError
-from ..core.model import PLATFORM_KEY_PREFIX, Live, Secret, State
+from ..core.model import PLATFORM_KEY_PREFIX, LiveWebhook, Secret, State
+from ..core.ports import SecretCipher
 from ..core.redaction import REDACTOR
 from ..planning.plan import LiveSide, Plan
 from ..planning.planner import make_plan
-from ..planning.scope import Options
+from ..planning.scope import PlanScope
 
 if TYPE_CHECKING:
     from ..api.client import Client
@@ -91,25 +91,25 @@ def check_api(state: State | None, context: Context, path: str) -> None:
         )
 
 
-def vault_for(config: Config, context: Context) -> Vault:
+def cipher_for(config: Config, context: Context) -> SecretCipher:
     """Return the vault that the config asks for; raises `MissingExtraError` where its package is not installed."""
-    from ..core.redaction import WatchedVault
+    from ..core.redaction import RedactingCipher
 
     if not config.recipients:
-        from ..secrets.clear import ClearVault
+        from ..secrets.clear import ClearCipher
 
-        return WatchedVault(ClearVault(), REDACTOR)
-    from ..secrets.age import AgeVault
+        return RedactingCipher(ClearCipher(), REDACTOR)
+    from ..secrets.age import AgeCipher
 
-    return WatchedVault(AgeVault(config.recipients, context.api_url, SystemDice(), os.environ), REDACTOR)
+    return RedactingCipher(AgeCipher(config.recipients, context.api_url, SystemRng(), os.environ), REDACTOR)
 
 
 def refuse_clear_writes(config: Config, state: State | None, path: str) -> None:
     """Raise `InvalidError` where the state is sealed and the config would have new secrets written in clear."""
     if config.recipients or state is None:
         return
-    sealed = any(secret.sealed is not None for secret in state.secrets())
-    if sealed:
+    encrypted = any(secret.encrypted is not None for secret in state.secrets())
+    if encrypted:
         raise InvalidError(
             "the state is sealed, and the config has no `encryption`",
             where=path,
@@ -150,7 +150,7 @@ def client(
         timeout_s=calls.timeout_s,
         retry_for_s=calls.retry_for_s,
         clock=SystemClock(),
-        dice=SystemDice(),
+        rng=SystemRng(),
         stop=stop,
         on_wait=on_wait,
         on_call=calls.on_call,
@@ -162,7 +162,7 @@ def client(
         made.close()
 
 
-def list_of(api: Client, hint: str) -> Sequence[Live]:
+def list_of(api: Client, hint: str) -> Sequence[LiveWebhook]:
     """Return the live webhooks; raises `RefusedError` with `hint` where the server has no list."""
     try:
         return api.list()
@@ -171,7 +171,7 @@ def list_of(api: Client, hint: str) -> Sequence[Live]:
 
 
 def plan_of(
-    config: Config, state: State | None, context: Context, path: str, options: Options, live: LiveSide | None = None
+    config: Config, state: State | None, context: Context, path: str, options: PlanScope, live: LiveSide | None = None
 ) -> Plan:
     """Return the plan; raises `InvalidError` where config and state do not fit together."""
     check_api(state, context, path)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import yaml
 
 from ..core.diagnostics import Severity, printable
-from ..core.model import DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS, Live
+from ..core.model import DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS, LiveWebhook
 from ..core.quoting import shell_name
 from .checks import check_event, check_name, check_url
 from .schema import fits
@@ -29,7 +29,7 @@ class _Dumper(yaml.SafeDumper):
 _Dumper.add_representer(_Quoted, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style='"'))
 
 
-def config_text(live: Sequence[Live], workspace: str | None = None) -> tuple[str, list[str]]:
+def config_text(live: Sequence[LiveWebhook], workspace: str | None = None) -> tuple[str, list[str]]:
     """Return the YAML of the webhooks sorted by name and id, and warnings about those that need a look.
 
     A name that several bear is told apart by the id; a webhook that no config can hold is left out. `workspace` is the
@@ -60,7 +60,7 @@ def config_text(live: Sequence[Live], workspace: str | None = None) -> tuple[str
     return HEADER + text, warnings
 
 
-def _entry(webhook: Live) -> dict[str, object]:
+def _entry(webhook: LiveWebhook) -> dict[str, object]:
     settings = webhook.settings
     entry: dict[str, object] = {"name": webhook.name.strip(), "url": settings.url, "events": list(settings.events)}
     if settings.retry_attempts not in (None, DEFAULT_RETRY_ATTEMPTS):
@@ -70,7 +70,7 @@ def _entry(webhook: Live) -> dict[str, object]:
     return entry
 
 
-def _wrong(webhook: Live, entry: Mapping[str, object]) -> Iterator[str]:
+def _wrong(webhook: LiveWebhook, entry: Mapping[str, object]) -> Iterator[str]:
     """Yield what keeps a config from holding `entry`."""
     findings = [*check_name(webhook.name.strip(), "name"), *check_url(webhook.settings.url)]
     for event in webhook.settings.events:

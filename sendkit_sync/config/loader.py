@@ -9,7 +9,7 @@ from typing import Any
 
 from ..core.diagnostics import Diagnostic, Severity, Span, printable
 from ..core.errors import ConfigError
-from ..core.model import Secret, Settings, Webhook
+from ..core.model import DesiredWebhook, Secret, Settings
 from .checks import EVENTS, KNOWN_EVENTS, MIN_SECRET, check_event, check_name, check_url, has_control
 from .files import read_files
 from .problems import File, diagnostics_of
@@ -24,7 +24,7 @@ DEFAULT_STATE = "sendkit.state.json"
 class Config:
     """What the config files ask for, joined; `webhooks` are sorted by name, `recipients` are the age keys to seal to."""
 
-    webhooks: tuple[Webhook, ...]
+    webhooks: tuple[DesiredWebhook, ...]
     workspace: str | None
     state_path: str
     generate_secret: str
@@ -51,7 +51,7 @@ class _Loader:
         self.files = files
         self.secrets: set[str] = set()
         self.lists: dict[tuple[str, ...], tuple[str, ...]] = {}
-        self.webhooks: dict[str, Webhook] = {}
+        self.webhooks: dict[str, DesiredWebhook] = {}
         self.former: dict[str, tuple[str, File, Place]] = {}
         self.recipients: tuple[tuple[str, ...], Span] | None = None
         self.shared: dict[str, tuple[str, Span]] = {}
@@ -136,7 +136,7 @@ class _Loader:
                 file.add(place, f"`{printable(other, 60)}` is renamed from `{printable(former, 60)}` already")
         listed = tuple(sorted(events))
         settings = Settings(texts.get("url", ""), self.lists.setdefault(listed, listed), retry, timeout)
-        self.webhooks[name] = Webhook(name, settings, secret, origin, former, span)
+        self.webhooks[name] = DesiredWebhook(name, settings, secret, origin, former, span)
 
     def check_renames(self) -> None:
         """Refuse a `renamedFrom` that names another entry: which of the two the recorded webhook is, nobody could tell."""

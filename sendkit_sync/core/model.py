@@ -133,7 +133,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Webhook:
+class DesiredWebhook:
     """A desired webhook: one entry of the config, with its variables filled in.
 
     `secret` is None when the config gives none. `secret_origin` tells where it comes from without telling it:
@@ -150,7 +150,7 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class LiveWebhook:
     """A webhook as the API answers it.
 
     `secret` is None where the answer has none or a masked one (it ends in `...`); `secret_masked` tells the two
@@ -198,14 +198,14 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class StoredSecret:
-    """A secret as the state keeps it: in clear (`clear`), or sealed for age recipients (`sealed`, base64).
+    """A secret as the state keeps it: in clear (`clear`), or sealed for age recipients (`encrypted`, base64).
 
     A sealed one has a fingerprint, so that it can be compared without the identity.
     """
 
     origin: SecretOrigin
     clear: Secret | None = None
-    sealed: str | None = None
+    encrypted: str | None = None
     fingerprint: Fingerprint | None = None
 
     def matches(self, secret: Secret) -> bool:
@@ -216,7 +216,7 @@ class StoredSecret:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class WebhookRecord:
     """What the state holds of one webhook.
 
     `applied` is what was last sent, `confirmed` and `status` what the API answered to it. `secret` is None when
@@ -237,7 +237,7 @@ class Recorded:
     former_names: tuple[str, ...] = ()
     applied_name: str | None = None
 
-    def answered(self, live: Live) -> Recorded:
+    def answered(self, live: LiveWebhook) -> WebhookRecord:
         """Return the same record with what the API answers now in place of what it answered before."""
         return replace(self, confirmed=live.settings, confirmed_name=live.name, status=live.status or self.status)
 
@@ -289,7 +289,7 @@ class State:
     serial: int
     api: str
     workspace_id: str | None = None
-    webhooks: Mapping[str, Recorded] = field(default_factory=dict)
+    webhooks: Mapping[str, WebhookRecord] = field(default_factory=dict)
     pending: Mapping[str, tuple[Intent, ...]] = field(default_factory=dict)
 
     @property

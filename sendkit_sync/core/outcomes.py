@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .model import Live
+from .model import LiveWebhook
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class Succeeded:
     """2xx with a webhook in it. `live` is None only for a delete."""
 
-    live: Live | None
+    live: LiveWebhook | None
 
 
 @dataclass(frozen=True, slots=True)
-class NotDone:
+class Failed:
     """The call changed nothing, for sure.
 
     `status` is the HTTP status, or None where no byte of the request was sent. `stops_run` tells that no other
@@ -51,4 +51,4 @@ class Unknown:
         return self.status is not None and (self.status == 409 or 300 <= self.status < 400)
 
 
-Answer = Answered | NotDone | Unknown
+Outcome = Succeeded | Failed | Unknown

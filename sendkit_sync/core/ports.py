@@ -1,40 +1,75 @@
-"""What applying needs of the world, as protocols: the API, and the ledger that remembers."""
+"""The seams as protocols: time, chance, the API, the ledger, stores, ciphers and forges."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
-from .model import Intent, Live, Recorded, Secret, Settings, State
-from .outcomes import Answer
+from .model import Intent, LiveWebhook, Secret, SecretOrigin, Settings, State, StoredSecret, WebhookRecord
+from .outcomes import Outcome
+
+
+class Clock(Protocol):
+    """What the project knows of time; all durations are in seconds."""
+
+    def now(self) -> float:
+        """Return the wall clock: seconds since the epoch, UTC. It may go back."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return a clock that never goes back, with no meaning but in differences."""
+        ...
+
+    def sleep(self, duration_s: float, wake: threading.Event) -> bool:
+        """Wait, at most `duration_s`, for `wake`; return whether it was set."""
+        ...
+
+
+class Rng(Protocol):
+    """What the project knows of chance."""
+
+    def secret(self) -> str:
+        """Return a new signing secret: 32 random bytes as 64 hex digits, the API's own recipe."""
+        ...
+
+    def token(self) -> str:
+        """Return 16 random hex digits that name an operation, a journal or a lineage."""
+        ...
+
+    def below(self, bound_s: float) -> float:
+        """Return a random duration from 0 to `bound_s`, for full jitter."""
+        ...
 
 
 class Api(Protocol):
     """SendKit's webhooks, one call a method; safe to use from several threads.
 
-    `create`, `update` and `delete` come back with an `Answer`, and never raise for what the server or the network
-    did. They try again what is sure not to have happened, and call `before_resend` each time before they do.
+    `create`, `update` and `delete` come back with an `Outcome`, and never raise for what the server or the network
+    did. They try again what is sure not to have happened, and call `before_attempt` each time before they do.
     The reading calls may be repeated freely, and raise: `KeyRefusedError`, `ApiUnreachableError`,
     `NoEndpointError` (404, 405, 501), else `ApiError`.
     """
 
-    def create(self, name: str, settings: Settings, secret: Secret | None, before_resend: Callable[[], None]) -> Answer:
+    def create(self, name: str, settings: Settings, secret: Secret | None, before_attempt: Callable[[], None]) -> Outcome:
         """POST one webhook; without `secret` the server draws one."""
         ...
 
-    def update(self, webhook_id: str, fields: Mapping[str, object], before_resend: Callable[[], None]) -> Answer:
+    def update(self, webhook_id: str, fields: Mapping[str, object], before_attempt: Callable[[], None]) -> Outcome:
         """PATCH the named fields, given under the API's names; a secret among them is a `Secret`."""
         ...
 
-    def delete(self, webhook_id: str, before_resend: Callable[[], None]) -> Answer:
+    def delete(self, webhook_id: str, before_attempt: Callable[[], None]) -> Outcome:
         """DELETE one webhook."""
         ...
 
-    def list(self) -> Sequence[Live]:
+    def list(self) -> Sequence[LiveWebhook]:
         """Return all webhooks of the workspace, in the API's order."""
         ...
 
-    def get(self, webhook_id: str) -> Live | None:
+    def get(self, webhook_id: str) -> LiveWebhook | None:
         """Return one webhook, or None where the API says 404."""
         ...
 
@@ -58,11 +93,11 @@ class Ledger(Protocol):
         """Note a call that is about to be made."""
         ...
 
-    def resend(self, intent: Intent, sent_at: float) -> None:
+    def restamp(self, intent: Intent, sent_at: float) -> None:
         """Note that the call of `intent` is made once more, at `sent_at`."""
         ...
 
-    def record(self, name: str, recorded: Recorded, *, replaces: str | None = None) -> None:
+    def record(self, name: str, recorded: WebhookRecord, *, replaces: str | None = None) -> None:
         """Record a webhook under `name`, and resolve all intents of that name (and drop the record `replaces`)."""
         ...
 
@@ -80,4 +115,113 @@ class Ledger(Protocol):
 
     def set_workspace(self, workspace_id: str | None) -> None:
         """Note the workspace that all the ids belong to; None where it is not known yet."""
+        ...
+
+
+class JournalWriter(Protocol):
+    """An open journal."""
+
+    def append(self, data: bytes) -> None:
+        """Add whole lines; durable on return. Raises `StateIOError`, and then nobody knows how much is kept.
+
+        Raises `JournalGoneError` where the journal is there no more.
+        """
+        ...
+
+    def there(self) -> bool:
+        """Tell whether the journal is still in its place."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it; what was appended stays."""
+        ...
+
+
+class Store(Protocol):
+    """One state. Each method comes back when its effect outlives the process and the machine.
+
+    A write that dies half way leaves the former content or the new one, never a piece; only `append` may leave a
+    torn last line. All raise `StateIOError`. Writing takes the lock, reading does not.
+    """
+
+    @property
+    def path(self) -> str:
+        """Where the snapshot is, for messages."""
+        ...
+
+    @property
+    def journal_path(self) -> str:
+        """Where the journal is, for messages."""
+        ...
+
+    def locked(self, *, clock: Clock, purpose: str, timeout_s: float, stop: threading.Event) -> AbstractContextManager[None]:
+        """Hold the lock; it goes with its process.
+
+        Raises `LockedError` where it stays busy for `timeout_s`, or until `stop` is set.
+        """
+        ...
+
+    def read_snapshot(self) -> bytes | None:
+        """Return the snapshot, or None where there is none."""
+        ...
+
+    def snapshot_is(self, data: bytes | None) -> bool:
+        """Tell whether the snapshot is `data` still."""
+        ...
+
+    def read_journal(self) -> bytes | None:
+        """Return the journal, or None where there is none."""
+        ...
+
+    def write_snapshot(self, data: bytes) -> None:
+        """Replace the snapshot; the former one stays as the backup."""
+        ...
+
+    def create_journal(self, header: bytes) -> JournalWriter:
+        """Replace the journal by one that holds `header` from the first moment."""
+        ...
+
+    def remove_journal(self) -> None:
+        """Remove the journal, if there is one."""
+        ...
+
+
+class SecretCipher(Protocol):
+    """Turns secrets into what the state keeps, and back."""
+
+    def encrypt(self, name: str, secret: Secret, origin: SecretOrigin) -> StoredSecret:
+        """Return `secret` as the state of webhook `name` is to hold it."""
+        ...
+
+    def decrypt(self, names: Sequence[str], stored: StoredSecret) -> Secret | None:
+        """Return the secret, or None where it is sealed and there is no identity.
+
+        `names` are those that its seal may have been made under. Raises `SecretUnreadableError` for a seal that
+        belongs to another webhook or another API address.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A merged pull request: its name as people write it, and what this tool's comments on it say."""
+
+    name: str
+    comments: tuple[str, ...]
+
+
+class Forge(Protocol):
+    """The forge of one job. The methods raise `ApiError` and `ApiUnreachableError`."""
+
+    @property
+    def branch(self) -> str:
+        """The branch that the job runs for."""
+        ...
+
+    def comment(self, body: str) -> str:
+        """Let the one comment on the job's pull request say `body`; return what was done, as a sentence."""
+        ...
+
+    def merged(self) -> Merged | None:
+        """Return the pull request, from within the repository, that made the job's commit; None where there is none."""
         ...

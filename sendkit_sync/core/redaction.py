@@ -6,8 +6,8 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 
-from .decryption import Vault
 from .model import SENSITIVE, Secret, SecretOrigin, StoredSecret
+from .ports import SecretCipher
 
 _KEYS = re.compile(r"\bsk_[A-Za-z0-9_-]{8,}|\bAGE-SECRET-KEY-[A-Z0-9-]{8,}", re.IGNORECASE)
 """What has the form of an API key or of an age identity, whoever gave it and wherever it stands."""
@@ -82,21 +82,21 @@ REDACTOR = Redactor()
 """Knows the key and the secrets of this process; what reads one adds it."""
 
 
-class WatchedVault:
+class RedactingCipher:
     """A vault that tells `redactor` of every secret that is kept or read."""
 
-    def __init__(self, vault: Vault, redactor: Redactor) -> None:
-        self._vault = vault
+    def __init__(self, cipher: SecretCipher, redactor: Redactor) -> None:
+        self._cipher = cipher
         self._redactor = redactor
 
-    def keep(self, name: str, secret: Secret, origin: SecretOrigin) -> StoredSecret:
+    def encrypt(self, name: str, secret: Secret, origin: SecretOrigin) -> StoredSecret:
         """Return `secret` as the inner vault keeps it."""
         self._redactor.add(secret)
-        return self._vault.keep(name, secret, origin)
+        return self._cipher.encrypt(name, secret, origin)
 
-    def open(self, names: Sequence[str], stored: StoredSecret) -> Secret | None:
+    def decrypt(self, names: Sequence[str], stored: StoredSecret) -> Secret | None:
         """Return what the inner vault reads."""
-        secret = self._vault.open(names, stored)
+        secret = self._cipher.decrypt(names, stored)
         if secret is not None:
             self._redactor.add(secret)
         return secret

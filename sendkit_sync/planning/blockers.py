@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Set
 
-from ..core.model import Live, Recorded, Settings, State, Webhook
+from ..core.model import DesiredWebhook, LiveWebhook, Settings, State, WebhookRecord
 from .plan import Blocker, BlockerKind
 
-Delivery = tuple[str, tuple[str, ...]]
+Route = tuple[str, tuple[str, ...]]
 
 
-def delivery(settings: Settings) -> Delivery:
+def route(settings: Settings) -> Route:
     """Return what goes where: two webhooks that are equal in it deliver every event twice."""
     return settings.url, settings.events
 
 
-class LookAlikes:
+class PossibleDuplicates:
     """The live webhooks that are not recorded, found by name, or by URL and events."""
 
-    def __init__(self, live: Iterable[Live] = (), recorded_ids: Set[str] = frozenset()) -> None:
-        self._by_name: dict[str, list[Live]] = {}
-        self._by_delivery: dict[Delivery, list[Live]] = {}
+    def __init__(self, live: Iterable[LiveWebhook] = (), recorded_ids: Set[str] = frozenset()) -> None:
+        self._by_name: dict[str, list[LiveWebhook]] = {}
+        self._by_delivery: dict[Route, list[LiveWebhook]] = {}
         for candidate in live:
             if candidate.id not in recorded_ids:
                 self._by_name.setdefault(candidate.name, []).append(candidate)
-                self._by_delivery.setdefault(delivery(candidate.settings), []).append(candidate)
+                self._by_delivery.setdefault(route(candidate.settings), []).append(candidate)
 
-    def of(self, webhook: Webhook) -> list[Live]:
+    def of(self, webhook: DesiredWebhook) -> list[LiveWebhook]:
         """Return the look-alikes of a desired webhook, without doubles, those of the same name first."""
-        found = self._by_name.get(webhook.name, []) + self._by_delivery.get(delivery(webhook.settings), [])
+        found = self._by_name.get(webhook.name, []) + self._by_delivery.get(route(webhook.settings), [])
         return list({candidate.id: candidate for candidate in found}.values())
 
 
@@ -39,24 +39,24 @@ class Blockers:
     """
 
     def __init__(
-        self, state: State, wanted: Collection[str], lost: Iterable[str], open_names: Set[str], live: Iterable[Live]
+        self, state: State, wanted: Collection[str], lost: Iterable[str], open_names: Set[str], live: Iterable[LiveWebhook]
     ) -> None:
         self._unclear = {name for name in open_names if name not in wanted}
-        self._strangers = LookAlikes(live, state.recorded_ids())
-        self._heirless: dict[Delivery, Blocker] = {}
+        self._strangers = PossibleDuplicates(live, state.recorded_ids())
+        self._heirless: dict[Route, Blocker] = {}
         for name in sorted(self._unclear, reverse=True):
             for intent in state.pending[name]:
                 if intent.settings is not None:
-                    self._heirless[delivery(intent.settings)] = Blocker(BlockerKind.UNRESOLVED, name, None)
+                    self._heirless[route(intent.settings)] = Blocker(BlockerKind.UNRESOLVED, name, None)
         for name in sorted(lost, reverse=True):
             record = state.webhooks[name]
-            self._heirless[delivery(record.applied)] = Blocker(BlockerKind.ORPHAN, name, record.id)
+            self._heirless[route(record.applied)] = Blocker(BlockerKind.ORPHAN, name, record.id)
 
-    def of(self, webhook: Webhook, gone: Recorded | None) -> Blocker | None:
+    def of(self, webhook: DesiredWebhook, gone: WebhookRecord | None) -> Blocker | None:
         """Return what a create of `webhook` would double; `gone` is the record of the webhook that it is to replace."""
         old = webhook.renamed_from
         if old is not None and old in self._unclear:
             return Blocker(BlockerKind.UNRESOLVED, old, None)
-        if gone is None and (heirless := self._heirless.get(delivery(webhook.settings))):
+        if gone is None and (heirless := self._heirless.get(route(webhook.settings))):
             return heirless
         return next((Blocker(BlockerKind.LIVE, live.name, live.id) for live in self._strangers.of(webhook)), None)

@@ -5,7 +5,7 @@ deepdiff finds it; it is imported and asked only for fields that are not equal, 
 
 from __future__ import annotations
 
-from ..core.model import SENSITIVE, Live, Recorded, Settings, Webhook
+from ..core.model import SENSITIVE, DesiredWebhook, LiveWebhook, Settings, WebhookRecord
 from .plan import Change, View
 
 FIELDS = ("name", "url", "events", "retryAttempts", "timeoutMs", "secret")
@@ -40,7 +40,7 @@ def changes(before: View, after: View, *, secret_changed: bool) -> tuple[Change,
     return tuple(Change(field, before[field], after[field]) for field in FIELDS if field in fields)
 
 
-def drifted_fields(recorded: Recorded, live: Live) -> tuple[str, ...]:
+def drifted_fields(recorded: WebhookRecord, live: LiveWebhook) -> tuple[str, ...]:
     """Return the fields, in the order of `FIELDS`, in which live differs from what the API confirmed last.
 
     What an answer left out never differs.
@@ -53,19 +53,19 @@ def drifted_fields(recorded: Recorded, live: Live) -> tuple[str, ...]:
     return tuple(field for field in FIELDS[:-1] if before[field] != after[field])
 
 
-def same_but_for_spelling(one: Live, other: Live) -> bool:
+def same_but_for_spelling(one: LiveWebhook, other: LiveWebhook) -> bool:
     """Tell whether two answers are equal but for case, and a slash at the end of the URL."""
     return _spelling(one) == _spelling(other)
 
 
-def _spelling(live: Live) -> tuple[object, ...]:
+def _spelling(live: LiveWebhook) -> tuple[object, ...]:
     settings = live.settings.effective()
     events = sorted(event.casefold() for event in settings.events)
     url = settings.url.casefold().rstrip("/")
     return live.name.strip().casefold(), url, events, settings.retry_attempts, settings.timeout_ms
 
 
-def view_before(name: str, recorded: Recorded, live: Live | None, drifted: tuple[str, ...]) -> View:
+def view_before(name: str, recorded: WebhookRecord, live: LiveWebhook | None, drifted: tuple[str, ...]) -> View:
     """Return what an update starts from: as it was applied, but for the fields that were changed outside."""
     applied = dict(view(recorded.applied_name or name, recorded.applied, SENSITIVE if recorded.secret else None))
     if live is not None and drifted:
@@ -74,7 +74,7 @@ def view_before(name: str, recorded: Recorded, live: Live | None, drifted: tuple
     return applied
 
 
-def differs(desired: Webhook, recorded: Recorded) -> bool:
+def differs(desired: DesiredWebhook, recorded: WebhookRecord) -> bool:
     """Tell whether the settings, an adopted name or a supplied secret differ from what was applied."""
     wanted, applied = desired.settings, recorded.applied
     return (
@@ -84,7 +84,7 @@ def differs(desired: Webhook, recorded: Recorded) -> bool:
     )
 
 
-def secret_differs(desired: Webhook, recorded: Recorded) -> bool:
+def secret_differs(desired: DesiredWebhook, recorded: WebhookRecord) -> bool:
     """Tell whether the config gives a secret, and another than the recorded one; a left-out one never differs."""
     if desired.secret is None:
         return False

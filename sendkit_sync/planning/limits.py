@@ -12,7 +12,7 @@ FEWEST = 10
 """Below so many recorded webhooks the share says nothing."""
 
 
-def beyond(plan: Plan, *, wanted: int, recorded: int) -> list[str]:
+def exceeded_limits(plan: Plan, *, wanted: int, recorded: int) -> list[str]:
     """Return what in `plan` needs --force, as lines for people.
 
     `wanted` counts the webhooks of the config, `recorded` those of the state.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ..core.model import ActionKind, Live, Recorded, Webhook
+from ..core.model import ActionKind, DesiredWebhook, LiveWebhook, WebhookRecord
 
 JsonValue = str | int | bool | None | list[str]
 View = Mapping[str, JsonValue]
@@ -84,10 +84,10 @@ class Action:
     drifted: tuple[str, ...] = ()
     blocked_by: Blocker | None = None
     unanswered: bool = False
-    desired: Webhook | None = field(default=None, compare=False)
-    recorded: Recorded | None = field(default=None, compare=False)
+    desired: DesiredWebhook | None = field(default=None, compare=False)
+    recorded: WebhookRecord | None = field(default=None, compare=False)
     former_name: str | None = None
-    live: Live | None = field(default=None, compare=False)
+    live: LiveWebhook | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class LiveSide:
     neither in the list nor answered by GET.
     """
 
-    by_id: Mapping[str, Live]
+    by_id: Mapping[str, LiveWebhook]
     gone: frozenset[str] = frozenset()
 
 

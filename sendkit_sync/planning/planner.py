@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from operator import itemgetter
 
-from ..core.model import ActionKind, Live, Recorded, State, Webhook
+from ..core.model import ActionKind, DesiredWebhook, LiveWebhook, State, WebhookRecord
 from .blockers import Blockers
 from .diff import changes, differs, drifted_fields, secret_differs, view, view_before
 from .plan import Action, Blocker, BlockerKind, LiveFacts, LiveSide, Plan, Reason
-from .scope import Options
+from .scope import PlanScope
 
 
 def make_plan(
-    desired: Sequence[Webhook],
+    desired: Sequence[DesiredWebhook],
     state: State | None,
     *,
     api: str,
     config_digest: str,
     workspace_id: str | None = None,
-    options: Options | None = None,
+    options: PlanScope | None = None,
     live: LiveSide | None = None,
 ) -> Plan:
     """Return the plan that brings `state` (None: nothing recorded yet) to `desired`.
@@ -27,7 +27,7 @@ def make_plan(
     Actions are sorted by name, deletes last, so the order of `desired` means nothing. Without `live` the plan is
     made offline.
     """
-    options = options or Options()
+    options = options or PlanScope()
     known = state if state is not None else State("", 0, api)
     planner = _Planner(known, {webhook.name: webhook for webhook in desired}, options, live)
     return Plan(
@@ -65,14 +65,14 @@ def _facts(state: State, live: LiveSide, open_updates: Set[str | None]) -> LiveF
     )
 
 
-def _other_secret(record: Recorded, live: Live) -> bool:
+def _other_secret(record: WebhookRecord, live: LiveWebhook) -> bool:
     return record.secret is not None and live.secret is not None and not record.secret.matches(live.secret)
 
 
 class _Planner:
     """Goes once through what is desired and what is recorded; the public attributes are what came of it."""
 
-    def __init__(self, state: State, wanted: Mapping[str, Webhook], options: Options, live: LiveSide | None) -> None:
+    def __init__(self, state: State, wanted: Mapping[str, DesiredWebhook], options: PlanScope, live: LiveSide | None) -> None:
         self._state = state
         self._live = live if live is not None else LiveSide({})
         self.wanted = wanted
@@ -87,7 +87,7 @@ class _Planner:
         self.unchanged = 0
         self._plan(options)
 
-    def _plan(self, options: Options) -> None:
+    def _plan(self, options: PlanScope) -> None:
         state, live, open_names = self._state, self._live, frozenset(self.unresolved)
         renames = self._renames(open_names)
         lost = sorted(state.webhooks.keys() - self.wanted.keys() - set(renames.values()))
@@ -129,7 +129,7 @@ class _Planner:
                 free.remove(old)
         return renames
 
-    def _create(self, webhook: Webhook, gone: Recorded | None, old: str, blocker: Blocker | None) -> None:
+    def _create(self, webhook: DesiredWebhook, gone: WebhookRecord | None, old: str, blocker: Blocker | None) -> None:
         reason = Reason.NEW
         if gone is not None:
             reason = Reason.MISSING
@@ -149,7 +149,7 @@ class _Planner:
             )
         )
 
-    def _compare(self, webhook: Webhook, record: Recorded, old: str) -> None:
+    def _compare(self, webhook: DesiredWebhook, record: WebhookRecord, old: str) -> None:
         live = self._live.by_id.get(record.id)
         drifted = drifted_fields(record, live) if live is not None else ()
         unanswered = record.id in self.open_updates
@@ -187,7 +187,7 @@ class _Planner:
             )
         )
 
-    def _lose(self, name: str, record: Recorded) -> None:
+    def _lose(self, name: str, record: WebhookRecord) -> None:
         gone = record.id in self._live.gone
         self.deletes.append(
             Action(

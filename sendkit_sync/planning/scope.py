@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class PlanScope:
     """What a plan is to cover.
 
     `targets` are patterns with `*`: only entries whose name matches one are planned, the rest counts nowhere.

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.clock import Dice
 from ..core.decryption import NO_IDENTITY
 from ..core.errors import InvalidError, MissingExtraError, SecretUnreadableError
 from ..core.model import Fingerprint, Secret, SecretOrigin, StoredSecret
+from ..core.ports import Rng
 
 if TYPE_CHECKING:
     from pyrage import x25519
@@ -24,14 +24,14 @@ IDENTITY_PREFIX = "AGE-SECRET-KEY-1"
 """How an X25519 identity begins; those of other kinds go on otherwise."""
 
 
-class AgeVault:
+class AgeCipher:
     """Seals secrets to `recipients` (age1...); opens them where `environment` holds an identity."""
 
-    def __init__(self, recipients: Sequence[str], api: str, dice: Dice, environment: Mapping[str, str]) -> None:
+    def __init__(self, recipients: Sequence[str], api: str, rng: Rng, environment: Mapping[str, str]) -> None:
         self._age = _pyrage()
         self._recipients = [self._recipient(text) for text in recipients]
         self._api = api
-        self._dice = dice
+        self._dice = rng
         self._environment = environment
         self._identities: list[x25519.Identity] | None = None
         self._prove()
@@ -44,26 +44,26 @@ class AgeVault:
             what = "nothing can be sealed for the recipients in `encryption`"
             raise InvalidError(what, hint="Name at least one, each as age-keygen shows it.") from error
 
-    def keep(self, name: str, secret: Secret, origin: SecretOrigin) -> StoredSecret:
+    def encrypt(self, name: str, secret: Secret, origin: SecretOrigin) -> StoredSecret:
         """Return `secret` sealed for webhook `name`, with a fingerprint to compare it by."""
         inside = json.dumps({"api": self._api, "name": name, "secret": secret.reveal()}).encode()
-        sealed = base64.b64encode(self._age.encrypt(inside, self._recipients)).decode("ascii")
+        encrypted = base64.b64encode(self._age.encrypt(inside, self._recipients)).decode("ascii")
         salt = None if origin is SecretOrigin.GENERATED else self._dice.secret()[:32]
-        return StoredSecret(origin, sealed=sealed, fingerprint=Fingerprint.of(secret, salt))
+        return StoredSecret(origin, encrypted=encrypted, fingerprint=Fingerprint.of(secret, salt))
 
-    def open(self, names: Sequence[str], stored: StoredSecret) -> Secret | None:
+    def decrypt(self, names: Sequence[str], stored: StoredSecret) -> Secret | None:
         """Return the secret, or None where it is sealed and there is no identity.
 
         Raises `SecretUnreadableError` where the identity opens no such seal, or the seal was made for another
         webhook than `names` or for another API address.
         """
-        if stored.sealed is None:
+        if stored.encrypted is None:
             return stored.clear
         if self._identities is None:
             self._identities = self._read_identities()
         if not self._identities:
             return None
-        inside = self._unseal(names[0], stored.sealed)
+        inside = self._unseal(names[0], stored.encrypted)
         if inside.get("name") not in names or inside.get("api") != self._api:
             raise SecretUnreadableError(
                 f'the seal that stands at "{names[0]}" was made for another webhook or API address',
@@ -71,9 +71,9 @@ class AgeVault:
             )
         return Secret(str(inside["secret"]))
 
-    def _unseal(self, name: str, sealed: str) -> dict[str, Any]:
+    def _unseal(self, name: str, encrypted: str) -> dict[str, Any]:
         try:
-            inside = json.loads(self._age.decrypt(base64.b64decode(sealed, validate=True), self._identities))
+            inside = json.loads(self._age.decrypt(base64.b64decode(encrypted, validate=True), self._identities))
         except (self._age.DecryptError, ValueError) as error:
             raise SecretUnreadableError(
                 f'the identity does not open the secret of "{name}"',

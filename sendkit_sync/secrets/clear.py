@@ -8,14 +8,14 @@ from ..core.errors import SecretUnreadableError
 from ..core.model import Secret, SecretOrigin, StoredSecret
 
 
-class ClearVault:
+class ClearCipher:
     """Keeps every secret as it is."""
 
-    def keep(self, name: str, secret: Secret, origin: SecretOrigin) -> StoredSecret:
+    def encrypt(self, name: str, secret: Secret, origin: SecretOrigin) -> StoredSecret:
         """Return `secret` in clear."""
         return StoredSecret(origin, clear=secret)
 
-    def open(self, names: Sequence[str], stored: StoredSecret) -> Secret | None:
+    def decrypt(self, names: Sequence[str], stored: StoredSecret) -> Secret | None:
         """Return the secret. Raises `SecretUnreadableError` where it is sealed."""
         if stored.clear is None:
             raise SecretUnreadableError(

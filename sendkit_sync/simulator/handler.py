@@ -55,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             status, answer = simulator.act(request)
         made = answer if status == 201 else None
-        told = status if fault_hit is None else _told(fault_hit, status)
+        told = status if fault_hit is None else _server_message(fault_hit, status)
         shown = fault_hit or next(iter(hits), None)
         simulator.record(request.entry(told, shown, made))
         for fault in hits:
@@ -74,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
         if fault.kind != "drip":
             pause(fault.delay_s)
         headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
-        told = _told(fault, status)
+        told = _server_message(fault, status)
         if fault.kind == "drop" or told is None:
             self.close_connection = True
         elif fault.kind == "status":
@@ -121,7 +121,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
 
-def _told(fault: Fault, status: int) -> int | None:
+def _server_message(fault: Fault, status: int) -> int | None:
     """Return the status that a client sees under a fault; None for no answer."""
     if fault.kind == "drop":
         return None

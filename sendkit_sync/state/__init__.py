@@ -1,6 +1,6 @@
 """What is recorded of the webhooks: a snapshot and a journal under a lock."""
 
-from ..core.store_ports import JournalWriter, Store
+from ..core.ports import JournalWriter, Store
 from .ledger import JournalLedger, open_ledger, open_store, renew_backup
 from .snapshots import read_state, read_store
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from sys import intern
 
 from ..core.errors import StateInvalidError
-from ..core.model import ActionKind, Fingerprint, Intent, Recorded, Secret, SecretOrigin, Settings, State, StoredSecret
+from ..core.model import ActionKind, Fingerprint, Intent, Secret, SecretOrigin, Settings, State, StoredSecret, WebhookRecord
 from .node import RESTORE_HINT, Fields, Node, parse
 
 VERSION = 1
 _CLEAR = {"origin", "value"}
-_SEALED = {"origin", "sealed", "sha256"}
-_SEALED_SALTED = {"origin", "sealed", "hmacSha256", "salt"}
+_ENCRYPTED = {"origin", "encrypted", "sha256"}
+_ENCRYPTED_SALTED = {"origin", "encrypted", "hmacSha256", "salt"}
 _ORIGINS = {origin.value: origin for origin in SecretOrigin}
 _MARK = re.compile("^(?:<<<<<<<|>>>>>>>)", re.MULTILINE)
 _NOTHING = re.compile("[\0 \t\r\n]*")
@@ -109,7 +109,7 @@ class _Early:
             return members
 
 
-def encode_recorded(recorded: Recorded) -> dict[str, object]:
+def encode_recorded(recorded: WebhookRecord) -> dict[str, object]:
     """Return one recorded webhook as JSON."""
     entry: dict[str, object] = {
         "id": recorded.id,
@@ -135,9 +135,9 @@ def encode_recorded(recorded: Recorded) -> dict[str, object]:
 _MAYBE_RECORDED = "status previousSecret earlierSecrets createdAt formerNames appliedName"
 
 
-def decode_recorded(node: Node, lists: dict[tuple[str, ...], tuple[str, ...]] | None = None) -> Recorded:
+def decode_recorded(node: Node, lists: dict[tuple[str, ...], tuple[str, ...]] | None = None) -> WebhookRecord:
     """Read one recorded webhook; of equal lists of events, those that are in `lists` are taken."""
-    if isinstance(node.value, Recorded):
+    if isinstance(node.value, WebhookRecord):
         return node.value
     fields = node.fields("id applied confirmed secret", _MAYBE_RECORDED)
     confirmed = fields["confirmed"].fields("name url events", "retryAttempts timeoutMs")
@@ -147,7 +147,7 @@ def decode_recorded(node: Node, lists: dict[tuple[str, ...], tuple[str, ...]] | 
         secret.fail("`missing` can only be true")
     lists = {} if lists is None else lists
     applied = _settings(fields["applied"].fields(*_SETTINGS), lists)
-    return Recorded(
+    return WebhookRecord(
         id=fields.filled("id"),
         applied=applied,
         confirmed=_settings(confirmed, lists, applied.url),
@@ -187,9 +187,9 @@ def encode_secret(secret: StoredSecret) -> dict[str, object]:
     """Return a kept secret as JSON."""
     if secret.clear is not None:
         return {"origin": secret.origin.value, "value": secret.clear.reveal()}
-    if secret.sealed is None or secret.fingerprint is None:
+    if secret.encrypted is None or secret.fingerprint is None:
         raise ValueError("a kept secret is in clear, or sealed with a fingerprint")
-    entry: dict[str, object] = {"origin": secret.origin.value, "sealed": secret.sealed}
+    entry: dict[str, object] = {"origin": secret.origin.value, "encrypted": secret.encrypted}
     if secret.fingerprint.salt is None:
         return {**entry, "sha256": secret.fingerprint.digest}
     return {**entry, "hmacSha256": secret.fingerprint.digest, "salt": secret.fingerprint.salt}
@@ -197,7 +197,7 @@ def encode_secret(secret: StoredSecret) -> dict[str, object]:
 
 def decode_secret(node: Node) -> StoredSecret:
     """Read a kept secret."""
-    fields = node.fields("origin", "value sealed sha256 hmacSha256 salt", echo=False)
+    fields = node.fields("origin", "value encrypted sha256 hmacSha256 salt", echo=False)
     found = fields.text("origin")
     origin = _ORIGINS.get(found)
     if origin is None:
@@ -205,12 +205,12 @@ def decode_secret(node: Node) -> StoredSecret:
     shape = fields.members.keys()
     if shape == _CLEAR:
         return StoredSecret(origin, clear=Secret(fields.text("value")))
-    if shape == _SEALED:
-        return StoredSecret(origin, None, fields.text("sealed"), Fingerprint(fields["sha256"].hex()))
-    if shape == _SEALED_SALTED:
+    if shape == _ENCRYPTED:
+        return StoredSecret(origin, None, fields.text("encrypted"), Fingerprint(fields["sha256"].hex()))
+    if shape == _ENCRYPTED_SALTED:
         fingerprint = Fingerprint(fields["hmacSha256"].hex(), fields["salt"].hex())
-        return StoredSecret(origin, None, fields.text("sealed"), fingerprint)
-    return node.fail("must have `value`, or `sealed` with `sha256`, or `sealed` with `hmacSha256` and `salt`")
+        return StoredSecret(origin, None, fields.text("encrypted"), fingerprint)
+    return node.fail("must have `value`, or `encrypted` with `sha256`, or `encrypted` with `hmacSha256` and `salt`")
 
 
 def encode_intent(intent: Intent) -> dict[str, object]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..core.errors import StateInvalidError
-from ..core.model import ActionKind, Intent, Recorded, State
+from ..core.model import ActionKind, Intent, State, WebhookRecord
 from .codec import Snapshot, decode_intent, decode_recorded, encode_intent, encode_recorded
 from .node import Fields, Node, parse, text_of
 
@@ -19,27 +19,27 @@ _HINT = (
 
 
 @dataclass(slots=True)
-class Book:
+class MutableState:
     """The records while they change; each change costs one entry, whatever the number of webhooks."""
 
     workspace_id: str | None
-    webhooks: dict[str, Recorded]
+    webhooks: dict[str, WebhookRecord]
     pending: dict[str, tuple[Intent, ...]]
     ids: Counter[str]
     """How many names are recorded with an id: one, but for a state that was mended by hand."""
 
     @classmethod
-    def of(cls, state: State) -> Book:
+    def of(cls, state: State) -> MutableState:
         ids = Counter(recorded.id for recorded in state.webhooks.values())
         return cls(state.workspace_id, dict(state.webhooks), dict(state.pending), ids)
 
-    def put(self, name: str, recorded: Recorded) -> None:
+    def put(self, name: str, recorded: WebhookRecord) -> None:
         """Record `recorded` under `name`, in the place of what is there."""
         self.take(name)
         self.webhooks[name] = recorded
         self.ids[recorded.id] += 1
 
-    def take(self, name: str) -> Recorded | None:
+    def take(self, name: str) -> WebhookRecord | None:
         """Drop the record of `name` and return it, if there is one."""
         former = self.webhooks.pop(name, None)
         if former is not None:
@@ -52,7 +52,7 @@ class Entry:
     """One change: its JSON, and what it does to a book."""
 
     body: dict[str, object]
-    change: Callable[[Book], None]
+    change: Callable[[MutableState], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,32 +118,32 @@ def _replayed(snapshot: Snapshot, raw: bytes, where: str) -> tuple[State, str]:
             f"the state is serial {state.serial} of lineage {json.dumps(state.lineage)}",
             where=where,
         )
-    book = Book.of(state)
+    book = MutableState.of(state)
     for number, line in enumerate(lines[1:], 2):
         decode_entry(_decode_line(line, f"{where}:{number}")).change(book)
     return replace(state, workspace_id=book.workspace_id, webhooks=book.webhooks, pending=book.pending), header.journal
 
 
 def begin(intent: Intent) -> Entry:
-    def change(book: Book) -> None:
+    def change(book: MutableState) -> None:
         others = tuple(one for one in book.pending.get(intent.name, ()) if one.op != intent.op)
         book.pending[intent.name] = (*others, intent)
 
     return Entry({"do": "begin", "name": intent.name, "intent": encode_intent(intent)}, change)
 
 
-def resend(name: str, op: str, sent_at: float) -> Entry:
-    def change(book: Book) -> None:
+def restamp(name: str, op: str, sent_at: float) -> Entry:
+    def change(book: MutableState) -> None:
         if name in book.pending:
             book.pending[name] = tuple(
                 replace(one, sent_at=sent_at, expired=False) if one.op == op else one for one in book.pending[name]
             )
 
-    return Entry({"do": "resend", "name": name, "op": op, "sentAt": sent_at}, change)
+    return Entry({"do": "restamp", "name": name, "op": op, "sentAt": sent_at}, change)
 
 
-def record(name: str, recorded: Recorded, replaces: str | None) -> Entry:
-    def change(book: Book) -> None:
+def record(name: str, recorded: WebhookRecord, replaces: str | None) -> Entry:
+    def change(book: MutableState) -> None:
         former = book.take(replaces if replaces is not None else name)
         book.put(name, recorded)
         made = former is None or former.id != recorded.id
@@ -161,7 +161,7 @@ def record(name: str, recorded: Recorded, replaces: str | None) -> Entry:
 
 
 def drop(name: str, op: str) -> Entry:
-    def change(book: Book) -> None:
+    def change(book: MutableState) -> None:
         left = tuple(one for one in book.pending.pop(name, ()) if one.op != op)
         if left:
             book.pending[name] = left
@@ -170,7 +170,7 @@ def drop(name: str, op: str) -> Entry:
 
 
 def expire(name: str) -> Entry:
-    def change(book: Book) -> None:
+    def change(book: MutableState) -> None:
         if name in book.pending:
             book.pending[name] = tuple(
                 replace(one, expired=True) if one.action is ActionKind.CREATE else one for one in book.pending[name]
@@ -180,7 +180,7 @@ def expire(name: str) -> Entry:
 
 
 def forget(name: str) -> Entry:
-    def change(book: Book) -> None:
+    def change(book: MutableState) -> None:
         book.take(name)
         book.pending.pop(name, None)
 
@@ -188,7 +188,7 @@ def forget(name: str) -> Entry:
 
 
 def workspace(workspace_id: str | None) -> Entry:
-    def change(book: Book) -> None:
+    def change(book: MutableState) -> None:
         book.workspace_id = workspace_id
 
     return Entry({"do": "workspace", "workspaceId": workspace_id}, change)
@@ -203,8 +203,8 @@ def _begin_of(fields: Fields) -> Entry:
     return begin(decode_intent(fields["intent"], fields.text("name")))
 
 
-def _resend_of(fields: Fields) -> Entry:
-    return resend(fields.text("name"), fields.text("op"), fields["sentAt"].number())
+def _restamp_of(fields: Fields) -> Entry:
+    return restamp(fields.text("name"), fields.text("op"), fields["sentAt"].number())
 
 
 def _drop_of(fields: Fields) -> Entry:
@@ -213,7 +213,7 @@ def _drop_of(fields: Fields) -> Entry:
 
 _DECODERS: dict[str, Callable[[Node], Entry]] = {
     "begin": lambda node: _begin_of(node.fields("do name intent")),
-    "resend": lambda node: _resend_of(node.fields("do name op sentAt")),
+    "restamp": lambda node: _restamp_of(node.fields("do name op sentAt")),
     "record": _record_of,
     "drop": lambda node: _drop_of(node.fields("do name op")),
     "expire": lambda node: expire(node.fields("do name").text("name")),

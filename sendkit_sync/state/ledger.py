@@ -8,10 +8,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
 from ..core import failpoints
-from ..core.clock import Clock, Dice
 from ..core.errors import JournalGoneError, StateIOError
-from ..core.model import Intent, Recorded, State
-from ..core.store_ports import Store
+from ..core.model import Intent, State, WebhookRecord
+from ..core.ports import Clock, Rng, Store
 from . import journal
 from .codec import Snapshot
 from .snapshots import fold, recover
@@ -25,14 +24,14 @@ def open_ledger(
     *,
     api: str,
     clock: Clock,
-    dice: Dice,
+    rng: Rng,
     purpose: str,
     lock_timeout_s: float = 0.0,
     stop: threading.Event | None = None,
 ) -> AbstractContextManager[JournalLedger]:
     """Open the ledger of the state file `path`."""
     store = FileStore(path)
-    return open_store(store, api=api, clock=clock, dice=dice, purpose=purpose, lock_timeout_s=lock_timeout_s, stop=stop)
+    return open_store(store, api=api, clock=clock, rng=rng, purpose=purpose, lock_timeout_s=lock_timeout_s, stop=stop)
 
 
 @contextmanager
@@ -41,7 +40,7 @@ def open_store(
     *,
     api: str,
     clock: Clock,
-    dice: Dice,
+    rng: Rng,
     purpose: str,
     lock_timeout_s: float = 0.0,
     stop: threading.Event | None = None,
@@ -49,8 +48,8 @@ def open_store(
     """Hold the lock, recover what a killed run left, and fold the journal on leaving; `stop` ends the wait for the lock."""
     with store.locked(clock=clock, purpose=purpose, timeout_s=lock_timeout_s, stop=stop or threading.Event()):
         failpoints.reached("lock-taken")
-        snapshot = recover(store, api, dice)
-        ledger = JournalLedger(store, snapshot, dice.token())
+        snapshot = recover(store, api, rng)
+        ledger = JournalLedger(store, snapshot, rng.token())
         try:
             try:
                 yield ledger
@@ -80,7 +79,7 @@ class JournalLedger:
         self._store = store
         self._snapshot = snapshot
         self._journal = journal_id
-        self._book = journal.Book.of(snapshot.state)
+        self._book = journal.MutableState.of(snapshot.state)
         self._turn = threading.Condition()
         self._buffer: list[bytes] = []
         self._taken = 0
@@ -106,11 +105,11 @@ class JournalLedger:
         """Note a call that is about to be made."""
         self._append(journal.begin(intent), "intent")
 
-    def resend(self, intent: Intent, sent_at: float) -> None:
+    def restamp(self, intent: Intent, sent_at: float) -> None:
         """Note that the call of `intent` is made once more."""
-        self._append(journal.resend(intent.name, intent.op, sent_at), "intent")
+        self._append(journal.restamp(intent.name, intent.op, sent_at), "intent")
 
-    def record(self, name: str, recorded: Recorded, *, replaces: str | None = None) -> None:
+    def record(self, name: str, recorded: WebhookRecord, *, replaces: str | None = None) -> None:
         """Record a webhook, and resolve all intents of its name."""
         self._append(journal.record(name, recorded, replaces), "outcome")
 
@@ -130,7 +129,7 @@ class JournalLedger:
         """Note the workspace that all the ids belong to; None where it is not known yet."""
         self._append(journal.workspace(workspace_id), "outcome")
 
-    def keep_anew(self, webhooks: Mapping[str, Recorded], pending: Mapping[str, tuple[Intent, ...]]) -> None:
+    def replace_all(self, webhooks: Mapping[str, WebhookRecord], pending: Mapping[str, tuple[Intent, ...]]) -> None:
         """Take these records and intents in the place of all, the same but for how their secrets are kept.
 
         They are on disk when the journal is folded, all or none; no entry announces them.

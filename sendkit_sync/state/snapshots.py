@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..core import failpoints
-from ..core.clock import Dice
 from ..core.errors import StateInvalidError, StateIOError
 from ..core.model import State
-from ..core.store_ports import Store
+from ..core.ports import Rng, Store
 from . import journal
 from .codec import Snapshot, decode_snapshot, encode_snapshot, same_content
 from .node import RESTORE_HINT, text_of
@@ -51,11 +50,11 @@ def _load(store: Store, text: str | None, lines: bytes | None) -> tuple[Snapshot
     return snapshot, *journal.replay(snapshot, lines, store.journal_path)
 
 
-def recover(store: Store, api: str, dice: Dice) -> Snapshot:
+def recover(store: Store, api: str, rng: Rng) -> Snapshot:
     """Return the snapshot of a locked store, with what a killed run left folded into it; the first one where there is none."""
     loaded = _load(store, _text_of(store.read_snapshot(), store), store.read_journal())
     if loaded is None:
-        state = State(dice.token(), 0, api)
+        state = State(rng.token(), 0, api)
         store.write_snapshot(encode_snapshot(state, None))
         return Snapshot(state, None)
     snapshot, state, left = loaded

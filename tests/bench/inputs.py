@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sendkit_sync.core.model import Recorded, Secret, SecretOrigin, Settings, State, StoredSecret
+from sendkit_sync.core.model import Secret, SecretOrigin, Settings, State, StoredSecret, WebhookRecord
 from sendkit_sync.state.codec import encode_snapshot
 
 SHARED_SECRET = "an-invented-secret-that-many-receivers-share"
@@ -44,7 +44,7 @@ def write_state(path: Path, numbers: range, api: str, *, changed: int = 0) -> No
         applied = settings(number, changed=place < changed)
         drawn = number % 10 != 0
         secret = Secret(f"{number:064x}" if drawn else SHARED_SECRET)
-        webhooks[name(number)] = Recorded(
+        webhooks[name(number)] = WebhookRecord(
             id=f"{number:024x}",
             applied=applied,
             confirmed=applied.effective(),

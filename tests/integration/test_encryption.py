@@ -20,11 +20,11 @@ from test_end_to_end import TWO, Workspace
 
 from sendkit_sync.cli.private_file import append_private, replace_private
 from sendkit_sync.core import failpoints
-from sendkit_sync.core.clock import SystemDice
+from sendkit_sync.core.clock import SystemRng
 from sendkit_sync.core.errors import RefusedError, StateIOError
 from sendkit_sync.core.model import Secret, SecretOrigin
-from sendkit_sync.secrets import export as delivery
-from sendkit_sync.secrets.age import AgeVault
+from sendkit_sync.secrets import export as route
+from sendkit_sync.secrets.age import AgeCipher
 from sendkit_sync.simulator import Fault, Simulator
 from sendkit_sync.state import read_state
 
@@ -39,7 +39,7 @@ CALLS = {"intent-durable", "request-sent", "answer-read", "outcome-durable"}
 READER = {"SOPS_AGE_KEY": f"# a comment\n{IDENTITY}\n"}
 
 
-def sealed_config(*identities: object, text: str = TWO) -> str:
+def encrypted_config(*identities: object, text: str = TWO) -> str:
     recipients = ", ".join(str(identity.to_public()) for identity in identities or (IDENTITY,))  # type: ignore[attr-defined]
     return text + f"encryption: {{age: {{recipients: [{recipients}]}}}}\n"
 
@@ -48,7 +48,7 @@ def sealed_config(*identities: object, text: str = TWO) -> str:
 def workspace(tmp_path: Path):
     with Simulator() as simulator:
         workspace = Workspace(tmp_path, simulator)
-        workspace.write(sealed_config())
+        workspace.write(encrypted_config())
         yield workspace
 
 
@@ -81,9 +81,9 @@ def opened(workspace: Workspace, name: str, *, previous: int = 0) -> str | None:
     stored = dict(enumerate([recorded.secret, *recorded.previous_secrets])).get(previous)
     if stored is None:
         return None
-    assert stored.sealed is not None
-    vault = AgeVault([str(IDENTITY.to_public())], workspace.simulator.url, SystemDice(), READER)
-    secret = vault.open((name, *recorded.former_names), stored)
+    assert stored.encrypted is not None
+    cipher = AgeCipher([str(IDENTITY.to_public())], workspace.simulator.url, SystemRng(), READER)
+    secret = cipher.decrypt((name, *recorded.former_names), stored)
     return None if secret is None else secret.reveal()
 
 
@@ -107,14 +107,14 @@ def test_a_runner_creates_and_cannot_read(applied: Workspace):
 
 def test_an_unchanged_secret_keeps_its_bytes(applied: Workspace):
     before = {name: recorded["secret"] for name, recorded in applied.state["webhooks"].items()}
-    applied.write(sealed_config(text=TWO.replace("timeoutMs: 5000", "timeoutMs: 7000")))
+    applied.write(encrypted_config(text=TWO.replace("timeoutMs: 5000", "timeoutMs: 7000")))
     assert applied.apply().returncode == 0
     assert {name: recorded["secret"] for name, recorded in applied.state["webhooks"].items()} == before
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_killed_apply_leaves_seals_only_and_settles_without_the_identity(workspace: Workspace, place: str):
-    workspace.write(sealed_config(text=SUPPLIED))
+    workspace.write(encrypted_config(text=SUPPLIED))
     supplied = {"SENDKIT_SECRET_CRM": "canary-supplied-secret-5"}
     assert workspace.run("apply", "--yes", "--parallelism", "1", killed_at=place, **supplied).returncode < 0
     assert tellers(workspace, *supplied.values(), *drawn(workspace)) == []
@@ -137,7 +137,7 @@ def tried(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]
     made, masked = getattr(request, "param", (0, True))
     with Simulator(mask_secrets=masked, faults=[Fault("GET", "/v1/webhooks", kind="empty")]) as simulator:
         workspace = Workspace(tmp_path, simulator)
-        workspace.write(sealed_config(text=TWO.split("  - name: Analytics")[0]))
+        workspace.write(encrypted_config(text=TWO.split("  - name: Analytics")[0]))
         for number in range(3):
             simulator.add_fault(Fault("POST", nth=1, when="after" if number == made else "before", kind="drop"))
             assert workspace.run("apply", "--yes", "--resend-after", "0s", "--settle", "0s").returncode == 1
@@ -187,7 +187,7 @@ class TestSeveralAttempts:
 
     def test_all_are_sealed_anew(self, settled: Workspace):
         before = [opened(settled, "CRM Sync", previous=number) for number in range(3)]
-        settled.write(sealed_config(IDENTITY, OTHER))
+        settled.write(encrypted_config(IDENTITY, OTHER))
         assert settled.run("secret", "rekey", **READER).returncode == 0
         for count, secret in enumerate(before):
             got = settled.run("secret", "get", "CRM Sync", *["--previous"] * count, SOPS_AGE_KEY=str(OTHER))
@@ -195,11 +195,11 @@ class TestSeveralAttempts:
 
 
 def test_a_supplied_secret_is_compared_without_the_identity(workspace: Workspace):
-    workspace.write(sealed_config(text=TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n")))
+    workspace.write(encrypted_config(text=TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n")))
     first, second = {"SENDKIT_SECRET_CRM": "canary-supplied-secret-1"}, {"SENDKIT_SECRET_CRM": "canary-supplied-secret-2"}
     assert workspace.apply(**first).returncode == 0
     stored = workspace.state["webhooks"]["CRM Sync"]["secret"]
-    assert set(stored) == {"origin", "sealed", "hmacSha256", "salt"}
+    assert set(stored) == {"origin", "encrypted", "hmacSha256", "salt"}
     assert workspace.run("plan", "--detailed-exitcode", **first).returncode == 0
     assert workspace.run("plan", "--detailed-exitcode", **second).returncode == 2
     assert workspace.apply(**second).returncode == 0
@@ -209,11 +209,11 @@ def test_a_supplied_secret_is_compared_without_the_identity(workspace: Workspace
 
 
 def test_a_rename_keeps_the_seal_readable(applied: Workspace):
-    applied.write(sealed_config(text=TWO.replace("name: CRM Sync", "name: CRM\n    renamedFrom: CRM Sync")))
+    applied.write(encrypted_config(text=TWO.replace("name: CRM Sync", "name: CRM\n    renamedFrom: CRM Sync")))
     assert applied.apply().returncode == 0
     check_sealed(applied)
     seal = applied.state["webhooks"]["CRM"]["secret"]
-    applied.write(sealed_config(text=TWO.replace("name: CRM Sync", "name: Sales\n    renamedFrom: CRM")))
+    applied.write(encrypted_config(text=TWO.replace("name: CRM Sync", "name: Sales\n    renamedFrom: CRM")))
     assert applied.apply().returncode == 0
     check_sealed(applied)
     assert applied.state["webhooks"]["Sales"]["secret"] == seal
@@ -239,7 +239,7 @@ def test_a_whole_life_goes_without_the_identity(tmp_path: Path):
         workspace = Workspace(tmp_path, simulator)
 
         def converge(text: str, *steps: str) -> None:
-            workspace.write(sealed_config(text=text))
+            workspace.write(encrypted_config(text=text))
             for step in steps or ("apply --yes --refresh",):
                 done = workspace.run(*step.split(), given=live(workspace).get("Old", {}).get("secret", ""), **environment)
                 assert done.returncode == 0, (step, done.stderr)
@@ -328,7 +328,7 @@ def test_encrypt_seals_a_clear_state_and_its_backup(workspace: Workspace):
     workspace.write(TWO)
     assert workspace.apply().returncode == 0
     assert workspace.run("state", "encrypt").returncode == 1
-    workspace.write(sealed_config())
+    workspace.write(encrypted_config())
     for words in (["plan"], ["apply", "--yes"]):
         assert "sendkit-sync state encrypt" in workspace.run(*words).stderr
     done = workspace.run("state", "encrypt")
@@ -351,7 +351,7 @@ def test_a_killed_encryption_loses_nothing_and_is_finished_by_the_next(workspace
     assert intent.secret is not None
     assert intent.secret.clear is not None
     sent = intent.secret.clear.reveal()
-    workspace.write(sealed_config())
+    workspace.write(encrypted_config())
     workspace.run("state", "encrypt", killed_at=place)
     done = workspace.run("state", "encrypt")
     assert done.returncode == 0, done.stderr
@@ -363,7 +363,7 @@ def test_a_killed_encryption_loses_nothing_and_is_finished_by_the_next(workspace
 
 
 def test_rekey_lets_the_new_recipient_in_and_the_old_one_out(applied: Workspace):
-    applied.write(sealed_config(OTHER))
+    applied.write(encrypted_config(OTHER))
     refused = applied.run("secret", "rekey")
     assert refused.returncode == 1
     assert refused.stderr.startswith('error: the secret of "'), refused.stderr
@@ -378,7 +378,7 @@ def test_rekey_lets_the_new_recipient_in_and_the_old_one_out(applied: Workspace)
 def test_rekey_opens_what_an_open_create_took_over_from_a_former_name(applied: Workspace):
     """A webhook that is gone is made anew under its new name, with the secret that is sealed for the old one."""
     applied.simulator.delete(live(applied)["CRM Sync"]["_id"])
-    applied.write(sealed_config(OTHER, text=TWO.replace("name: CRM Sync", "name: CRM\n    renamedFrom: CRM Sync")))
+    applied.write(encrypted_config(OTHER, text=TWO.replace("name: CRM Sync", "name: CRM\n    renamedFrom: CRM Sync")))
     applied.simulator.add_fault(Fault("POST", kind="drop"))
     assert applied.apply("--refresh", "--settle", "0s", **READER).returncode == 1
     assert [intent["replaces"] for intent in applied.state["pending"]["CRM"]] == ["CRM Sync"]
@@ -414,7 +414,7 @@ def test_a_killed_rotation_leaves_seals_only_and_converges(applied: Workspace, p
 def test_a_rotation_without_an_outcome_is_finished_by_the_next(applied: Workspace, when: str):
     """Also of a webhook that the config asks for no longer, which no apply looks at."""
     old = live(applied)["CRM Sync"]["secret"]
-    applied.write(sealed_config(text="version: 1\nwebhooks: []\n"))
+    applied.write(encrypted_config(text="version: 1\nwebhooks: []\n"))
     applied.simulator.add_fault(Fault("PATCH", when=when, kind="drop"))
     unknown = applied.run("secret", "rotate", "CRM Sync")
     assert unknown.returncode == 1
@@ -447,14 +447,14 @@ def test_a_rotation_that_did_not_happen_says_why(applied: Workspace, fault: Faul
 
 
 def test_the_fingerprint_of_a_supplied_secret_has_a_salt_of_its_own():
-    vault = AgeVault([str(IDENTITY.to_public())], "https://api.example.com", SystemDice(), {})
-    kept = [vault.keep("A", Secret("a supplied secret"), SecretOrigin.CONFIG).fingerprint for _ in range(2)]
+    cipher = AgeCipher([str(IDENTITY.to_public())], "https://api.example.com", SystemRng(), {})
+    kept = [cipher.encrypt("A", Secret("a supplied secret"), SecretOrigin.CONFIG).fingerprint for _ in range(2)]
     assert all(one is not None and one.salt is not None and len(one.salt) == 32 for one in kept)
     assert len({one.salt for one in kept if one is not None}) == len({one.digest for one in kept if one is not None}) == 2
 
 
 def test_a_rotation_waits_for_a_change_without_an_outcome(applied: Workspace):
-    applied.write(sealed_config(text=TWO.replace("crm.example.com/webhooks", "crm.example.com/changed")))
+    applied.write(encrypted_config(text=TWO.replace("crm.example.com/webhooks", "crm.example.com/changed")))
     applied.simulator.add_fault(Fault("PATCH", when="after", kind="drop"))
     assert applied.apply().returncode == 1
     applied.simulator.faults.clear()
@@ -474,12 +474,12 @@ def test_a_server_that_keeps_another_secret_is_told_of(applied: Workspace):
 
 
 def test_a_supplied_secret_that_is_sent_once_more_keeps_its_seal(workspace: Workspace):
-    workspace.write(sealed_config(text=SUPPLIED))
+    workspace.write(encrypted_config(text=SUPPLIED))
     first, second = ({"SENDKIT_SECRET_CRM": f"canary-supplied-secret-{number}"} for number in (6, 7))
     assert workspace.apply(**first).returncode == 0
     assert workspace.apply(**second).returncode == 0
     before = workspace.state["webhooks"]["CRM Sync"]
-    workspace.write(sealed_config(text=SUPPLIED.replace("crm.example.com/webhooks", "crm.example.com/changed")))
+    workspace.write(encrypted_config(text=SUPPLIED.replace("crm.example.com/webhooks", "crm.example.com/changed")))
     workspace.simulator.add_fault(Fault("PATCH", when="after", kind="drop"))
     assert workspace.apply(**second).returncode == 1
     workspace.simulator.faults.clear()
@@ -492,7 +492,7 @@ def test_a_supplied_secret_that_is_sent_once_more_keeps_its_seal(workspace: Work
 
 
 def test_rotating_what_the_config_supplies_is_refused(workspace: Workspace):
-    workspace.write(sealed_config(text=TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n")))
+    workspace.write(encrypted_config(text=TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n")))
     environment = {"SENDKIT_SECRET_CRM": "canary-supplied-secret-4"}
     assert workspace.apply(**environment).returncode == 0
     assert workspace.run("secret", "rotate", "CRM Sync", **environment).returncode == 1
@@ -521,8 +521,8 @@ def test_set_supplies_what_an_import_could_not_read(tmp_path: Path):
 def test_the_age_command_opens_what_was_sealed(applied: Workspace):
     keys = applied.folder / "keys.txt"
     keys.write_text(f"{IDENTITY}\n")
-    sealed = base64.b64decode(applied.state["webhooks"]["CRM Sync"]["secret"]["sealed"])
-    opened = subprocess.run(["age", "--decrypt", "-i", str(keys)], input=sealed, capture_output=True, check=True)
+    encrypted = base64.b64decode(applied.state["webhooks"]["CRM Sync"]["secret"]["encrypted"])
+    opened = subprocess.run(["age", "--decrypt", "-i", str(keys)], input=encrypted, capture_output=True, check=True)
     assert json.loads(opened.stdout) == {
         "api": applied.simulator.url,
         "name": "CRM Sync",
@@ -536,7 +536,7 @@ NASTY = "canary '\"$HOME`id`\\n%0A \t#!ü€ \\ end: {a} [b] & *c ~\r\n $(id) 'l
 class TestExport:
     @pytest.fixture
     def nasty(self, workspace: Workspace) -> Workspace:
-        workspace.write(sealed_config(text=TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n")))
+        workspace.write(encrypted_config(text=TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n")))
         assert workspace.apply(SENDKIT_SECRET_CRM=NASTY).returncode == 0
         return workspace
 
@@ -618,7 +618,7 @@ class TestExport:
         assert not (nasty.folder / "other").exists()
 
     def test_two_names_of_one_variable_are_an_error(self, workspace: Workspace):
-        workspace.write(sealed_config(text=TWO.replace("name: Analytics", "name: CRM-Sync")))
+        workspace.write(encrypted_config(text=TWO.replace("name: Analytics", "name: CRM-Sync")))
         assert workspace.apply().returncode == 0
         refused = self.export(workspace, "--format", "dotenv")
         assert refused.returncode == 1
@@ -635,17 +635,17 @@ SECRETS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\
 @given(st.dictionaries(NAMES, SECRETS, min_size=1, max_size=5))
 def test_every_format_keeps_the_exact_bytes(secrets: dict[str, str]):
     given = {name: Secret(text) for name, text in secrets.items()}
-    wanted = {delivery.variable_name(name): text.encode() for name, text in secrets.items()}
+    wanted = {route.variable_name(name): text.encode() for name, text in secrets.items()}
     assume(len(wanted) == len(secrets))
     assert all(re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) for name in wanted)
     shown = "".join(f'printf "%s\\0" "${name}"\n' for name in wanted)
     for shell in ("sh", "bash"):
-        got = subprocess.run([shell], input=(delivery.dotenv(given) + shown).encode(), capture_output=True, check=True)
+        got = subprocess.run([shell], input=(route.dotenv(given) + shown).encode(), capture_output=True, check=True)
         assert got.stdout.split(b"\0")[:-1] == list(wanted.values())
-    assert json.loads(delivery.as_json(given)) == secrets
-    manifest = yaml.safe_load(delivery.kubernetes(given, "x"))
+    assert json.loads(route.as_json(given)) == secrets
+    manifest = yaml.safe_load(route.kubernetes(given, "x"))
     assert {name: base64.b64decode(value) for name, value in manifest["data"].items()} == wanted
-    assert read_by_runner(delivery.github_environment(given)) == wanted
+    assert read_by_runner(route.github_environment(given)) == wanted
 
 
 def read_by_runner(text: str) -> dict[str, bytes]:

@@ -176,7 +176,7 @@ def test_a_server_error_is_never_answered_by_a_second_post(workspace: Workspace,
     workspace.check_each_made_once("CRM Sync", "Analytics")
 
 
-def test_a_lost_state_is_stopped_by_the_look_alike_guard(workspace: Workspace):
+def test_a_lost_state_is_stopped_by_the_possible_duplicate_guard(workspace: Workspace):
     workspace.apply()
     for path in workspace.folder.glob("sendkit.state.json*"):
         path.unlink()

@@ -184,16 +184,16 @@ def process(folder: Path, environment: dict[str, str], stdin: str = "") -> Itera
 
 
 def check_all_commands(
-    folder: Path, url: str, secret: Canaries, form: str, cores: Callable[[], list[str]], *, sealed: bool
+    folder: Path, url: str, secret: Canaries, form: str, cores: Callable[[], list[str]], *, encrypted: bool
 ) -> set[int]:
     """Run every command, and look at all it writes; return the exit codes."""
     codes = set()
     key = x25519.Identity.generate()
-    recipient = str(key.to_public()) if sealed else None
+    recipient = str(key.to_public()) if encrypted else None
     plain = secret.environment(url) | {"GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
     asked = plain | {IDENTITY: str(key)}
     # What a user wrote or asked for; of the rest, only a state in clear may hold secrets.
-    allowed = {"webhooks.yaml", "asked-for"} | ({*STATE_FILES} if not sealed else set())
+    allowed = {"webhooks.yaml", "asked-for"} | ({*STATE_FILES} if not encrypted else set())
     for changed in (False, True):
         (folder / "webhooks.yaml").write_text(secret.config(changed=changed, recipient=recipient), encoding="utf-8")
         for name, words in [(name, words) for name, calls in CALLS.items() for words in calls]:
@@ -244,7 +244,7 @@ def test_every_command_is_driven():
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(canaries(), st.sampled_from(FAULTS), st.sampled_from(["text", "json"]), st.booleans())
-def test_no_command_shows_a_secret(secret: Canaries, fault: Fault | None, form: str, sealed: bool):
+def test_no_command_shows_a_secret(secret: Canaries, fault: Fault | None, form: str, encrypted: bool):
     with tempfile.TemporaryDirectory() as folder, Simulator(faults=[fault] if fault else []) as simulator:
         drawn: list[str] = []
 
@@ -252,7 +252,7 @@ def test_no_command_shows_a_secret(secret: Canaries, fault: Fault | None, form: 
             drawn.extend(str(webhook["secret"]) for webhook in simulator.webhooks() if webhook["name"] == "Drawn")
             return secret.cores + drawn
 
-        codes = check_all_commands(Path(folder), simulator.url, secret, form, cores, sealed=sealed)
+        codes = check_all_commands(Path(folder), simulator.url, secret, form, cores, encrypted=encrypted)
         assert 0 in codes
 
 

@@ -18,20 +18,29 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 from memory import Disk, MemoryStore
-from world import CountingDice, FakeClock, World
+from world import CountingRng, FakeClock, World
 
 from sendkit_sync.applying.create import Creator
-from sendkit_sync.applying.executor import Executor, Limits
+from sendkit_sync.applying.executor import Executor, RunSettings
 from sendkit_sync.applying.pool import Step
 from sendkit_sync.applying.results import Result
 from sendkit_sync.cli.main import run
 from sendkit_sync.config.accept import compiled
-from sendkit_sync.core.model import Live, Recorded, Secret, SecretOrigin, Settings, State, StoredSecret, Webhook
-from sendkit_sync.core.outcomes import Answered
+from sendkit_sync.core.model import (
+    DesiredWebhook,
+    LiveWebhook,
+    Secret,
+    SecretOrigin,
+    Settings,
+    State,
+    StoredSecret,
+    WebhookRecord,
+)
+from sendkit_sync.core.outcomes import Succeeded
 from sendkit_sync.core.redaction import REDACTOR, Redactor
 from sendkit_sync.core.schemas import schema
 from sendkit_sync.planning.planner import make_plan
-from sendkit_sync.secrets.clear import ClearVault
+from sendkit_sync.secrets.clear import ClearCipher
 from sendkit_sync.state import open_store, read_store
 from sendkit_sync.state.codec import encode_snapshot
 
@@ -165,10 +174,10 @@ def place(number: int) -> Settings:
     return Settings(f"https://hooks.example.com/{number:06}", ("email.opened", "email.replied"))
 
 
-def record(number: int, *, changed: bool = False) -> Recorded:
+def record(number: int, *, changed: bool = False) -> WebhookRecord:
     settings = place(number + 1_000_000 if changed else number)
     secret = StoredSecret(SecretOrigin.GENERATED, Secret(f"{number:064x}"))
-    return Recorded(f"{number:024x}", settings, settings.effective(), f"Team {number:06}", secret, "active", "2026-01-01")
+    return WebhookRecord(f"{number:024x}", settings, settings.effective(), f"Team {number:06}", secret, "active", "2026-01-01")
 
 
 def state_of(count: int, *, changed: bool = False) -> State:
@@ -242,13 +251,13 @@ class EasyApi:
     """Makes every webhook at once, and has them in its list."""
 
     def __init__(self) -> None:
-        self.live: list[Live] = []
+        self.live: list[LiveWebhook] = []
 
-    def create(self, name: str, wanted: Settings, secret: Secret | None, before_resend: Callable[[], None]) -> Answered:
-        self.live.append(Live(f"b{len(self.live):023x}", name, wanted, secret, status="active"))
-        return Answered(self.live[-1])
+    def create(self, name: str, wanted: Settings, secret: Secret | None, before_attempt: Callable[[], None]) -> Succeeded:
+        self.live.append(LiveWebhook(f"b{len(self.live):023x}", name, wanted, secret, status="active"))
+        return Succeeded(self.live[-1])
 
-    def list(self) -> tuple[Live, ...]:
+    def list(self) -> tuple[LiveWebhook, ...]:
         return tuple(self.live)
 
 
@@ -263,26 +272,26 @@ class Bench:
     def __init__(self, recorded: int) -> None:
         self.disk = Disk()
         self.clock = FakeClock()
-        self.dice = CountingDice()
+        self.rng = CountingRng()
         self.disk.snapshot = encode_snapshot(state_of(recorded), None)
 
     def store(self) -> MemoryStore:
         return MemoryStore(self.disk, World(self.clock))
 
     def ledger(self) -> Any:
-        return open_store(self.store(), api=API, clock=self.clock, dice=self.dice, purpose="test")
+        return open_store(self.store(), api=API, clock=self.clock, rng=self.rng, purpose="test")
 
     def apply(self, numbers: range) -> None:
-        wanted = [Webhook(f"New {number:06}", place(number)) for number in numbers]
+        wanted = [DesiredWebhook(f"New {number:06}", place(number)) for number in numbers]
         api: Any = EasyApi()
         with self.ledger() as ledger:
             executor = Executor.over(
                 api,
                 ledger,
-                ClearVault(),
+                ClearCipher(),
                 self.clock,
-                self.dice,
-                Limits(),
+                self.rng,
+                RunSettings(),
                 threading.Event(),
                 run_all=one_by_one,  # type: ignore[arg-type]
             )
@@ -329,13 +338,13 @@ def one_create(recorded: int) -> tuple[int, int, int]:
     bench = Bench(recorded)
     api: Any = EasyApi()
     with bench.ledger() as ledger:
-        creator = Creator(api, ledger, ClearVault(), bench.clock, bench.dice)
-        creator.create(Webhook("First", place(1)), ())
+        creator = Creator(api, ledger, ClearCipher(), bench.clock, bench.rng)
+        creator.create(DesiredWebhook("First", place(1)), ())
         ledger._book.webhooks = watched = Watched(ledger._book.webhooks)
         ledger._book.ids = ids = Watched(ledger._book.ids)
         ids.__class__ = type("Ids", (Watched,), {"__missing__": lambda self, key: 0})
         before = len(bench.disk.journal or b"")
-        count = calls(lambda: creator.create(Webhook("Other", place(2)), ()))
+        count = calls(lambda: creator.create(DesiredWebhook("Other", place(2)), ()))
         return count, len(bench.disk.journal or b"") - before, watched.gone_through + ids.gone_through
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from test_encryption import IDENTITY, OTHER, READER, sealed_config
+from test_encryption import IDENTITY, OTHER, READER, encrypted_config
 from test_end_to_end import TWO, Workspace
 
 from sendkit_sync.simulator import Simulator
@@ -45,7 +45,7 @@ def test_every_cell_names_tests_that_exist():
 
 
 def test_a_repository_reader_finds_no_secret(workspace: Workspace):
-    workspace.write(sealed_config(text=SUPPLIED))
+    workspace.write(encrypted_config(text=SUPPLIED))
     environment = {"SENDKIT_SECRET_CRM": "canary-supplied-secret-03"}
     assert workspace.run("plan", "--out", "saved.json", **environment).returncode == 0
     assert workspace.run("apply", "--yes", "--parallelism", "1", killed_at="outcome-durable", **environment).returncode < 0
@@ -58,7 +58,7 @@ def test_a_repository_reader_finds_no_secret(workspace: Workspace):
 
 
 def test_a_weak_supplied_secret_can_be_guessed_from_the_state(workspace: Workspace):
-    workspace.write(sealed_config(text=SUPPLIED))
+    workspace.write(encrypted_config(text=SUPPLIED))
     done = workspace.apply(SENDKIT_SECRET_CRM="password123")
     assert "shorter than 20 characters" in done.stderr
     kept = workspace.state["webhooks"]["CRM Sync"]["secret"]
@@ -69,13 +69,13 @@ def test_a_weak_supplied_secret_can_be_guessed_from_the_state(workspace: Workspa
 
 
 def test_who_holds_the_key_can_ask_the_api(workspace: Workspace):
-    workspace.write(sealed_config())
+    workspace.write(encrypted_config())
     assert workspace.apply().returncode == 0
     from sendkit_sync.api.client import Client
-    from sendkit_sync.core.clock import SystemClock, SystemDice
+    from sendkit_sync.core.clock import SystemClock, SystemRng
     from sendkit_sync.core.model import Secret
 
-    client = Client(workspace.simulator.url, Secret("sk_any"), None, clock=SystemClock(), dice=SystemDice(), stop=Event())
+    client = Client(workspace.simulator.url, Secret("sk_any"), None, clock=SystemClock(), rng=SystemRng(), stop=Event())
     try:
         answered = {one.name: one.secret.reveal() for one in client.list() if one.secret is not None}
     finally:
@@ -91,7 +91,7 @@ def test_who_has_a_state_in_clear_has_every_secret(workspace: Workspace):
     assert found == live_secrets(workspace)
 
 
-@pytest.mark.parametrize("text", [SUPPLIED, sealed_config(text=SUPPLIED)], ids=["clear", "sealed"])
+@pytest.mark.parametrize("text", [SUPPLIED, encrypted_config(text=SUPPLIED)], ids=["clear", "encrypted"])
 def test_a_fork_plans_without_any_secret(workspace: Workspace, text: str):
     workspace.write(text)
     assert workspace.run("validate", SENDKIT_API_KEY="").returncode == 0
@@ -126,9 +126,9 @@ def test_a_config_cannot_show_a_secret_of_the_environment(workspace: Workspace, 
 
 def test_a_merged_recipient_reads_what_is_sealed_from_then_on(workspace: Workspace):
     more = "  - {name: New, url: https://n.example.com/in, events: [email.sent]}\n"
-    workspace.write(sealed_config(IDENTITY))
+    workspace.write(encrypted_config(IDENTITY))
     assert workspace.apply().returncode == 0
-    workspace.write(sealed_config(IDENTITY, OTHER, text=TWO + more))
+    workspace.write(encrypted_config(IDENTITY, OTHER, text=TWO + more))
     assert workspace.apply().returncode == 0
     other = {"SOPS_AGE_KEY": str(OTHER)}
     assert workspace.run("secret", "get", "CRM Sync", **other).returncode == 1

@@ -120,7 +120,7 @@ CALLS = (
         f"{FAULTS}test_a_redirect_after_a_create_that_happened_keeps_its_secret",
         "api/client.py",
         "    if 300 <= status < 400:\n",
-        "    if 300 <= status < 400:\n        return NotDone(code, message, status)\n    if status == 999:\n",
+        "    if 300 <= status < 400:\n        return Failed(code, message, status)\n    if status == 999:\n",
     ),
     one(
         "a conflict after a create may mean that it happened",
@@ -207,7 +207,7 @@ CALLS = (
         "the wait between tries has full jitter",
         f"{NETWORK}test_the_wait_between_tries_is_drawn_from_nothing_up_to_a_bound_that_doubles",
         "api/retry.py",
-        "return dice.below(",
+        "return rng.below(",
         "return (",
     ),
     one(
@@ -263,14 +263,14 @@ CALLS = (
         "what was made ready is not sent once the run is stopped",
         f"{GATE}test_what_was_ready_is_not_sent_once_the_key_is_refused",
         "applying/throttle.py",
-        "            if self.brake.on:\n",
+        "            if self.stop_reason.on:\n",
         "            if False:\n",
     ),
     one(
         "what was made ready is not sent once nothing can be recorded",
         f"{GATE}test_what_was_ready_is_not_sent_once_nothing_can_be_recorded_any_more",
         "applying/executor.py",
-        '            self.brake.pull(NotDone("stopped", "an outcome could not be recorded"))\n            raise\n',
+        '            self.stop_reason.pull(Failed("stopped", "an outcome could not be recorded"))\n            raise\n',
         "            raise\n",
     ),
     one(
@@ -284,7 +284,7 @@ CALLS = (
         "an answer from another workspace stops the run",
         f"{STRANGE}test_a_create_that_is_answered_from_another_workspace_is_recorded_and_stops_the_run",
         "applying/executor.py",
-        '        self.brake.pull(NotDone("workspace", message))\n',
+        '        self.stop_reason.pull(Failed("workspace", message))\n',
         "",
     ),
     one(
@@ -300,7 +300,7 @@ SETTLING = (
         "what is unknown is settled in the same run",
         "tests/integration/test_end_to_end.py::test_a_create_whose_answer_is_lost_is_found_in_the_list",
         "applying/executor.py",
-        "        self._settle_unknown(guard, results)\n",
+        "        self._settle_unknown(preflight, results)\n",
         "",
     ),
     one(
@@ -326,7 +326,7 @@ SETTLING = (
     ),
     one(
         "a look-alike from before the call is never taken for its webhook",
-        f"{STRANGE}test_a_look_alike_that_was_there_before_is_never_taken_for_the_lost_create",
+        f"{STRANGE}test_a_possible_duplicate_that_was_there_before_is_never_taken_for_the_lost_create",
         "applying/resolving.py",
         "if candidate.id not in intent.seen and",
         "if",
@@ -382,14 +382,14 @@ SETTLING = (
     ),
     one(
         "what doubles a webhook of the run is told",
-        "tests/reliability/test_settling.py::test_twins_of_what_a_run_made_are_told_by_their_id",
+        "tests/reliability/test_settling.py::test_duplicates_of_what_a_run_made_are_told_by_their_id",
         "applying/executor.py",
-        "            twins=guard.twins(made) if made else (),\n",
+        "            duplicates=preflight.duplicates(made) if made else (),\n",
         "",
     ),
     one(
         "a live look-alike blocks a create",
-        "tests/integration/test_end_to_end.py::test_a_lost_state_is_stopped_by_the_look_alike_guard",
+        "tests/integration/test_end_to_end.py::test_a_lost_state_is_stopped_by_the_possible_duplicate_guard",
         "applying/preflight.py",
         "            if blocker is None and alike:\n",
         "            if False:\n",
@@ -405,7 +405,7 @@ SETTLING = (
         "both secrets of an unanswered update are kept",
         "tests/reliability/test_schedules.py::test_an_update_that_was_refused_after_it_may_have_happened_keeps_both_secrets",
         "applying/update.py",
-        "            if isinstance(answer, NotDone) and tries > 1:\n",
+        "            if isinstance(answer, Failed) and tries > 1:\n",
         "            if False:\n",
     ),
     one(
@@ -419,7 +419,7 @@ SETTLING = (
         "a delete that answers 404 is looked at",
         "tests/integration/test_beyond_create.py::TestOrphans::test_a_server_without_delete_keeps_the_record",
         "applying/delete.py",
-        "        if isinstance(answer, Answered):\n",
+        "        if isinstance(answer, Succeeded):\n",
         "        if not isinstance(answer, Unknown):\n",
     ),
 )

@@ -8,25 +8,25 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from world import CountingDice, Crash, FakeClock
+from world import CountingRng, Crash, FakeClock
 
 from sendkit_sync.cli.main import run
 from sendkit_sync.core.errors import ExitCode, StateInvalidError
-from sendkit_sync.core.model import ActionKind, Intent, Recorded, Secret, SecretOrigin, Settings, State, StoredSecret
+from sendkit_sync.core.model import ActionKind, Intent, Secret, SecretOrigin, Settings, State, StoredSecret, WebhookRecord
 from sendkit_sync.state import JournalLedger, open_ledger, read_state
 
 API = "https://api.example"
 PLACE = Settings("https://a.example", ("email.sent",), 3, 5000)
 SECRET = "canary" * 8
-DICE = CountingDice()
+DICE = CountingRng()
 
 
 def ledger(path: Path) -> AbstractContextManager[JournalLedger]:
-    return open_ledger(str(path), api=API, clock=FakeClock(), dice=DICE, purpose="test")
+    return open_ledger(str(path), api=API, clock=FakeClock(), rng=DICE, purpose="test")
 
 
 def record(book: JournalLedger, name: str) -> None:
-    book.record(name, Recorded(f"id-{name}", PLACE, PLACE, name, StoredSecret(SecretOrigin.GENERATED, Secret(SECRET))))
+    book.record(name, WebhookRecord(f"id-{name}", PLACE, PLACE, name, StoredSecret(SecretOrigin.GENERATED, Secret(SECRET))))
 
 
 def open_intent(book: JournalLedger, name: str) -> None:

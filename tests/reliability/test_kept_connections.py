@@ -18,9 +18,9 @@ from test_network import head_of
 
 from sendkit_sync.api import connection
 from sendkit_sync.api.client import Client
-from sendkit_sync.core.clock import SystemClock, SystemDice
+from sendkit_sync.core.clock import SystemClock, SystemRng
 from sendkit_sync.core.model import Secret, Settings
-from sendkit_sync.core.outcomes import Answer, Answered
+from sendkit_sync.core.outcomes import Outcome, Succeeded
 
 SETTINGS = Settings("https://example.com/hook", ("email.sent",))
 BUFFERED = 8192
@@ -80,23 +80,23 @@ def talker(scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Talk
 def client(scheme: str, talker: Talker) -> Iterator[Client]:
     with listening(talker.talk) as port:
         url = f"{scheme}://localhost:{port}"
-        one = Client(url, Secret("sk_x"), None, clock=SystemClock(), dice=SystemDice(), stop=threading.Event())
+        one = Client(url, Secret("sk_x"), None, clock=SystemClock(), rng=SystemRng(), stop=threading.Event())
         yield one
         one.close()
 
 
-def create(client: Client, name: str) -> Answer:
+def create(client: Client, name: str) -> Outcome:
     return client.create(name, SETTINGS, Secret(f"the-secret-of-{name}"), lambda: None)
 
 
 def test_calls_that_follow_each_other_share_a_connection(talker: Talker, client: Client):
-    assert [type(create(client, name)) for name in "abc"] == [Answered] * 3
+    assert [type(create(client, name)) for name in "abc"] == [Succeeded] * 3
     assert talker.made == [["a", "b", "c"]]
 
 
 def test_an_answer_that_nobody_asked_for_is_not_taken_for_that_of_the_next_call(talker: Talker, client: Client):
     talker.unasked = b"HTTP/1.1 422 Unprocessable\r\nContent-Length: 0\r\n\r\n"
-    assert [type(create(client, name)) for name in "ab"] == [Answered] * 2
+    assert [type(create(client, name)) for name in "ab"] == [Succeeded] * 2
     assert talker.made == [["a"], ["b"]]
 
 
@@ -104,5 +104,5 @@ def test_a_connection_that_the_server_may_be_about_to_close_takes_no_call(
     talker: Talker, client: Client, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(connection, "MOST_IDLE_S", 0.0)
-    assert [type(create(client, name)) for name in "ab"] == [Answered] * 2
+    assert [type(create(client, name)) for name in "ab"] == [Succeeded] * 2
     assert talker.made == [["a"], ["b"]]

@@ -18,13 +18,13 @@ from typing import IO
 import pytest
 import trustme
 from listening import listening
-from test_api import DONE, KEY, SETTINGS, FakeClock, FakeDice, Server, without_proxies
+from test_api import DONE, KEY, SETTINGS, FakeClock, FakeRng, Server, without_proxies
 
 from sendkit_sync.api.client import Client
 from sendkit_sync.api.retry import LONGEST_BACKOFF_S, backoff
 from sendkit_sync.core.clock import SystemClock
 from sendkit_sync.core.model import Secret
-from sendkit_sync.core.outcomes import Answer, Answered, NotDone, Unknown
+from sendkit_sync.core.outcomes import Failed, Outcome, Succeeded, Unknown
 from sendkit_sync.simulator import Fault, Simulator
 
 LONG_AGO = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
@@ -46,12 +46,12 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def create() -> Iterator[Callable[..., Answer]]:
+def create() -> Iterator[Callable[..., Outcome]]:
     """Return what makes one webhook at an address, with a clock that does not wait."""
     clients: list[Client] = []
 
-    def build(url: str, *, timeout_s: float = 5.0) -> Answer:
-        client = Client(url, KEY, None, clock=FakeClock(), dice=FakeDice(), stop=threading.Event(), timeout_s=timeout_s)
+    def build(url: str, *, timeout_s: float = 5.0) -> Outcome:
+        client = Client(url, KEY, None, clock=FakeClock(), rng=FakeRng(), stop=threading.Event(), timeout_s=timeout_s)
         clients.append(client)
         return client.create("n", SETTINGS, Secret("hush-hush"), lambda: None)
 
@@ -71,7 +71,7 @@ def with_tls(server: Server, authority: trustme.CA, certificate: trustme.LeafCer
 
 @pytest.mark.parametrize("fault", ["another-host", "expired", "none"])
 def test_a_certificate_that_does_not_fit_ends_the_run_before_the_key_is_sent(
-    server: Server, create: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+    server: Server, create: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ):
     authority = trustme.CA()
     if fault == "expired":
@@ -82,9 +82,9 @@ def test_a_certificate_that_does_not_fit_ends_the_run_before_the_key_is_sent(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
     answer = create(url)
     if fault == "none":
-        assert isinstance(answer, Answered)
+        assert isinstance(answer, Succeeded)
         return
-    assert isinstance(answer, NotDone)
+    assert isinstance(answer, Failed)
     assert (answer.code, answer.stops_run) == ("certificate", True)
     assert server.requests == []
 
@@ -119,15 +119,15 @@ def cutter() -> Iterator[Cutter]:
         yield one
 
 
-def test_a_connection_cut_in_the_handshake_made_nothing_and_is_tried_again(create: Callable[..., Answer], cutter: Cutter):
+def test_a_connection_cut_in_the_handshake_made_nothing_and_is_tried_again(create: Callable[..., Outcome], cutter: Cutter):
     answer = create(f"https://localhost:{cutter.port}")
-    assert isinstance(answer, NotDone)
+    assert isinstance(answer, Failed)
     assert answer.unreachable
     assert cutter.connections > 1
 
 
 def test_the_same_cut_after_the_first_byte_of_the_request_is_unknown_and_never_sent_again(
-    create: Callable[..., Answer], cutter: Cutter
+    create: Callable[..., Outcome], cutter: Cutter
 ):
     answer = create(f"http://127.0.0.1:{cutter.port}")
     assert isinstance(answer, Unknown)
@@ -136,7 +136,9 @@ def test_the_same_cut_after_the_first_byte_of_the_request_is_unknown_and_never_s
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("made", [False, True])
-def test_a_redirect_is_not_followed_and_unknown_whatever_the_server_did(create: Callable[..., Answer], status: int, made: bool):
+def test_a_redirect_is_not_followed_and_unknown_whatever_the_server_did(
+    create: Callable[..., Outcome], status: int, made: bool
+):
     with Simulator() as simulator, Simulator() as other:
         place = f"{other.url}/v1/webhooks"
         when = "after" if made else "before"
@@ -164,13 +166,13 @@ NO_LENGTH = "HTTP/1.0 200 OK\r\n\r\n"
 )
 def test_a_delete_is_believed_only_where_the_answer_says_so(server: Server, step: object, told: bool):
     server.steps = [step]
-    client = Client(server.url, KEY, None, clock=FakeClock(), dice=FakeDice(), stop=threading.Event())
+    client = Client(server.url, KEY, None, clock=FakeClock(), rng=FakeRng(), stop=threading.Event())
     answer = client.delete("a" * 24, lambda: None)
     client.close()
-    assert isinstance(answer, Answered if told else Unknown)
+    assert isinstance(answer, Succeeded if told else Unknown)
 
 
-def test_a_gzip_bomb_is_never_unpacked(create: Callable[..., Answer]):
+def test_a_gzip_bomb_is_never_unpacked(create: Callable[..., Outcome]):
     with Simulator(faults=[Fault("POST", when="after", kind="gzip-bomb")]) as simulator:
         create(simulator.url)  # packs the bomb
         tracemalloc.start()
@@ -182,7 +184,7 @@ def test_a_gzip_bomb_is_never_unpacked(create: Callable[..., Answer]):
     assert peak < 16 * 1024 * 1024
 
 
-def test_a_body_without_end_is_read_to_the_limit_only(server: Server, create: Callable[..., Answer]):
+def test_a_body_without_end_is_read_to_the_limit_only(server: Server, create: Callable[..., Outcome]):
     server.steps = [(201, {}, b" " * (11 * 1024 * 1024))]
     answer = create(server.url)
     assert isinstance(answer, Unknown)
@@ -190,7 +192,7 @@ def test_a_body_without_end_is_read_to_the_limit_only(server: Server, create: Ca
 
 
 @pytest.mark.parametrize("pace_s", [0.02, 0.2])
-def test_a_dripping_answer_ends_at_the_total_deadline(create: Callable[..., Answer], pace_s: float):
+def test_a_dripping_answer_ends_at_the_total_deadline(create: Callable[..., Outcome], pace_s: float):
     with Simulator(faults=[Fault("POST", when="after", kind="drip", delay_s=pace_s)]) as simulator:
         began = time.monotonic()
         answer = create(simulator.url, timeout_s=0.5)
@@ -200,23 +202,23 @@ def test_a_dripping_answer_ends_at_the_total_deadline(create: Callable[..., Answ
 
 
 def test_a_netrc_of_the_user_adds_nothing_to_the_request(
-    server: Server, create: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, create: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     netrc = tmp_path / ".netrc"
     netrc.write_text("default login canary password canary\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    assert isinstance(create(server.url), Answered)
+    assert isinstance(create(server.url), Succeeded)
     ((_, _, headers, _),) = server.requests
     assert "Authorization" not in headers
     assert headers["X-Api-Key"] == KEY.reveal()
 
 
 def test_a_cookie_is_not_sent_back(server: Server):
-    client = Client(server.url, KEY, None, clock=FakeClock(), dice=FakeDice(), stop=threading.Event())
+    client = Client(server.url, KEY, None, clock=FakeClock(), rng=FakeRng(), stop=threading.Event())
     server.steps = [(201, {"Set-Cookie": "canary=1; Path=/"}, DONE)]
     for _ in range(2):
-        assert isinstance(client.create("n", SETTINGS, None, lambda: None), Answered)
+        assert isinstance(client.create("n", SETTINGS, None, lambda: None), Succeeded)
     client.close()
     assert len(server.requests) == 2
     assert not any("Cookie" in headers for _, _, headers, _ in server.requests)
@@ -224,21 +226,21 @@ def test_a_cookie_is_not_sent_back(server: Server):
 
 @pytest.mark.parametrize(("content", "why"), [(None, "No such file"), ("no certificate\n", "no certificate")])
 def test_certificates_that_cannot_be_read_are_named_and_nothing_is_sent(
-    create: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, why: str
+    create: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, why: str
 ):
     bundle = tmp_path / "ca.pem"
     if content is not None:
         bundle.write_text(content, encoding="utf-8")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     answer = create("https://localhost:9")
-    assert isinstance(answer, NotDone)
+    assert isinstance(answer, Failed)
     assert answer.unreachable
     assert f"the certificates to trust cannot be read, {bundle}: " in answer.message
     assert why in answer.message
 
 
 def test_a_folder_of_certificates_is_trusted(
-    server: Server, create: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, create: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     authority = trustme.CA()
     url = with_tls(server, authority, authority.issue_cert("localhost"), tmp_path)
@@ -249,7 +251,7 @@ def test_a_folder_of_certificates_is_trusted(
     folder.mkdir()
     (tmp_path / "ca.pem").rename(folder / f"{hashed.stdout.strip()}.0")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(folder))
-    assert isinstance(create(url), Answered)
+    assert isinstance(create(url), Succeeded)
 
 
 class Tunnel:
@@ -292,7 +294,7 @@ def pump(source: socket.socket, target: socket.socket) -> None:
 
 
 def test_a_tunnel_through_a_proxy_shows_it_nothing_of_the_call(
-    server: Server, create: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, create: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     authority = trustme.CA()
     url = with_tls(server, authority, authority.issue_cert("localhost"), tmp_path)
@@ -302,35 +304,37 @@ def test_a_tunnel_through_a_proxy_shows_it_nothing_of_the_call(
     monkeypatch.setenv("https_proxy", tunnel.url)
     answer = create(url)
     tunnel.close()
-    assert isinstance(answer, Answered)
+    assert isinstance(answer, Succeeded)
     assert [path for _, path, _, _ in server.requests] == ["/v1/webhooks"]
     (head,) = tunnel.asked
     assert head.startswith(b"CONNECT localhost:")
     assert KEY.reveal().encode() not in head
 
 
-def test_a_proxy_of_the_environment_is_used(server: Server, create: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch):
+def test_a_proxy_of_the_environment_is_used(server: Server, create: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("http_proxy", server.url)
-    assert isinstance(create("http://127.0.0.1:9"), Answered)
+    assert isinstance(create("http://127.0.0.1:9"), Succeeded)
     assert [path for _, path, _, _ in server.requests] == ["http://127.0.0.1:9/v1/webhooks"]
 
 
 def test_a_proxy_that_refuses_the_tunnel_gets_no_key_and_nothing_was_made(
-    server: Server, create: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
+    server: Server, create: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ):
     server.steps = [(502, {}, b"")]
     monkeypatch.setenv("https_proxy", server.url)
     answer = create("https://api.example")
-    assert isinstance(answer, NotDone)
+    assert isinstance(answer, Failed)
     assert answer.unreachable
     assert {method for method, _, _, _ in server.requests} == {"CONNECT"}
     assert KEY.reveal() not in str(server.requests)
 
 
-def test_a_proxy_without_a_host_is_said_and_its_password_is_not(create: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch):
+def test_a_proxy_without_a_host_is_said_and_its_password_is_not(
+    create: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("https_proxy", "http://user:canary@")
     answer = create("https://api.example")
-    assert isinstance(answer, NotDone)
+    assert isinstance(answer, Failed)
     assert answer.unreachable
     assert answer.message.endswith("a proxy's address in the environment names no host)")
     assert "canary" not in answer.message
@@ -344,7 +348,7 @@ def test_a_rate_limit_that_one_worker_meets_is_waited_out_by_all(server: Server)
         KEY,
         None,
         clock=SystemClock(),
-        dice=FakeDice(),
+        rng=FakeRng(),
         stop=threading.Event(),
         on_wait=lambda why: asked_to_wait.set(),
     )
@@ -352,7 +356,7 @@ def test_a_rate_limit_that_one_worker_meets_is_waited_out_by_all(server: Server)
     first.start()
     assert asked_to_wait.wait(10)
     began = time.monotonic()
-    assert isinstance(client.create("m", SETTINGS, Secret("hush-hush"), lambda: None), Answered)
+    assert isinstance(client.create("m", SETTINGS, Secret("hush-hush"), lambda: None), Succeeded)
     assert time.monotonic() - began > 0.8
     first.join()
     client.close()
@@ -361,11 +365,11 @@ def test_a_rate_limit_that_one_worker_meets_is_waited_out_by_all(server: Server)
 def test_the_wait_between_tries_is_drawn_from_nothing_up_to_a_bound_that_doubles():
     bounds: list[float] = []
 
-    class Dice(FakeDice):
+    class Rng(FakeRng):
         def below(self, bound_s: float) -> float:
             bounds.append(bound_s)
             return 0.0
 
-    assert [backoff(Dice(), tries) for tries in range(1, 50)] == [0.0] * 49
+    assert [backoff(Rng(), tries) for tries in range(1, 50)] == [0.0] * 49
     assert bounds[:5] == [0.5, 1.0, 2.0, 4.0, 8.0]
     assert set(bounds[5:]) == {LONGEST_BACKOFF_S}

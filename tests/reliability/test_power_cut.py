@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_disk import Platter
+from fake_disk import FakeDisk
 from runs import Runs, config_of
 
 from sendkit_sync.core import failpoints
@@ -26,12 +26,12 @@ class Cuts:
         self._spare = spare
         self.count = 0
         self.lost: list[str] = []
-        self._platter = Platter(runs.folder, patch, self.check)
+        self._fake_disk = FakeDisk(runs.folder, patch, self.check)
         patch.setattr(failpoints, "hook", lambda name: self.check())
 
     def check(self) -> None:
         live = self._runs.simulator.webhooks()
-        for image in self._platter.images():
+        for image in self._fake_disk.images():
             self.count += 1
             for path in self._spare.iterdir():
                 path.unlink()

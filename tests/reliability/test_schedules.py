@@ -18,17 +18,26 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from memory import Disk, MemoryStore
-from world import CountingDice, Crash, FakeClock, World
+from world import CountingRng, Crash, FakeClock, World
 
-from sendkit_sync.applying.executor import Executor, Limits
+from sendkit_sync.applying.executor import Executor, RunSettings
 from sendkit_sync.applying.refresh import read_live
 from sendkit_sync.applying.results import Report
 from sendkit_sync.core import failpoints
 from sendkit_sync.core.errors import NoEndpointError, SyncError
-from sendkit_sync.core.model import ActionKind, Live, Recorded, Secret, Settings, State, StoredSecret, Webhook
+from sendkit_sync.core.model import (
+    ActionKind,
+    DesiredWebhook,
+    LiveWebhook,
+    Secret,
+    Settings,
+    State,
+    StoredSecret,
+    WebhookRecord,
+)
 from sendkit_sync.planning.planner import make_plan
-from sendkit_sync.planning.scope import Options
-from sendkit_sync.secrets.clear import ClearVault
+from sendkit_sync.planning.scope import PlanScope
+from sendkit_sync.secrets.clear import ClearCipher
 from sendkit_sync.state import JournalLedger, open_store, read_store
 
 API = "https://api.example"
@@ -52,11 +61,11 @@ class Schedule(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = FakeClock()
-        self.dice = CountingDice()
+        self.rng = CountingRng()
         self.disk = Disk()
         self.server = Server(self.clock)
         self.server_secrets = False
-        self.desired: dict[str, Webhook] = {}
+        self.desired: dict[str, DesiredWebhook] = {}
 
     @initialize(
         count=st.integers(1, 4),
@@ -101,7 +110,7 @@ class Schedule(RuleBasedStateMachine):
         api = FakeApi(self.server, world, fates, list_fates)
         store = MemoryStore(self.disk, world, refuse_at=refuse_at)
         try:
-            self.apply(world, api, store, Limits(parallelism=parallelism, resend_after_s=RESEND_AFTER_S), refresh, prune)
+            self.apply(world, api, store, RunSettings(parallelism=parallelism, resend_after_s=RESEND_AFTER_S), refresh, prune)
         except Crash:
             self.tally["crashes"] += 1
         except SyncError:
@@ -125,7 +134,7 @@ class Schedule(RuleBasedStateMachine):
     def want(self, name: str, place: int, secret: str | None) -> None:
         place_url = f"https://{name.lower()}.example/{place}"
         given = None if secret is None else Secret(f"config-secret-{secret}")
-        self.desired[name] = Webhook(name, Settings(place_url, ("email.opened",)), given)
+        self.desired[name] = DesiredWebhook(name, Settings(place_url, ("email.opened",)), given)
 
     @rule(name=names)
     def want_no_more(self, name: str) -> None:
@@ -153,7 +162,7 @@ class Schedule(RuleBasedStateMachine):
             if not self.server.listing:
                 self.resolve_by_hand()
             world = World(self.clock)
-            limits = Limits(parallelism=2, resend_after_s=RESEND_AFTER_S)
+            limits = RunSettings(parallelism=2, resend_after_s=RESEND_AFTER_S)
             store = MemoryStore(self.disk, world)
             report = self.apply(world, FakeApi(self.server, world), store, limits, refresh=True, prune=True)
             self.check_nothing_lost()
@@ -167,11 +176,11 @@ class Schedule(RuleBasedStateMachine):
         self.tally["schedules"] += 1
         self.tally["webhooks"] += self.server.made
 
-    def apply(self, world: World, api: FakeApi, store: MemoryStore, limits: Limits, refresh: bool, prune: bool) -> Report:
+    def apply(self, world: World, api: FakeApi, store: MemoryStore, limits: RunSettings, refresh: bool, prune: bool) -> Report:
         """Do what `cli.session` and `apply` do, with the stand-ins."""
         failpoints.hook = lambda name: world.step(name) if name.endswith(("-buffered", "-durable")) else world.point(name)
         try:
-            with open_store(store, api=API, clock=self.clock, dice=self.dice, purpose="test") as ledger:
+            with open_store(store, api=API, clock=self.clock, rng=self.rng, purpose="test") as ledger:
                 executor = self.executor(world, api, ledger, limits)
                 executor.settle()
                 live = None
@@ -185,7 +194,7 @@ class Schedule(RuleBasedStateMachine):
                     ledger.state,
                     api=API,
                     config_digest="",
-                    options=Options(prune=prune),
+                    options=PlanScope(prune=prune),
                     live=live,
                 )
                 blockers = {action.name: action.blocked_by for action in plan.blocked}
@@ -194,13 +203,13 @@ class Schedule(RuleBasedStateMachine):
         finally:
             failpoints.hook = lambda name: None
 
-    def executor(self, world: World, api: FakeApi, ledger: JournalLedger, limits: Limits) -> Executor:
+    def executor(self, world: World, api: FakeApi, ledger: JournalLedger, limits: RunSettings) -> Executor:
         return Executor.over(
             api,
             ledger,
-            ClearVault(),
+            ClearCipher(),
             self.clock,
-            self.dice,
+            self.rng,
             limits,
             world.stop,
             server_secrets=self.server_secrets,
@@ -232,12 +241,12 @@ class Schedule(RuleBasedStateMachine):
         assert not lost
         assert not doubled, f"made twice: {doubled}"
 
-    def secrets_of(self, state: State, recorded: Recorded) -> list[Secret]:
+    def secrets_of(self, state: State, recorded: WebhookRecord) -> list[Secret]:
         kept: list[StoredSecret | None] = [*recorded.secrets()]
         kept += [intent.secret for intents in state.pending.values() for intent in intents if intent.id == recorded.id]
         return [secret.clear for secret in kept if secret is not None and secret.clear is not None]
 
-    def is_open(self, state: State, live: Live) -> bool:
+    def is_open(self, state: State, live: LiveWebhook) -> bool:
         """Tell whether an unresolved create has the secret of `live`; one without a secret left it to the server."""
         return any(
             intent.secret is None or (live.secret is not None and intent.secret.matches(live.secret))
@@ -262,7 +271,7 @@ class Schedule(RuleBasedStateMachine):
         """Do what a person does with `state resolve` where there is no list."""
         self.server.arrive()
         world = World(self.clock)
-        with open_store(MemoryStore(self.disk, world), api=API, clock=self.clock, dice=self.dice, purpose="test") as ledger:
+        with open_store(MemoryStore(self.disk, world), api=API, clock=self.clock, rng=self.rng, purpose="test") as ledger:
             for name in ledger.state.unresolved():
                 ids = ledger.state.recorded_ids()
                 intents = [one for one in ledger.state.pending[name] if one.action is ActionKind.CREATE]
@@ -274,7 +283,7 @@ class Schedule(RuleBasedStateMachine):
                     continue
                 settings_ = intents[-1].settings
                 assert settings_ is not None
-                ledger.record(name, Recorded(found[0].id, settings_, settings_, name, intents[-1].secret))
+                ledger.record(name, WebhookRecord(found[0].id, settings_, settings_, name, intents[-1].secret))
 
 
 def run_schedules(count: int, number: int) -> None:

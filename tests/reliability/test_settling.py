@@ -110,7 +110,7 @@ class Doubling(Store):
         return super().create(workspace, body)
 
 
-def test_twins_of_what_a_run_made_are_told_by_their_id(runs: Runs):
+def test_duplicates_of_what_a_run_made_are_told_by_their_id(runs: Runs):
     runs.simulator.store = Doubling(mask_secrets=False, page_form="cursor")
     assert runs.apply_here() == 1
     twin, made = (str(webhook["_id"]) for webhook in runs.simulator.webhooks())

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 from memory import Disk, MemoryStore
-from world import CountingDice, FakeClock, World
+from world import CountingRng, FakeClock, World
 
 from sendkit_sync.core.errors import LockedError
-from sendkit_sync.core.model import ActionKind, Intent, Recorded, Secret, SecretOrigin, Settings, StoredSecret
+from sendkit_sync.core.model import ActionKind, Intent, Secret, SecretOrigin, Settings, StoredSecret, WebhookRecord
 from sendkit_sync.state import Store, open_store, read_store
 from sendkit_sync.state.stores.file import FileStore
 
 PLACE = Settings("https://a.example", ("email.sent",))
 SECRET = StoredSecret(SecretOrigin.GENERATED, Secret("kept"))
-DICE = CountingDice()
+DICE = CountingRng()
 """One for all ledgers: two journals never have the same id."""
 
 Opener = Callable[[], Store]
@@ -33,7 +33,7 @@ def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
 
 
 def ledger(store: Store):
-    return open_store(store, api="https://api.example", clock=FakeClock(), dice=DICE, purpose="test")
+    return open_store(store, api="https://api.example", clock=FakeClock(), rng=DICE, purpose="test")
 
 
 def test_nothing_is_there_at_first(opener: Opener):
@@ -108,7 +108,7 @@ def test_the_lock_lets_one_in_and_goes_with_its_holder(opener: Opener):
 def test_a_ledger_keeps_its_records_over_runs(opener: Opener):
     with ledger(opener()) as book:
         book.begin(Intent("op", ActionKind.CREATE, "A", 1.0, PLACE, SECRET))
-        book.record("A", Recorded("id", PLACE, PLACE, "A", SECRET))
+        book.record("A", WebhookRecord("id", PLACE, PLACE, "A", SECRET))
     state = read_store(opener())
     assert state is not None
     assert (state.webhooks["A"].secret, state.pending, state.serial) == (SECRET, {}, 1)

@@ -12,7 +12,7 @@ from test_edits import die_at
 from world import FakeClock
 
 from sendkit_sync.applying.resolving import expire_old
-from sendkit_sync.core.clock import SystemDice
+from sendkit_sync.core.clock import SystemRng
 from sendkit_sync.core.model import ActionKind, Intent, Settings
 from sendkit_sync.simulator import Fault, Simulator
 from sendkit_sync.simulator.store import Json, Store
@@ -157,7 +157,7 @@ def test_an_answer_with_another_webhook_is_not_believed(runs: Runs):
     assert len(runs.simulator.webhooks()) == 2
 
 
-def test_a_look_alike_that_was_there_before_is_never_taken_for_the_lost_create(tmp_path: Path):
+def test_a_possible_duplicate_that_was_there_before_is_never_taken_for_the_lost_create(tmp_path: Path):
     with Simulator(mask_secrets=True) as simulator:
         runs = Runs(tmp_path, simulator, ["Anna"])
         simulator.store.create("ws_demo", ANNA)
@@ -173,7 +173,7 @@ class TestTheClock:
         """A create that was sent now, as the clock says."""
         clock = FakeClock()
         with open_ledger(
-            str(tmp_path / "s.json"), api="https://api.example", clock=clock, dice=SystemDice(), purpose="test"
+            str(tmp_path / "s.json"), api="https://api.example", clock=clock, rng=SystemRng(), purpose="test"
         ) as book:
             book.begin(Intent("op", ActionKind.CREATE, "Anna", clock.now(), Settings("https://a.example", ("email.sent",))))
             yield clock, book

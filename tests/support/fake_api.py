@@ -9,8 +9,8 @@ from enum import StrEnum
 from world import FakeClock, World
 
 from sendkit_sync.core.errors import ApiError, ApiUnreachableError, NoEndpointError
-from sendkit_sync.core.model import Live, Secret, Settings
-from sendkit_sync.core.outcomes import Answer, Answered, NotDone, Unknown
+from sendkit_sync.core.model import LiveWebhook, Secret, Settings
+from sendkit_sync.core.outcomes import Failed, Outcome, Succeeded, Unknown
 
 LATE_S = 120.0
 """How long a call may still be under way after its client gave up; `--resend-after` must be longer."""
@@ -54,16 +54,16 @@ class Server:
     listing: bool = True
     lag_s: float = 0.0
     made: int = 0
-    live: dict[str, Live] = field(default_factory=dict)
+    live: dict[str, LiveWebhook] = field(default_factory=dict)
     visible_at: dict[str, float] = field(default_factory=dict)
-    under_way: list[tuple[float, Live]] = field(default_factory=list)
+    under_way: list[tuple[float, LiveWebhook]] = field(default_factory=list)
 
-    def new(self, name: str, settings: Settings, secret: Secret | None) -> Live:
+    def new(self, name: str, settings: Settings, secret: Secret | None) -> LiveWebhook:
         self.made += 1
         drawn = secret if secret is not None else Secret(f"server-secret-{self.made}")
-        return Live(f"{self.made:024x}", name, settings, drawn, status="active")
+        return LiveWebhook(f"{self.made:024x}", name, settings, drawn, status="active")
 
-    def add(self, live: Live, *, visible: bool = False) -> None:
+    def add(self, live: LiveWebhook, *, visible: bool = False) -> None:
         self.live[live.id] = live
         self.visible_at[live.id] = self.clock.steady + (0.0 if visible else self.lag_s)
 
@@ -74,11 +74,11 @@ class Server:
             self.live[entry[1].id] = entry[1]
             self.visible_at[entry[1].id] = entry[0] + self.lag_s
 
-    def everything(self) -> list[Live]:
+    def everything(self) -> list[LiveWebhook]:
         """Return all webhooks that are live or yet to come."""
         return [*self.live.values(), *(live for _, live in self.under_way)]
 
-    def shown(self, live: Live) -> Live:
+    def shown(self, live: LiveWebhook) -> LiveWebhook:
         return replace(live, secret=None, secret_masked=True) if self.masked else live
 
 
@@ -91,9 +91,9 @@ class FakeApi:
         self._fates = list(reversed(fates))
         self._list_fates = list(reversed(list_fates))
 
-    def create(self, name: str, settings: Settings, secret: Secret | None, before_resend: Callable[[], None]) -> Answer:
+    def create(self, name: str, settings: Settings, secret: Secret | None, before_attempt: Callable[[], None]) -> Outcome:
         fate = self._fates.pop() if self._fates else Fate.FINE
-        self._retries(fate, before_resend)
+        self._retries(fate, before_attempt)
         refusal = _refusal(fate)
         if refusal is None:
             made = self._server.new(name, settings, secret)
@@ -107,12 +107,12 @@ class FakeApi:
             return refusal
         match fate:
             case Fate.FINE | Fate.RETRIED:
-                return Answered(made)
+                return Succeeded(made)
             case Fate.REWRITTEN:
                 there = replace(settings, url=settings.url + "/", retry_attempts=3, timeout_ms=10_000)
-                return Answered(replace(made, settings=there, secret=None, secret_masked=True))
+                return Succeeded(replace(made, settings=there, secret=None, secret_masked=True))
             case Fate.ANOTHER:
-                return Answered(replace(made, id="f" * 24, name="someone else's", secret=None))
+                return Succeeded(replace(made, id="f" * 24, name="someone else's", secret=None))
             case Fate.CONFLICT_BEFORE | Fate.CONFLICT_AFTER:
                 return Unknown("http-409", "taken", 409)
             case Fate.REDIRECTED_BEFORE | Fate.REDIRECTED_AFTER:
@@ -120,13 +120,13 @@ class FakeApi:
             case _:
                 return Unknown("timeout", "no answer")
 
-    def update(self, webhook_id: str, fields: Mapping[str, object], before_resend: Callable[[], None]) -> Answer:
+    def update(self, webhook_id: str, fields: Mapping[str, object], before_attempt: Callable[[], None]) -> Outcome:
         fate = self._fates.pop() if self._fates else Fate.FINE
-        self._retries(fate, before_resend)
+        self._retries(fate, before_attempt)
         refusal = _refusal(fate)
         live = self._server.live.get(webhook_id)
         if refusal is None and live is None:
-            refusal = NotDone("http-404", "no such webhook", 404)
+            refusal = Failed("http-404", "no such webhook", 404)
         happens = refusal is None and fate not in (*NOTHING_HAPPENED, Fate.LATE)
         if happens and live is not None:
             live = _patched(live, fields)
@@ -134,27 +134,27 @@ class FakeApi:
         self._world.step("answer")
         if refusal is not None:
             return refusal
-        return Answered(live) if fate in (Fate.FINE, Fate.RETRIED, Fate.REWRITTEN) else Unknown("timeout", "no answer")
+        return Succeeded(live) if fate in (Fate.FINE, Fate.RETRIED, Fate.REWRITTEN) else Unknown("timeout", "no answer")
 
-    def delete(self, webhook_id: str, before_resend: Callable[[], None]) -> Answer:
+    def delete(self, webhook_id: str, before_attempt: Callable[[], None]) -> Outcome:
         fate = self._fates.pop() if self._fates else Fate.FINE
-        self._retries(fate, before_resend)
-        refusal = NotDone("http-404", "not found", 404) if fate is Fate.REFUSED else _refusal(fate)
+        self._retries(fate, before_attempt)
+        refusal = Failed("http-404", "not found", 404) if fate is Fate.REFUSED else _refusal(fate)
         if refusal is None and fate not in (*NOTHING_HAPPENED, Fate.LATE):
             self._server.live.pop(webhook_id, None)
         self._world.step("answer")
         if refusal is not None:
             return refusal
-        return Answered(None) if fate in (Fate.FINE, Fate.RETRIED, Fate.REWRITTEN) else Unknown("timeout", "no answer")
+        return Succeeded(None) if fate in (Fate.FINE, Fate.RETRIED, Fate.REWRITTEN) else Unknown("timeout", "no answer")
 
-    def list(self) -> Sequence[Live]:
+    def list(self) -> Sequence[LiveWebhook]:
         self._read()
         if not self._server.listing:
             raise NoEndpointError("no list", status=405)
         now = self._server.clock.steady
         return tuple(self._server.shown(live) for live in self._server.live.values() if self._server.visible_at[live.id] <= now)
 
-    def get(self, webhook_id: str) -> Live | None:
+    def get(self, webhook_id: str) -> LiveWebhook | None:
         self._read()
         live = self._server.live.get(webhook_id)
         return None if live is None else self._server.shown(live)
@@ -168,27 +168,27 @@ class FakeApi:
         if fate is not Fate.FINE:
             raise ApiError("the API answered 500", status=500)
 
-    def _retries(self, fate: Fate, before_resend: Callable[[], None]) -> None:
+    def _retries(self, fate: Fate, before_attempt: Callable[[], None]) -> None:
         for _ in range(2 if fate is Fate.RETRIED else 0):
             self._world.clock.advance(1.0)
-            before_resend()
+            before_attempt()
         self._world.step("send")
         self._server.arrive()
 
 
-def _refusal(fate: Fate) -> NotDone | None:
+def _refusal(fate: Fate) -> Failed | None:
     match fate:
         case Fate.REFUSED:
-            return NotDone("http-422", "unprocessable", 422)
+            return Failed("http-422", "unprocessable", 422)
         case Fate.KEY_REFUSED:
-            return NotDone("http-401", "key refused", 401, stops_run=True)
+            return Failed("http-401", "key refused", 401, stops_run=True)
         case Fate.UNREACHABLE:
-            return NotDone("unreachable", "the server cannot be reached", unreachable=True)
+            return Failed("unreachable", "the server cannot be reached", unreachable=True)
         case _:
             return None
 
 
-def _patched(live: Live, fields: Mapping[str, object]) -> Live:
+def _patched(live: LiveWebhook, fields: Mapping[str, object]) -> LiveWebhook:
     names = {"url": "url", "events": "events", "retryAttempts": "retry_attempts", "timeoutMs": "timeout_ms"}
     changed = {names[key]: value for key, value in fields.items() if key in names}
     if "events" in changed:

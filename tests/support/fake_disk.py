@@ -36,7 +36,7 @@ class Change:
         return changed if self.file is None else {**changed, self.name: self.file}
 
 
-class Platter:
+class FakeDisk:
     """Watches the system calls of this process on the files of `folder`; calls `on_change` after each."""
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch, on_change: Callable[[], None]) -> None:

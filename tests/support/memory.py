@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from world import World
 
-from sendkit_sync.core.clock import Clock
 from sendkit_sync.core.errors import LockedError, StateIOError
+from sendkit_sync.core.ports import Clock
 
 
 class Disk:

@@ -16,10 +16,10 @@ from bench import CRM, Bench, Fault
 
 from sendkit_sync.api.client import Client
 from sendkit_sync.ci.__main__ import steps
-from sendkit_sync.core.clock import SystemClock, SystemDice
+from sendkit_sync.core.clock import SystemClock, SystemRng
 from sendkit_sync.core.errors import StateIOError
 from sendkit_sync.core.model import Secret, SecretOrigin, State
-from sendkit_sync.secrets.age import AgeVault
+from sendkit_sync.secrets.age import AgeCipher
 from sendkit_sync.secrets.export import kubernetes
 from sendkit_sync.state import open_ledger, read_store
 from sendkit_sync.state.codec import encode_snapshot
@@ -132,16 +132,16 @@ def answers(key: str, *replies: tuple[int, object], command: tuple[str, ...] = R
 
 
 answers("ApiError: the API answered {...}: {...}", (418, {"message": "short and stout"}))
-answers("_strange: the answer holds no list of webhooks", (200, {"data": 1}))
-answers("_strange: the list holds a webhook without a valid id", (200, {"data": [{"_id": 1}]}))
-answers("_strange: the list goes on, but the API gives no cursor", (200, {"data": [], "pagination": {"hasMore": True}}))
+answers("_protocol_error: the answer holds no list of webhooks", (200, {"data": 1}))
+answers("_protocol_error: the list holds a webhook without a valid id", (200, {"data": [{"_id": 1}]}))
+answers("_protocol_error: the list goes on, but the API gives no cursor", (200, {"data": [], "pagination": {"hasMore": True}}))
 PAGE = {"data": [HOOK], "pagination": {"hasMore": True, "nextCursor": "same"}}
-answers("_strange: the list comes in a circle: a cursor came twice", (200, PAGE))
-answers("_strange: the answer holds no webhook", (200, {"data": 1}), command=("import", "CRM", ID))
-answers("_strange: the answer holds another webhook", (200, {"data": {"_id": "other"}}), command=("import", "CRM", ID))
+answers("_protocol_error: the list comes in a circle: a cursor came twice", (200, PAGE))
+answers("_protocol_error: the answer holds no webhook", (200, {"data": 1}), command=("import", "CRM", ID))
+answers("_protocol_error: the answer holds another webhook", (200, {"data": {"_id": "other"}}), command=("import", "CRM", ID))
 
 
-@site("api/client.py _strange: the list has no end after {...} pages")
+@site("api/client.py _protocol_error: the list has no end after {...} pages")
 def _(b: Bench) -> None:
     b.patch.setattr("sendkit_sync.api.client.MAX_PAGES", 2)
 
@@ -151,7 +151,7 @@ def _(b: Bench) -> None:
     b.run(*REFRESH, SENDKIT_API_URL=b.serve(last=page))
 
 
-@site("api/client.py _strange: the answer holds no result of the test")
+@site("api/client.py _protocol_error: the answer holds no result of the test")
 def _(b: Bench) -> None:
     client(b.serve((200, {"data": 1}))).test(ID)
 
@@ -188,9 +188,9 @@ def client(address: str, *, stopped: bool = False) -> Client:
     stop = threading.Event()
     if stopped:
         stop.set()
-    clock, dice = SystemClock(), SystemDice()
+    clock, rng = SystemClock(), SystemRng()
     quiet: dict[str, Any] = {"on_wait": lambda why: None, "on_call": lambda method, outcome: None}
-    return Client(address, Secret("sk_key"), None, timeout_s=5, retry_for_s=0, clock=clock, dice=dice, stop=stop, **quiet)
+    return Client(address, Secret("sk_key"), None, timeout_s=5, retry_for_s=0, clock=clock, rng=rng, stop=stop, **quiet)
 
 
 # Adopting.
@@ -463,7 +463,7 @@ def _(b: Bench) -> None:
     b.run("secret", "export", "--format", "dotenv")
 
 
-def sealed(key: str, *words: str, **environment: str) -> None:
+def encrypted(key: str, *words: str, **environment: str) -> None:
     def cause(b: Bench) -> None:
         b.write(SEALED)
         b.apply()
@@ -473,13 +473,15 @@ def sealed(key: str, *words: str, **environment: str) -> None:
 
 
 GET = ("secret", "get", "CRM")
-sealed('core/decryption.py SecretUnreadableError: the secret of "{...}" is sealed', *GET)
-sealed("secrets/age.py SecretUnreadableError: the environment names an identity, but holds none", *GET, SOPS_AGE_KEY="# none")
-sealed("secrets/age.py SecretUnreadableError: the identity file cannot be read", *GET, SOPS_AGE_KEY_FILE="no/key.txt")
-sealed(
+encrypted('core/decryption.py SecretUnreadableError: the secret of "{...}" is sealed', *GET)
+encrypted(
+    "secrets/age.py SecretUnreadableError: the environment names an identity, but holds none", *GET, SOPS_AGE_KEY="# none"
+)
+encrypted("secrets/age.py SecretUnreadableError: the identity file cannot be read", *GET, SOPS_AGE_KEY_FILE="no/key.txt")
+encrypted(
     "secrets/age.py SecretUnreadableError: the identity in the environment is not valid", *GET, SOPS_AGE_KEY="AGE-SECRET-KEY-1"
 )
-sealed(
+encrypted(
     'secrets/age.py SecretUnreadableError: the identity does not open the secret of "{...}"',
     *GET,
     SOPS_AGE_KEY=str(pyrage.x25519.Identity.generate()),
@@ -491,24 +493,24 @@ def _(b: Bench) -> None:
     b.write(SEALED)
     b.apply()
     seal = base64.b64encode(pyrage.encrypt(b"[]", [IDENTITY.to_public()])).decode()
-    b.state(lambda state: state["webhooks"]["CRM"]["secret"].update(sealed=seal))
+    b.state(lambda state: state["webhooks"]["CRM"]["secret"].update(encrypted=seal))
     b.run(*GET, SOPS_AGE_KEY=str(IDENTITY))
 
 
 @site('secrets/age.py SecretUnreadableError: the seal that stands at "{...}" was made for another webhook or API address')
 def _(b: Bench) -> None:
-    vault = AgeVault([str(IDENTITY.to_public())], "https://a", SystemDice(), {"SOPS_AGE_KEY": str(IDENTITY)})
-    vault.open(("CRM",), vault.keep("Other", Secret("x"), SecretOrigin.GENERATED))
+    cipher = AgeCipher([str(IDENTITY.to_public())], "https://a", SystemRng(), {"SOPS_AGE_KEY": str(IDENTITY)})
+    cipher.decrypt(("CRM",), cipher.encrypt("Other", Secret("x"), SecretOrigin.GENERATED))
 
 
 @site("secrets/age.py InvalidError: a recipient in `encryption` is no valid age1... recipient")
 def _(b: Bench) -> None:
-    AgeVault(["age1x"], "https://a", SystemDice(), {})
+    AgeCipher(["age1x"], "https://a", SystemRng(), {})
 
 
 @site("secrets/age.py InvalidError: nothing can be sealed for the recipients in `encryption`")
 def _(b: Bench) -> None:
-    AgeVault([], "https://a", SystemDice(), {})
+    AgeCipher([], "https://a", SystemRng(), {})
 
 
 @site("secrets/age.py MissingExtraError: encryption")
@@ -596,7 +598,7 @@ def _(b: Bench) -> None:
 
 def ledger() -> Any:
     url = os.environ["SENDKIT_API_URL"]
-    return open_ledger("sendkit.state.json", api=url, clock=SystemClock(), dice=SystemDice(), purpose="apply")
+    return open_ledger("sendkit.state.json", api=url, clock=SystemClock(), rng=SystemRng(), purpose="apply")
 
 
 @site("core/files.py StateIOError: {...}: {...}")
@@ -736,10 +738,11 @@ changed("codec.py fail: `missing` can only be true", of_crm(secret={"missing": F
 changed("codec.py fail: no `previousSecret` is after these", of_crm(earlierSecrets=[]))
 changed("codec.py fail: must be generated, config or server", of_crm(secret={"origin": "x", "value": "x"}))
 changed(
-    "node.py fail: must be lower-case hex digits, two a byte", of_crm(secret={"origin": "config", "sealed": "", "sha256": "X"})
+    "node.py fail: must be lower-case hex digits, two a byte",
+    of_crm(secret={"origin": "config", "encrypted": "", "sha256": "X"}),
 )
 changed(
-    "codec.py fail: must have `value`, or `sealed` with `sha256`, or `sealed` with `hmacSha256` and `salt`",
+    "codec.py fail: must have `value`, or `encrypted` with `sha256`, or `encrypted` with `hmacSha256` and `salt`",
     of_crm(secret={"origin": "config"}),
 )
 CAUSES["state/node.py fail: must be a finite number"] = lambda b: Node(10**400, "sendkit.state.json").number()

@@ -10,7 +10,7 @@ from sendkit_sync.core import errors
 
 CODE = Path(errors.__file__).parent.parent
 CLASSES = {name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, errors.SyncError)}
-MAKERS = {"_strange", "_stale", "_no_plan", "fail"}
+MAKERS = {"_protocol_error", "_stale", "_no_plan", "fail"}
 """Functions that make an error of the text that they are given."""
 
 OTHERS = {"simulator/server.py", "simulator/request.py", "simulator/store.py", "cli/options.py"}

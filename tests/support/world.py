@@ -42,7 +42,7 @@ class FakeClock:
         self.wall = START + self.steady
 
 
-class CountingDice:
+class CountingRng:
     """Never the same twice, and always the same sequence."""
 
     def __init__(self) -> None:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...applying.executor import Limits
+from ...applying.executor import RunSettings
 from ...applying.results import Report, Result, Status
 from ...config import Config
 from ...core.errors import InvalidError, RefusedError, UsageError
 from ...core.model import ActionKind
 from ...core.quoting import resolve_command
 from ...planning.plan import Plan
-from ...planning.scope import Options
+from ...planning.scope import PlanScope
 from ..options import (
     config_flag,
     flag,
@@ -35,7 +35,7 @@ from ..options import (
 from ..outcome import counts, document, exit_code, say_failures, say_findings
 from ..output.logs import is_json
 from ..output.messages import say, say_warnings
-from ..session import Wanted, session
+from ..session import RunRequest, session
 from ..signals import handled, interrupted_by, stopping
 from ..wiring import Calls, Context, read_config, read_key
 from .plan import check_targets, shown
@@ -90,13 +90,13 @@ def command(
     read_key(context)
     say_warnings(config)
     refuse_unset_secrets(config)
-    wanted = Wanted(
+    wanted = RunRequest(
         config,
         state_path or config.state_path,
         "apply",
         Calls(timeout, retry_for),
-        options=saved.options if saved else Options(prune, targets),
-        limits=Limits(**limits),  # type: ignore[arg-type]
+        options=saved.options if saved else PlanScope(prune, targets),
+        limits=RunSettings(**limits),  # type: ignore[arg-type]
         refresh=saved.refresh if saved else refresh,
         lock_timeout_s=lock_timeout,
     )
@@ -117,7 +117,7 @@ def _saved(plan_file: str | None, **flags: object) -> SavedPlan | None:
 
 
 def _run(
-    context: Context, wanted: Wanted, saved: SavedPlan | None, stop: threading.Event, *, yes: bool, force: bool, form: str
+    context: Context, wanted: RunRequest, saved: SavedPlan | None, stop: threading.Event, *, yes: bool, force: bool, form: str
 ) -> Report:
     with session(context, wanted, stop) as run:
         if saved is not None:

@@ -8,17 +8,17 @@ import click
 
 from ...applying.adopt import adopt, matching
 from ...config import Config
-from ...core.clock import SystemClock, SystemDice
+from ...core.clock import SystemClock, SystemRng
 from ...core.diagnostics import printable
 from ...core.errors import RefusedError, UsageError
-from ...core.model import Live, Recorded
+from ...core.model import LiveWebhook, WebhookRecord
 from ...core.quoting import shell_name
 from ...state import open_ledger, read_state
 from ..completion import config_names
 from ..git_guard import refuse_for_git
 from ..options import config_flag, flag, lock_flag, retry_flag, state_flag, timeout_flag
 from ..output.messages import say, say_warnings
-from ..wiring import Calls, Context, check_api, client, list_of, read_config, refuse_clear_writes, vault_for, workspace_of
+from ..wiring import Calls, Context, check_api, cipher_for, client, list_of, read_config, refuse_clear_writes, workspace_of
 
 
 @click.command("import")
@@ -66,26 +66,26 @@ def command(
             path,
             api=context.api_url,
             clock=SystemClock(),
-            dice=SystemDice(),
+            rng=SystemRng(),
             purpose="import",
             lock_timeout_s=lock_timeout,
         ) as ledger,
     ):
-        vault = vault_for(config, context)
+        cipher = cipher_for(config, context)
         if name is None or webhook_id is None:
             listed = list_of(api, "Import them one by one: sendkit-sync import NAME ID")
             pairs = matching(config.webhooks, ledger.state, listed)
         else:
             pairs = [(name, _live(config, name, api.get(webhook_id), webhook_id))]
         for wanted, live in pairs:
-            _tell(wanted, live, adopt(ledger, vault, wanted, live))
+            _tell(wanted, live, adopt(ledger, cipher, wanted, live))
         left = sum(webhook.name not in ledger.state.webhooks for webhook in config.webhooks)
     if name is None and left:
         say(f"{left} of {len(config.webhooks)} entries match no live webhook alone: sendkit-sync plan --refresh shows them")
     click.echo(f"{len(pairs)} webhook{'' if len(pairs) == 1 else 's'} adopted.")
 
 
-def _live(config: Config, name: str, live: Live | None, webhook_id: str) -> Live:
+def _live(config: Config, name: str, live: LiveWebhook | None, webhook_id: str) -> LiveWebhook:
     if name not in {webhook.name for webhook in config.webhooks}:
         raise RefusedError(f'the config has no webhook "{printable(name)}"', hint="Add it first, then import.")
     if live is None:
@@ -95,7 +95,7 @@ def _live(config: Config, name: str, live: Live | None, webhook_id: str) -> Live
     return live
 
 
-def _tell(name: str, live: Live, recorded: Recorded) -> None:
+def _tell(name: str, live: LiveWebhook, recorded: WebhookRecord) -> None:
     click.echo(f'> adopt "{printable(name, 256)}" ({live.id})')
     if live.name != name:
         say(f'warning: its name in SendKit is "{printable(live.name, 256)}"; the next apply changes it')

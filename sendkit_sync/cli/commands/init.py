@@ -56,13 +56,13 @@ def _files(recipients: tuple[str, ...], places: list[str]) -> dict[str, str]:
     """Return the text of each file by its path."""
     import json
 
-    sealed = "".join(f"      - {recipient}\n" for recipient in recipients)
-    encryption = f"encryption:\n  age:\n    recipients:\n{sealed}" if sealed else ""
+    encrypted = "".join(f"      - {recipient}\n" for recipient in recipients)
+    encryption = f"encryption:\n  age:\n    recipients:\n{encrypted}" if encrypted else ""
     values = {"encryption": encryption, "version": __version__}
     files = {
         "webhooks.yaml": _filled("webhooks.yaml", values),
         "webhooks.schema.json": json.dumps(schema("webhooks"), indent=2, ensure_ascii=False) + "\n",
-        ".gitignore": IGNORED_SEALED if sealed else IGNORED_CLEAR,
+        ".gitignore": IGNORED_SEALED if encrypted else IGNORED_CLEAR,
     }
     for place in places:
         for path, template in PLACES[place].items():

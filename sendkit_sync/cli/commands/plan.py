@@ -9,7 +9,7 @@ import click
 from ...core.diagnostics import printable
 from ...core.errors import ExitCode, InvalidError, UsageError
 from ...planning.plan import Plan
-from ...planning.scope import Options
+from ...planning.scope import PlanScope
 from ...state import read_state
 from ..git_guard import warn_of_git
 from ..options import config_flag, flag, prune_flag, refresh_flag, retry_flag, state_flag, target_flag, timeout_flag
@@ -52,7 +52,7 @@ def command(
     config = read_config(configs, state_path)
     path = state_path or config.state_path
     say_warnings(config)
-    options = Options(prune, targets)
+    options = PlanScope(prune, targets)
     state = read_state(path)
     warn_of_git(config, state, path)
     try:

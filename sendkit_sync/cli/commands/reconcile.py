@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 import click
 
 from ...app.metrics import Figures, check_extra, write
-from ...applying.executor import Limits
+from ...applying.executor import RunSettings
 from ...applying.results import Report, Result, Status
-from ...core.clock import Clock, SystemClock
+from ...core.clock import SystemClock
 from ...core.errors import ApiError, ExitCode, LockedError, RefusedError, SyncError
 from ...core.model import ActionKind
+from ...core.ports import Clock
 from ...core.redaction import REDACTOR
 from ...planning.plan import Plan, Reason
-from ...planning.scope import Options
+from ...planning.scope import PlanScope
 from ...render.words import summary_line
 from ...state import read_state
 from ..options import (
@@ -36,7 +37,7 @@ from ..options import (
 from ..outcome import counts, exit_code, say_failure, say_findings
 from ..output.logs import event
 from ..output.messages import say, say_warnings
-from ..session import Wanted, look, session
+from ..session import RunRequest, look, session
 from ..signals import stopping
 from ..wiring import Calls, Context, plan_of, read_config, read_key
 from .apply import refuse_unset_secrets
@@ -45,7 +46,7 @@ OUTSIDE = (Reason.DRIFT, Reason.MISSING)
 
 
 @dataclass(slots=True)
-class Pass:
+class ReconcileRun:
     """One pass: what it is asked for, and what is known of it so far."""
 
     context: Context
@@ -110,21 +111,21 @@ def command(
     """
     if metrics_file is not None:
         check_extra()
-    one = Pass(context, dry_run, force, max_changes, deadline)
+    one = ReconcileRun(context, dry_run, force, max_changes, deadline)
 
-    def wanted() -> Wanted:
+    def wanted() -> RunRequest:
         config = read_config(configs, state_path)
         read_key(context)
         say_warnings(config)
         if not dry_run:
             refuse_unset_secrets(config)
-        return Wanted(
+        return RunRequest(
             config,
             state_path or config.state_path,
             "reconcile",
             Calls(timeout, retry_for, one.figures.called),
-            options=Options(prune),
-            limits=Limits(**limits),  # type: ignore[arg-type]
+            options=PlanScope(prune),
+            limits=RunSettings(**limits),  # type: ignore[arg-type]
             refresh=True,
             lock_timeout_s=lock_timeout,
         )
@@ -141,7 +142,7 @@ def command(
 
 
 @contextmanager
-def ending(one: Pass, stop: threading.Event) -> Iterator[None]:
+def ending(one: ReconcileRun, stop: threading.Event) -> Iterator[None]:
     """End the run at its deadline as a signal would: calls under way are finished and recorded."""
 
     def end() -> None:
@@ -157,7 +158,7 @@ def ending(one: Pass, stop: threading.Event) -> Iterator[None]:
         timer.cancel()
 
 
-def _carry_out(one: Pass, read: Callable[[], Wanted], stop: threading.Event) -> None:
+def _carry_out(one: ReconcileRun, read: Callable[[], RunRequest], stop: threading.Event) -> None:
     """Do what is asked for, and note what came of it; an error that is no end by `stop` goes on to the caller."""
     try:
         wanted = read()
@@ -174,7 +175,7 @@ def _carry_out(one: Pass, read: Callable[[], Wanted], stop: threading.Event) -> 
         one.line = f"Not reconciled: {why}. {one.line}".rstrip()
 
 
-def _look(one: Pass, wanted: Wanted, stop: threading.Event) -> ExitCode:
+def _look(one: ReconcileRun, wanted: RunRequest, stop: threading.Event) -> ExitCode:
     state = read_state(wanted.path)
     live = look(one.context, wanted.config, state, wanted.calls, stop)
     plan = plan_of(wanted.config, state, one.context, wanted.path, wanted.options, live)
@@ -183,7 +184,7 @@ def _look(one: Pass, wanted: Wanted, stop: threading.Event) -> ExitCode:
     return ExitCode.DONE
 
 
-def _apply(one: Pass, wanted: Wanted, stop: threading.Event) -> ExitCode:
+def _apply(one: ReconcileRun, wanted: RunRequest, stop: threading.Event) -> ExitCode:
     with session(one.context, wanted, stop) as run:
         _planned(one, run.plan)
         run.check_limits(force=one.force)
@@ -200,7 +201,7 @@ def _apply(one: Pass, wanted: Wanted, stop: threading.Event) -> ExitCode:
     return exit_code(report)
 
 
-def _planned(one: Pass, plan: Plan) -> None:
+def _planned(one: ReconcileRun, plan: Plan) -> None:
     drifted = sum(action.reason in OUTSIDE for action in plan.actions)
     one.figures.counts |= {
         "in_sync": plan.unchanged,
@@ -227,7 +228,7 @@ def _tell(result: Result) -> None:
         say_failure(result)
 
 
-def _count(one: Pass, plan: Plan, report: Report) -> None:
+def _count(one: ReconcileRun, plan: Plan, report: Report) -> None:
     kept = (ActionKind.CREATE, ActionKind.UPDATE, ActionKind.ADOPT)
     planned = {action.name for action in plan.actions if action.kind in kept}
     mended = sum(one.status is Status.DONE and one.name in planned for one in report.results if one.kind in kept)
@@ -240,7 +241,7 @@ def _count(one: Pass, plan: Plan, report: Report) -> None:
     one.line = f"Reconciled: {counts(report)}. {one.figures.counts['in_sync']} in sync."
 
 
-def _end(one: Pass, clock: Clock, began: float, metrics_file: str | None) -> None:
+def _end(one: ReconcileRun, clock: Clock, began: float, metrics_file: str | None) -> None:
     """Write the metrics, and say in one line and one event what the run came to."""
     duration_s = clock.monotonic() - began
     if metrics_file is not None:

@@ -9,12 +9,12 @@ import click
 
 from ...config import Config
 from ...config.checks import MIN_SECRET
-from ...core.decryption import Vault, unsealed
+from ...core.decryption import decrypt
 from ...core.diagnostics import printable
 from ...core.errors import ExitCode, RefusedError, UsageError
-from ...core.model import Recorded, Secret, SecretOrigin, State, StoredSecret
-from ...core.outcomes import Answered, NotDone, Unknown
-from ...core.ports import Ledger
+from ...core.model import Secret, SecretOrigin, State, StoredSecret, WebhookRecord
+from ...core.outcomes import Failed, Succeeded, Unknown
+from ...core.ports import Ledger, SecretCipher
 from ...secrets import export as delivery
 from ...state import read_state
 from ..completion import recorded_names
@@ -23,8 +23,8 @@ from ..groups import Group
 from ..opened import not_recorded, opened
 from ..options import config_flag, flag, lock_flag, retry_flag, state_flag, timeout_flag
 from ..output.messages import say
-from ..resealing import reseal
-from ..wiring import Calls, Context, check_api, read_config, vault_for
+from ..rekeying import rekey_all
+from ..wiring import Calls, Context, check_api, cipher_for, read_config
 
 MAX_SECRET_BYTES = 64 * 1024
 ALONE = "Give the secret alone, as SendKit shows it."
@@ -55,7 +55,7 @@ def get(context: Context, /, name: str, previous: int, configs: tuple[str, ...],
     if stored is None:
         what = f'no {"previous " if previous else ""}secret of "{printable(name)}" is recorded'
         raise RefusedError(what, where=path, hint="There is one after a change of it." if previous else SUPPLY)
-    show(_open(vault_for(config, context), name, recorded, stored).reveal() + "\n")
+    show(_open(cipher_for(config, context), name, recorded, stored).reveal() + "\n")
 
 
 @command.command("export")
@@ -85,7 +85,7 @@ def export(
     if missing := [name for name in only if name not in recorded]:
         raise not_recorded(missing[0], path)
     check_api(state, context, path)
-    vault = vault_for(config, context)
+    cipher = cipher_for(config, context)
     secrets = {}
     for name, record in sorted(recorded.items()):
         if only and name not in only:
@@ -95,7 +95,7 @@ def export(
             continue
         if state is not None:
             _warn_of_doubt(state, name)
-        secrets[name] = _open(vault, name, record, record.secret)
+        secrets[name] = _open(cipher, name, record, record.secret)
     deliver(form, secrets, output, secret_name)
 
 
@@ -124,7 +124,7 @@ def set_(context: Context, /, name: str, lock_timeout: float, configs: tuple[str
             raise RefusedError(
                 f'a secret of "{printable(name)}" is recorded', hint="To change it: sendkit-sync secret rotate NAME"
             )
-        stored = vault_for(config, context).keep(name, Secret(text), SecretOrigin.CONFIG)
+        stored = cipher_for(config, context).encrypt(name, Secret(text), SecretOrigin.CONFIG)
         ledger.record(name, replace(recorded, secret=stored))
     click.echo(f'The secret of "{printable(name)}" is recorded as the one that SendKit has; nothing was sent.')
     entry = next((webhook for webhook in config.webhooks if webhook.name == name), None)
@@ -164,21 +164,21 @@ def rotate(
     retry_for: float,
 ) -> int:
     """Give a webhook a new secret; the old one is kept as the previous one."""
-    from ..session import Wanted, session
+    from ..session import RunRequest, session
     from ..signals import interrupted_by, stopping
 
     config, path = _place(configs, state_path)
     entry = next((webhook for webhook in config.webhooks if webhook.name == name), None)
     if entry is not None and entry.secret_origin not in ("generated", "server"):
         raise RefusedError(f'the secret of "{printable(name)}" comes from the config', hint="Change it there, then apply.")
-    wanted = Wanted(config, path, "secret rotate", Calls(timeout, retry_for), lock_timeout_s=lock_timeout)
+    wanted = RunRequest(config, path, "secret rotate", Calls(timeout, retry_for), lock_timeout_s=lock_timeout)
     with stopping() as stop, interrupted_by(stop), session(context, wanted, stop) as run:
         ledger = run.executor.ledger
         answer, warnings = run.executor.updater.rotate(name, _of(ledger, name, path))
         unknown = isinstance(answer, Unknown) or name in ledger.state.pending
     for warning in warnings:
         say(f"warning: {warning}")
-    if isinstance(answer, Answered):
+    if isinstance(answer, Succeeded):
         click.echo(f'The secret of "{printable(name)}" is rotated; the one before is kept as the previous one.')
         return ExitCode.DONE
     if unknown:
@@ -190,7 +190,7 @@ def rotate(
         return ExitCode.INTERRUPTED
     if answer.status in (401, 403):
         return ExitCode.KEY_REFUSED
-    return ExitCode.UNREACHABLE if isinstance(answer, NotDone) and answer.unreachable else ExitCode.FAILED
+    return ExitCode.UNREACHABLE if isinstance(answer, Failed) and answer.unreachable else ExitCode.FAILED
 
 
 @command.command("rekey")
@@ -203,7 +203,7 @@ def rekey(context: Context, /, lock_timeout: float, configs: tuple[str, ...], st
     config, path = _place(configs, state_path, entries=False)
     if not config.recipients:
         raise RefusedError("the config has no `encryption`", hint="Add it, with the recipients.")
-    count = reseal(context, config, path, lock_timeout, "secret rekey", clear_only=False)
+    count = rekey_all(context, config, path, lock_timeout, "secret rekey", clear_only=False)
     click.echo(f"{count} secret{'' if count == 1 else 's'} sealed for {len(config.recipients)} recipient(s).")
 
 
@@ -219,11 +219,11 @@ def _warn_of_doubt(state: State, name: str) -> None:
         say(f'warning: a new secret of "{printable(name)}" was sent and may be in force: run apply, or secret rotate again')
 
 
-def _of(ledger: Ledger, name: str, path: str) -> Recorded:
+def _of(ledger: Ledger, name: str, path: str) -> WebhookRecord:
     if name not in ledger.state.webhooks:
         raise not_recorded(name, path)
     return ledger.state.webhooks[name]
 
 
-def _open(vault: Vault, name: str, recorded: Recorded, stored: StoredSecret) -> Secret:
-    return unsealed(vault, (name, *recorded.former_names), stored)
+def _open(cipher: SecretCipher, name: str, recorded: WebhookRecord, stored: StoredSecret) -> Secret:
+    return decrypt(cipher, (name, *recorded.former_names), stored)

@@ -8,13 +8,13 @@ import click
 
 from ...api.wire import ID
 from ...applying.resolving import doubt_text, other_secrets, record_of
-from ...core.clock import SystemClock, SystemDice
+from ...core.clock import SystemClock, SystemRng
 from ...core.diagnostics import printable
 from ...core.errors import RefusedError, UsageError
-from ...core.model import SENSITIVE, ActionKind, Intent, Live, Recorded, State
+from ...core.model import SENSITIVE, ActionKind, Intent, LiveWebhook, State, WebhookRecord
 from ...core.ports import Ledger
 from ...planning.diff import view
-from ...secrets.clear import ClearVault
+from ...secrets.clear import ClearCipher
 from ...state import open_ledger, read_state
 from ..completion import recorded_names
 from ..groups import Group
@@ -68,7 +68,7 @@ def show(name: str, configs: tuple[str, ...], state_path: str | None) -> None:
     click.echo(dump(_document(name, recorded)), nl=False)
 
 
-def _document(name: str, recorded: Recorded) -> dict[str, object]:
+def _document(name: str, recorded: WebhookRecord) -> dict[str, object]:
     secret = SENSITIVE if recorded.secret else None
     return {
         "id": recorded.id,
@@ -106,7 +106,7 @@ def resolve(
     path = _path(configs, state_path)
     check_api(_state(path), context, path)
     with open_ledger(
-        path, api=context.api_url, clock=SystemClock(), dice=SystemDice(), purpose="state resolve", lock_timeout_s=lock_timeout
+        path, api=context.api_url, clock=SystemClock(), rng=SystemRng(), purpose="state resolve", lock_timeout_s=lock_timeout
     ) as ledger:
         intents = [intent for intent in ledger.state.pending.get(name, ()) if intent.action is ActionKind.CREATE]
         if not intents:
@@ -130,8 +130,8 @@ def _resolve(ledger: Ledger, intents: Sequence[Intent], webhook_id: str) -> bool
     assert last.settings is not None
     others = other_secrets(intents, last)
     former = ledger.state.webhooks.get(last.replaces or last.name)
-    live = Live(webhook_id, last.name, last.settings)
-    ledger.record(last.name, record_of(last, live, ClearVault(), former, others), replaces=last.replaces)
+    live = LiveWebhook(webhook_id, last.name, last.settings)
+    ledger.record(last.name, record_of(last, live, ClearCipher(), former, others), replaces=last.replaces)
     return bool(others)
 
 
@@ -146,7 +146,7 @@ def forget(context: Context, name: str, lock_timeout: float, configs: tuple[str,
     path = _path(configs, state_path)
     check_api(_state(path), context, path)
     with open_ledger(
-        path, api=context.api_url, clock=SystemClock(), dice=SystemDice(), purpose="state forget", lock_timeout_s=lock_timeout
+        path, api=context.api_url, clock=SystemClock(), rng=SystemRng(), purpose="state forget", lock_timeout_s=lock_timeout
     ) as ledger:
         if name not in ledger.state.webhooks:
             raise not_recorded(name, path)
@@ -165,11 +165,11 @@ def forget(context: Context, name: str, lock_timeout: float, configs: tuple[str,
 @click.pass_obj
 def encrypt(context: Context, lock_timeout: float, configs: tuple[str, ...], state_path: str | None) -> None:
     """Seal every secret that is recorded in clear, for the recipients in the config."""
-    from ..resealing import reseal
+    from ..rekeying import rekey_all
 
     config = read_config(configs, state_path, entries=False)
     if not config.recipients:
         raise RefusedError("the config has no `encryption`", hint="Add it, with the recipients.")
     path = state_path or config.state_path
-    count = reseal(context, config, path, lock_timeout, "state encrypt", clear_only=True)
+    count = rekey_all(context, config, path, lock_timeout, "state encrypt", clear_only=True)
     click.echo(f"{count} secret{'' if count == 1 else 's'} sealed for {len(config.recipients)} recipient(s).")

@@ -9,7 +9,7 @@ import click
 
 from ...core.diagnostics import printable
 from ...core.errors import ApiError, ExitCode, NoEndpointError, RefusedError
-from ...core.model import Recorded
+from ...core.model import WebhookRecord
 from ...state import read_state
 from ..completion import recorded_names
 from ..opened import not_recorded
@@ -51,7 +51,7 @@ def command(
     return ExitCode.DONE if delivered else ExitCode.FAILED
 
 
-def _answer(api: Client, name: str, recorded: Recorded) -> Mapping[str, object]:
+def _answer(api: Client, name: str, recorded: WebhookRecord) -> Mapping[str, object]:
     try:
         return api.test(recorded.id)
     except NoEndpointError as error:

@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager
 from io import FileIO
 from pathlib import Path
 
-from ...core.clock import Clock
 from ...core.errors import JournalGoneError, StateIOError
 from ...core.failpoints import reached
 from ...core.files import io_errors, write_all
+from ...core.ports import Clock
 from .file_lock import locked
 
 _PIECE = 1024 * 1024

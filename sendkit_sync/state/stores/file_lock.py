@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from ...core.clock import Clock
 from ...core.errors import LockedError
 from ...core.files import io_errors, write_all
+from ...core.ports import Clock
 
 _POLL_S = 0.2
 

@@ -20,7 +20,7 @@ from sendkit_sync.api.retry import retry_after
 from sendkit_sync.core import failpoints
 from sendkit_sync.core.errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, UsageError
 from sendkit_sync.core.model import Secret, Settings
-from sendkit_sync.core.outcomes import Answered, NotDone, Unknown
+from sendkit_sync.core.outcomes import Failed, Succeeded, Unknown
 
 KEY = Secret("sk_topsecret")
 SETTINGS = Settings("https://example.com/hook", ("email.sent",))
@@ -44,7 +44,7 @@ class FakeClock:
         return wake.is_set()
 
 
-class FakeDice:
+class FakeRng:
     def secret(self) -> str:
         return "0" * 64
 
@@ -126,7 +126,7 @@ def make(clock: FakeClock) -> Iterator[Callable[..., Client]]:
     def build(
         url: str, key: Secret = KEY, workspace: str | None = None, stop: threading.Event | None = None, **more: float
     ) -> Client:
-        made.append(Client(url, key, workspace, clock=clock, dice=FakeDice(), stop=stop or threading.Event(), **more))
+        made.append(Client(url, key, workspace, clock=clock, rng=FakeRng(), stop=stop or threading.Event(), **more))
         return made[-1]
 
     yield build
@@ -149,7 +149,7 @@ def test_created(server: Server, make: Callable[..., Client], monkeypatch: pytes
     monkeypatch.setattr(failpoints, "hook", seen.append)
     server.steps = [(201, {}, DONE)]
     answer = create(make(server.url, workspace="w"))
-    assert isinstance(answer, Answered)
+    assert isinstance(answer, Succeeded)
     assert answer.live is not None
     assert answer.live.secret_masked
     assert answer.live.settings.events == ("a", "b")
@@ -166,7 +166,7 @@ def test_created(server: Server, make: Callable[..., Client], monkeypatch: pytes
 def test_not_done(server: Server, make: Callable[..., Client], status: int) -> None:
     server.steps = [(status, {}, b'{"message": "no hush-hush for sk_topsecret\\u001b"}')]
     answer = create(make(server.url))
-    assert isinstance(answer, NotDone)
+    assert isinstance(answer, Failed)
     assert answer.status == status
     assert answer.stops_run is (status in (401, 403))
     assert answer.message == "no (sensitive) for (sensitive)\\x1b"
@@ -202,7 +202,7 @@ def test_what_goes_before_an_answer_is_not_taken_for_it(server: Server, make: Ca
     # Taken for it, it would leave the real answer to the next request on that connection.
     server.steps = [before + b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n" % len(DONE) + DONE]
     answer = create(make(server.url))
-    assert isinstance(answer, Answered)
+    assert isinstance(answer, Succeeded)
     assert answer.live is not None
     assert answer.live.id == HOOK["_id"]
     assert len(server.requests) == 1
@@ -218,7 +218,7 @@ def test_deadline(server: Server, make: Callable[..., Client]) -> None:
 def test_unreachable(make: Callable[..., Client], clock: FakeClock) -> None:
     resends: list[int] = []
     answer = create(make(free_url()), resends)
-    assert isinstance(answer, NotDone)
+    assert isinstance(answer, Failed)
     assert answer.unreachable
     assert len(resends) == len(clock.slept) > 3
     assert sum(clock.slept) <= 120
@@ -229,12 +229,12 @@ def test_unreachable(make: Callable[..., Client], clock: FakeClock) -> None:
 def test_too_many_requests(server: Server, make: Callable[..., Client], clock: FakeClock) -> None:
     resends: list[int] = []
     server.steps = [(429, {"Retry-After": "7"}, b""), (200, {}, DONE)]
-    assert isinstance(create(make(server.url), resends), Answered)
+    assert isinstance(create(make(server.url), resends), Succeeded)
     assert clock.slept == [7.0]
     assert resends == [1]
     server.steps = [(429, {"Retry-After": "0"}, b"")]
     answer = create(make(server.url))
-    assert isinstance(answer, NotDone)
+    assert isinstance(answer, Failed)
     assert answer.status == 429
 
 
@@ -243,9 +243,9 @@ def test_a_first_try_that_had_to_wait_is_noted_with_its_own_time(
 ) -> None:
     server.steps = [(429, {"Retry-After": "50"}, b""), (200, {}, DONE)]
     client = make(server.url, retry_for_s=1)
-    assert isinstance(create(client), NotDone)
+    assert isinstance(create(client), Failed)
     resends: list[int] = []
-    assert isinstance(create(client, resends), Answered)
+    assert isinstance(create(client, resends), Succeeded)
     assert clock.slept == [50.0]
     assert resends == [1]
 
@@ -254,7 +254,7 @@ def test_interrupted(make: Callable[..., Client]) -> None:
     stop = threading.Event()
     stop.set()
     answer = create(make(free_url(), stop=stop))
-    assert isinstance(answer, NotDone)
+    assert isinstance(answer, Failed)
     assert answer.code == "interrupted"
 
 
@@ -315,7 +315,7 @@ def test_reads(server: Server, make: Callable[..., Client]) -> None:
     assert len(server.requests) == 3
     server.steps = [(200, {}, b'{"success": true, "data": {"delivered": true}}')]
     assert client.test("x") == {"delivered": True}
-    assert isinstance(client.delete("x", lambda: None), Answered)
+    assert isinstance(client.delete("x", lambda: None), Succeeded)
 
 
 def test_refused_arguments(make: Callable[..., Client]) -> None:
@@ -338,12 +338,12 @@ def test_tls(server: Server, make: Callable[..., Client], monkeypatch: pytest.Mo
     server.steps = [(200, {}, DONE)]
     url = server.url.replace("http://127.0.0.1", "https://localhost")
     answer = create(make(url))
-    assert isinstance(answer, NotDone)
+    assert isinstance(answer, Failed)
     assert (answer.code, answer.stops_run, answer.unreachable) == ("certificate", True, True)
     assert not server.requests
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
-    assert isinstance(create(make(url)), Answered)
+    assert isinstance(create(make(url)), Succeeded)
 
 
 class Held:

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from runs import Runs
 from waiting import wait_for
-from world import CountingDice, FakeClock
+from world import CountingRng, FakeClock
 
-from sendkit_sync.applying.executor import Executor, Limits
+from sendkit_sync.applying.executor import Executor, RunSettings
 from sendkit_sync.applying.results import Report, Status
 from sendkit_sync.core.errors import StateIOError
-from sendkit_sync.core.model import Live, Secret, Settings, Webhook
-from sendkit_sync.core.outcomes import Answer, Answered, NotDone
+from sendkit_sync.core.model import DesiredWebhook, LiveWebhook, Secret, Settings
+from sendkit_sync.core.outcomes import Failed, Outcome, Succeeded
 from sendkit_sync.planning.planner import make_plan
-from sendkit_sync.secrets.clear import ClearVault
+from sendkit_sync.secrets.clear import ClearCipher
 from sendkit_sync.simulator import Fault, Simulator
 from sendkit_sync.state import JournalLedger, open_ledger
 
@@ -30,27 +30,27 @@ class SlowApi:
 
     def __init__(self) -> None:
         self.sent: list[str] = []
-        self.live: list[Live] = []
-        self._answers: dict[str, Future[Answer | None]] = {}
+        self.live: list[LiveWebhook] = []
+        self._answers: dict[str, Future[Outcome | None]] = {}
         self._lock = threading.Lock()
 
-    def create(self, name: str, wanted: Settings, secret: Secret | None, before_resend: Callable[[], None]) -> Answer:
+    def create(self, name: str, wanted: Settings, secret: Secret | None, before_attempt: Callable[[], None]) -> Outcome:
         with self._lock:
             self.sent.append(name)
             answer = self._answers.setdefault(name, Future())
         given = answer.result(30)
         if given is not None:
             return given
-        made = Live(f"b{int(name[1:]):023x}", name, wanted, secret, status="active")
+        made = LiveWebhook(f"b{int(name[1:]):023x}", name, wanted, secret, status="active")
         self.live.append(made)
-        return Answered(made)
+        return Succeeded(made)
 
-    def answer(self, name: str, answer: Answer | None = None) -> None:
+    def answer(self, name: str, answer: Outcome | None = None) -> None:
         """Let the create of `name` come back, whether it was sent already or not; without `answer` it is made."""
         with self._lock:
             self._answers.setdefault(name, Future()).set_result(answer)
 
-    def list(self) -> tuple[Live, ...]:
+    def list(self) -> tuple[LiveWebhook, ...]:
         return tuple(self.live)
 
 
@@ -73,14 +73,14 @@ class Running:
         self.journal = path.with_name(path.name + ".journal")
         self.ledger, self.api, self.clock, self.stop = ledger, SlowApi(), AskedClock(), threading.Event()
         self.names = [f"W{number}" for number in range(count)]
-        wanted = [Webhook(name, Settings(f"https://{name}.example.com/in", ("email.sent",))) for name in self.names]
+        wanted = [DesiredWebhook(name, Settings(f"https://{name}.example.com/in", ("email.sent",))) for name in self.names]
         self.executor = Executor.over(
             self.api,  # type: ignore[arg-type]
             ledger,
-            ClearVault(),
+            ClearCipher(),
             self.clock,
-            CountingDice(),
-            Limits(parallelism),
+            CountingRng(),
+            RunSettings(parallelism),
             self.stop,
         )
         self._report = pool.submit(self.executor.execute, make_plan(wanted, ledger.state, api=API, config_digest=""))
@@ -102,7 +102,7 @@ def start(tmp_path: Path) -> Iterator[Callable[[int, int], Running]]:
     path = tmp_path / "s.json"
     with (
         ThreadPoolExecutor(1) as pool,
-        open_ledger(str(path), api=API, clock=clock, dice=CountingDice(), purpose="t") as ledger,
+        open_ledger(str(path), api=API, clock=clock, rng=CountingRng(), purpose="t") as ledger,
     ):
         yield lambda parallelism, count: Running(path, ledger, parallelism, count, pool)
 
@@ -124,7 +124,7 @@ def test_what_was_ready_is_not_sent_once_the_key_is_refused(start: Callable[[int
     run = start(2, 5)
     run.wait(sent=2, intents=3)
     first, second = run.api.sent
-    run.api.answer(first, NotDone("http-401", "no such key", 401, stops_run=True))
+    run.api.answer(first, Failed("http-401", "no such key", 401, stops_run=True))
     wait_for(lambda: run.intents() == {second}, "the intents of what was refused and of what was ready are dropped")
     run.api.answer(second)
     report = run.report()
@@ -152,7 +152,7 @@ def test_what_was_ready_is_not_sent_once_nothing_can_be_recorded_any_more(start:
     run.wait(sent=3, intents=5)
     run.journal.unlink()
     run.api.answer("W0")  # its slot is taken while its record fails: one more call may go out by then
-    wait_for(lambda: run.executor.brake.on, "the run is stopped")
+    wait_for(lambda: run.executor.stop_reason.on, "the run is stopped")
     for name in run.names[1:]:
         run.api.answer(name)
     with pytest.raises(StateIOError):

@@ -11,7 +11,7 @@ from test_end_to_end import Workspace
 
 from sendkit_sync.config import load_config
 from sendkit_sync.config.export import config_text
-from sendkit_sync.core.model import DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS, Live, Settings
+from sendkit_sync.core.model import DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS, LiveWebhook, Settings
 from sendkit_sync.simulator import Simulator
 
 NASTY = (
@@ -42,7 +42,7 @@ urls = st.one_of(texts, texts.map(lambda text: f"https://x.example.com/{text}"))
 numbers = st.none() | st.integers(-1, 10**30)
 events = st.sets(texts, max_size=3).map(lambda found: tuple(sorted(found)))
 ids = st.integers(0, 2**64).map(lambda number: f"{number:024x}")
-lives = st.builds(Live, ids, texts, st.builds(Settings, urls, events, numbers, numbers))
+lives = st.builds(LiveWebhook, ids, texts, st.builds(Settings, urls, events, numbers, numbers))
 
 
 @running(deadline=None)
@@ -97,6 +97,6 @@ def test_a_platform_key_finds_the_workspace_in_the_file(tmp_path: Path):
 
 def test_a_default_is_left_out():
     settings = Settings("https://x.example.com/", ("email.sent",), DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS)
-    text, _ = config_text([Live("1", "X", settings)])
+    text, _ = config_text([LiveWebhook("1", "X", settings)])
     assert "retryAttempts" not in text
     assert "timeoutMs" not in text

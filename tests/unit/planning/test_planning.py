@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from sendkit_sync.core.model import (
     ActionKind,
+    DesiredWebhook,
     Intent,
-    Recorded,
     Secret,
     SecretOrigin,
     Settings,
     State,
     StoredSecret,
-    Webhook,
+    WebhookRecord,
 )
-from sendkit_sync.planning.limits import beyond
+from sendkit_sync.planning.limits import exceeded_limits
 from sendkit_sync.planning.plan import LiveSide, Plan
 from sendkit_sync.planning.planner import make_plan
 from sendkit_sync.render.html import plan_html
@@ -39,15 +39,15 @@ settings = st.builds(
     st.none() | st.sampled_from([1000, 10_000]),
 )
 secrets = st.integers(0, 3).map(lambda number: Secret(f"canary-{number}-of-a-secret"))
-webhooks = st.builds(Webhook, names, settings, st.none() | secrets)
+webhooks = st.builds(DesiredWebhook, names, settings, st.none() | secrets)
 desired_lists = st.lists(webhooks, max_size=6, unique_by=lambda webhook: webhook.name)
 stored = st.builds(StoredSecret, st.sampled_from(SecretOrigin), secrets)
 
 
-def recorded_as(webhook: Webhook, kept: StoredSecret | None, number: int) -> Recorded:
+def recorded_as(webhook: DesiredWebhook, kept: StoredSecret | None, number: int) -> WebhookRecord:
     """Return the record that an apply of `webhook` leaves behind."""
     secret = kept if webhook.secret is None else StoredSecret(SecretOrigin.CONFIG, webhook.secret)
-    return Recorded(f"wh_{number}", webhook.settings, webhook.settings.effective(), webhook.name, secret)
+    return WebhookRecord(f"wh_{number}", webhook.settings, webhook.settings.effective(), webhook.name, secret)
 
 
 @st.composite
@@ -64,7 +64,7 @@ def states(draw: st.DrawFn) -> State:
     return State("lineage", 1, API, None, recorded, pending)
 
 
-def plan_of(desired: list[Webhook], state: State | None) -> Plan:
+def plan_of(desired: list[DesiredWebhook], state: State | None) -> Plan:
     return make_plan(desired, state, api=API, config_digest="digest")
 
 
@@ -109,10 +109,11 @@ def test_no_form_of_a_plan_shows_a_secret(desired, state):
 )
 def test_all_or_over_thirty_percent_of_ten_gone_at_once_needs_force(recorded: int, gone: int, refused: bool):
     desired = [
-        Webhook(f"{number:04}", Settings(f"https://{number}.example.com/", ("email.sent",))) for number in range(recorded)
+        DesiredWebhook(f"{number:04}", Settings(f"https://{number}.example.com/", ("email.sent",)))
+        for number in range(recorded)
     ]
     state = State("lineage", 1, API, None, {hook.name: recorded_as(hook, None, number) for number, hook in enumerate(desired)})
     ids = frozenset(f"wh_{number}" for number in range(gone))
     plan = make_plan(desired, state, api=API, config_digest="digest", live=LiveSide({}, ids))
     assert plan.count(ActionKind.CREATE) == gone
-    assert bool(beyond(plan, wanted=recorded, recorded=recorded)) is refused
+    assert bool(exceeded_limits(plan, wanted=recorded, recorded=recorded)) is refused

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from test_planning import desired_lists, plan_of, states
 
 from sendkit_sync.config import load_config
-from sendkit_sync.core.model import State, Webhook
+from sendkit_sync.core.model import DesiredWebhook, State
 from sendkit_sync.planning.plan import Plan
 from sendkit_sync.render.html import plan_html
 from sendkit_sync.render.json import dump, plan_document
@@ -81,7 +81,7 @@ def shown(plan: Plan) -> tuple[str, ...]:
 
 @running(deadline=None)
 @given(desired_lists, st.none() | states(), st.randoms())
-def test_a_plan_does_not_depend_on_the_order_of_config_and_record(desired: list[Webhook], state: State | None, random):
+def test_a_plan_does_not_depend_on_the_order_of_config_and_record(desired: list[DesiredWebhook], state: State | None, random):
     shuffled = random.sample(desired, len(desired))
     turned = None
     if state is not None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendkit_sync.core.diagnostics import Diagnostic, Severity, Span
-from sendkit_sync.core.model import ActionKind, Secret, Settings, Webhook
+from sendkit_sync.core.model import ActionKind, DesiredWebhook, Secret, Settings
 from sendkit_sync.planning.plan import Action, Blocker, BlockerKind, Change, Plan, Reason
 from sendkit_sync.render.html import plan_html
 from sendkit_sync.render.json import dump, plan_document
@@ -31,7 +31,7 @@ def make_plan(actions: tuple[Action, ...] = (), unchanged: int = 3, **more: obje
 def create(name: str = "CRM Sync", origin: str = "generated", blocker: Blocker | None = None) -> Action:
     events = ["email.positive_reply", "email.replied"]
     view = {"name": name, "url": "https://crm.example.com/webhooks/sendkit", "events": events, "secret": HIDDEN}
-    desired = Webhook(name, Settings(str(view["url"]), tuple(events)), Secret(HIDDEN), origin)
+    desired = DesiredWebhook(name, Settings(str(view["url"]), tuple(events)), Secret(HIDDEN), origin)
     return Action(ActionKind.CREATE, name, None, Reason.NEW, after=view, blocked_by=blocker, desired=desired)  # type: ignore[arg-type]
 
 

@@ -21,18 +21,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sendkit_sync.core import failpoints
-from sendkit_sync.core.clock import SystemClock, SystemDice
+from sendkit_sync.core.clock import SystemClock, SystemRng
 from sendkit_sync.core.errors import LockedError, StateInvalidError, StateIOError
 from sendkit_sync.core.model import (
     ActionKind,
     Fingerprint,
     Intent,
-    Recorded,
     Secret,
     SecretOrigin,
     Settings,
     State,
     StoredSecret,
+    WebhookRecord,
 )
 from sendkit_sync.state import JournalLedger, open_ledger, read_state, read_store
 from sendkit_sync.state.codec import decode_snapshot, encode_snapshot
@@ -52,7 +52,7 @@ stored = st.builds(StoredSecret, origins, texts.map(Secret)) | st.builds(
     StoredSecret, origins, st.none(), texts, st.builds(Fingerprint, hexes, st.none() | hexes)
 )
 records = st.builds(
-    Recorded,
+    WebhookRecord,
     filled,
     configs,
     configs,
@@ -95,12 +95,12 @@ def _hook() -> Iterator[None]:
 
 
 def ledger(path: str, api: str = API) -> AbstractContextManager[JournalLedger]:
-    return open_ledger(path, api=api, clock=SystemClock(), dice=SystemDice(), purpose="test")
+    return open_ledger(path, api=api, clock=SystemClock(), rng=SystemRng(), purpose="test")
 
 
-def recorded(webhook_id: str = "w1") -> Recorded:
+def recorded(webhook_id: str = "w1") -> WebhookRecord:
     conf = Settings("https://a.example", ("email.sent",))
-    return Recorded(webhook_id, conf, conf, "n", StoredSecret(SecretOrigin.GENERATED, Secret("s3cr3t")))
+    return WebhookRecord(webhook_id, conf, conf, "n", StoredSecret(SecretOrigin.GENERATED, Secret("s3cr3t")))
 
 
 def intent(name: str = "n", op: str = "op1") -> Intent:
@@ -130,8 +130,8 @@ def test_round_trip_and_schema(state: State, journal: str | None) -> None:
     back = decode_snapshot(raw.decode(), "f")
     assert (back.state, back.journal) == (state, journal)
     jsonschema.Draft7Validator(SCHEMA).validate(json.loads(raw))
-    readable = json.dumps(json.loads(raw), indent=2, sort_keys=True, ensure_ascii=b"\\ud" in raw) + "\n"
-    assert raw == readable.encode()
+    try_decrypt = json.dumps(json.loads(raw), indent=2, sort_keys=True, ensure_ascii=b"\\ud" in raw) + "\n"
+    assert raw == try_decrypt.encode()
 
 
 def test_nothing_there(path: str) -> None:
@@ -169,7 +169,7 @@ def test_entries(path: str) -> None:
     with ledger(path) as book:
         book.set_workspace("ws")
         book.begin(intent("a"))
-        book.resend(intent("a"), 9.0)
+        book.restamp(intent("a"), 9.0)
         book.expire("a")
         book.record("old", recorded("w1"))
         book.record("new", recorded("w1"), replaces="old")

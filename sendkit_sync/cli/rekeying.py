@@ -8,40 +8,41 @@ from dataclasses import dataclass, replace
 from ..applying.resolving import renamed
 from ..config import Config
 from ..core.clock import SystemClock
-from ..core.decryption import Vault, unsealed
-from ..core.model import Intent, Recorded, StoredSecret
+from ..core.decryption import decrypt
+from ..core.model import Intent, StoredSecret, WebhookRecord
+from ..core.ports import SecretCipher
 from ..state import renew_backup
 from .opened import opened
-from .wiring import Context, vault_for
+from .wiring import Context, cipher_for
 
 BACKUP_WAIT_S = 10.0
 """How long to wait, at least, for a run that came in between the new state and its backup."""
 
 
-def reseal(context: Context, config: Config, path: str, lock_timeout_s: float, purpose: str, *, clear_only: bool) -> int:
+def rekey_all(context: Context, config: Config, path: str, lock_timeout_s: float, purpose: str, *, clear_only: bool) -> int:
     """Seal every secret of the state anew, or only those in clear; return how many.
 
     All are opened before one is written. Raises `SecretUnreadableError` where one cannot be.
     """
     with opened(context, config, path, purpose, lock_timeout_s) as ledger:
         state = ledger.state
-        sealer = _Sealer(vault_for(config, context), clear_only, state.webhooks)
+        sealer = _Rekeyer(cipher_for(config, context), clear_only, state.webhooks)
         records = {name: sealer.record(name, record) for name, record in state.webhooks.items()}
         pending = {name: tuple(sealer.intent(intent) for intent in intents) for name, intents in state.pending.items()}
-        ledger.keep_anew(records, pending)
+        ledger.replace_all(records, pending)
     # The snapshot before the fold is the backup now, with the secrets as they were kept until then.
     renew_backup(path, clock=SystemClock(), purpose=purpose, lock_timeout_s=max(lock_timeout_s, BACKUP_WAIT_S))
     return sealer.count
 
 
 @dataclass(slots=True)
-class _Sealer:
-    vault: Vault
+class _Rekeyer:
+    cipher: SecretCipher
     clear_only: bool
-    records: Mapping[str, Recorded]
+    records: Mapping[str, WebhookRecord]
     count: int = 0
 
-    def record(self, name: str, record: Recorded) -> Recorded:
+    def record(self, name: str, record: WebhookRecord) -> WebhookRecord:
         names = (name, *record.former_names)
         secret = record.secret and self.keep(names, record.secret)
         previous = tuple(self.keep(names, stored) for stored in record.previous_secrets)
@@ -56,6 +57,6 @@ class _Sealer:
     def keep(self, names: Sequence[str], stored: StoredSecret) -> StoredSecret:
         if self.clear_only and stored.clear is None:
             return stored
-        secret = unsealed(self.vault, names, stored)
+        secret = decrypt(self.cipher, names, stored)
         self.count += 1
-        return self.vault.keep(names[0], secret, stored.origin)
+        return self.cipher.encrypt(names[0], secret, stored.origin)
