@@ -1,42 +1,55 @@
-"""The floor of `plan`: one pass over libyaml's events, and one of jsonschema over the data that the events hold.
+"""The floor of `validate` and `plan`: one pass over libyaml's events that keeps every place, and one of jsonschema-rs.
 
 Usage: floor.py CONFIG SCHEMA
 """
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterator
+from array import array
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft7Validator
+from jsonschema_rs import Draft7Validator
+
+Next = Callable[[], Any]
 
 
-def value(event: Any, events: Iterator[Any]) -> Any:
-    """Return what begins with `event`; scalars stay text, but for plain whole numbers."""
-    if isinstance(event, yaml.ScalarEvent):
-        return int(event.value) if event.implicit[0] and event.value.isdigit() else event.value
-    if isinstance(event, yaml.SequenceStartEvent):
+def value(event: Any, following: Next, places: array[int]) -> Any:
+    """Return what begins with `event`; the line and column of each value and key go to `places`.
+
+    Scalars stay text, but for plain whole numbers.
+    """
+    mark = event.start_mark
+    places.append(mark.line)
+    places.append(mark.column)
+    kind = event.__class__
+    if kind is yaml.ScalarEvent:
+        text = event.value
+        return int(text) if event.implicit[0] and text.isdigit() else text
+    if kind is yaml.SequenceStartEvent:
         items = []
-        while not isinstance(event := next(events), yaml.SequenceEndEvent):
-            items.append(value(event, events))
+        while (event := following()).__class__ is not yaml.SequenceEndEvent:
+            items.append(value(event, following, places))
         return items
     members = {}
-    while not isinstance(event := next(events), yaml.MappingEndEvent):
-        members[event.value] = value(next(events), events)
+    while (event := following()).__class__ is not yaml.MappingEndEvent:
+        mark = event.start_mark
+        places.append(mark.line)
+        places.append(mark.column)
+        members[event.value] = value(following(), following, places)
     return members
 
 
 def main(config: str, schema: str) -> None:
-    with Path(config).open("rb") as stream:
-        events = iter(yaml.parse(stream, yaml.CSafeLoader))
-        root = next(event for event in events if isinstance(event, yaml.MappingStartEvent))
-        data = value(root, events)
-    wrong = list(Draft7Validator(json.loads(Path(schema).read_bytes())).iter_errors(data))
-    if wrong or not data["webhooks"]:
+    following: Next = yaml.CSafeLoader(Path(config).read_bytes()).get_event
+    places = array("I")
+    while not isinstance(event := following(), yaml.MappingStartEvent):
+        pass
+    data = value(event, following, places)
+    if not Draft7Validator(Path(schema).read_text(encoding="utf-8")).is_valid(data) or not data["webhooks"]:
         sys.exit("the floor must read a valid config")
 
 
