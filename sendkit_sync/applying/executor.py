@@ -85,7 +85,7 @@ class Executor:
     ) -> Executor:
         """Return a run with all its parts; `slots` takes the place of as many as calls may go out at once."""
         stop_reason = StopReason(stop)
-        throttle = Throttle(api, clock, stop_reason, slots or threading.Semaphore(limits.parallelism))
+        throttle = Throttle(api, clock, stop_reason, slots or threading.Semaphore(limits.parallelism), ledger.before_call)
         creator = Creator(throttle, ledger, cipher, clock, rng, server_secrets)
         updater = Updater(throttle, ledger, cipher, clock, rng, stop)
         deleter = Deleter(throttle, ledger, clock, rng)

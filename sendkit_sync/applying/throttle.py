@@ -76,18 +76,20 @@ class Throttle:
     clock: Clock
     stop_reason: StopReason
     slots: AbstractContextManager[object]
+    before_call: Callable[[], None]
+    """Raises where this run may no longer start a call: `Ledger.before_call`."""
 
     def create(self, name: str, settings: Settings, secret: Secret | None, before_attempt: Callable[[], None]) -> Outcome:
         """POST one webhook; without `secret` the server draws one."""
-        return self._pass(lambda: self.api.create(name, settings, secret, before_attempt), before_attempt)
+        return self._pass(lambda again: self.api.create(name, settings, secret, again), before_attempt)
 
     def update(self, webhook_id: str, fields: Mapping[str, object], before_attempt: Callable[[], None]) -> Outcome:
         """PATCH the named fields, given under the API's names; a secret among them is a `Secret`."""
-        return self._pass(lambda: self.api.update(webhook_id, fields, before_attempt), before_attempt)
+        return self._pass(lambda again: self.api.update(webhook_id, fields, again), before_attempt)
 
     def delete(self, webhook_id: str, before_attempt: Callable[[], None]) -> Outcome:
         """DELETE one webhook."""
-        return self._pass(lambda: self.api.delete(webhook_id, before_attempt), before_attempt)
+        return self._pass(lambda again: self.api.delete(webhook_id, again), before_attempt)
 
     def list(self) -> Sequence[LiveWebhook]:
         """Return all webhooks of the workspace, in the API's order."""
@@ -99,14 +101,19 @@ class Throttle:
         with self.slots:
             return self.api.get(webhook_id)
 
-    def _pass(self, call: Callable[[], Outcome], before_attempt: Callable[[], None]) -> Outcome:
+    def _pass(self, call: Callable[[Callable[[], None]], Outcome], before_attempt: Callable[[], None]) -> Outcome:
+        def again() -> None:
+            before_attempt()
+            self.before_call()
+
         came = self.clock.monotonic()
         with self.slots:
             if self.stop_reason.on:
                 return Failed(self.stop_reason.why.code, self.stop_reason.why.message)
             if self.clock.monotonic() - came > LONG_S:
                 before_attempt()
-            answer = call()
+            self.before_call()
+            answer = call(again)
             if isinstance(answer, Failed) and (answer.stops_run or answer.unreachable):
                 self.stop_reason.pull(answer)  # before the slot is free: the next in line must not try the same
             return answer

@@ -7,16 +7,11 @@ from dataclasses import dataclass, replace
 
 from ..applying.resolving import renamed
 from ..config import Config
-from ..core.clock import SystemClock
 from ..core.decryption import decrypt
 from ..core.model import Intent, StoredSecret, WebhookRecord
 from ..core.ports import SecretCipher
-from ..state import renew_backup
 from .opened import opened
 from .wiring import Context, cipher_for
-
-BACKUP_WAIT_S = 10.0
-"""How long to wait, at least, for a run that came in between the new state and its backup."""
 
 
 def rekey_all(context: Context, config: Config, path: str, lock_timeout_s: float, purpose: str, *, clear_only: bool) -> int:
@@ -30,8 +25,6 @@ def rekey_all(context: Context, config: Config, path: str, lock_timeout_s: float
         records = {name: sealer.record(name, record) for name, record in state.webhooks.items()}
         pending = {name: tuple(sealer.intent(intent) for intent in intents) for name, intents in state.pending.items()}
         ledger.replace_all(records, pending)
-    # The snapshot before the fold is the backup now, with the secrets as they were kept until then.
-    renew_backup(path, clock=SystemClock(), purpose=purpose, lock_timeout_s=max(lock_timeout_s, BACKUP_WAIT_S))
     return sealer.count
 
 

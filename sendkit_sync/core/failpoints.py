@@ -14,6 +14,7 @@ NAMES = (
     "journal-opened",
     "intent-buffered",
     "intent-durable",
+    "gate-passed",
     "request-sent",
     "answer-read",
     "outcome-buffered",

@@ -117,72 +117,94 @@ class Ledger(Protocol):
         """Note the workspace that all the ids belong to; None where it is not known yet."""
         ...
 
+    def before_call(self) -> None:
+        """Return once a call that changes something may start; raises `FencedError` where another run has taken over."""
+        ...
 
-class JournalWriter(Protocol):
-    """An open journal."""
 
-    def append(self, data: bytes) -> None:
-        """Add whole lines; durable on return. Raises `StateIOError`, and then nobody knows how much is kept.
+@dataclass(frozen=True, slots=True)
+class StoredState:
+    """The bytes of one state. `snapshot` is None where nothing was ever recorded, `journal` where no run is open.
 
-        Raises `JournalGoneError` where the journal is there no more.
+    `last_run` is the JSON text that the last run left for `status`, on stores that keep one.
+    """
+
+    snapshot: bytes | None
+    journal: bytes | None
+    last_run: str | None = None
+
+
+class Term(Protocol):
+    """The exclusive right to write one state, from taking its lock until giving it back.
+
+    Each method returns when its effect outlives the process and the machine. A write that dies half way leaves the
+    former content or the new one, never a piece; only `append` may leave a torn last line. All raise `StateIOError`;
+    on a store with a lease also `FencedError`, once another process holds it: then nothing was written.
+    """
+
+    def read(self) -> StoredState:
+        """Return the state as this term last wrote or found it."""
+        ...
+
+    def start(self, header: bytes) -> None:
+        """Begin a new journal with the line `header`; a store may hold it back until the first `append`."""
+        ...
+
+    def pace(self) -> None:
+        """Wait until the store takes the next write; entries that gather meanwhile share it."""
+        ...
+
+    def append(self, lines: bytes) -> None:
+        """Append whole lines to the journal. When it raises, nobody knows how much is kept.
+
+        Raises `JournalGoneError` where someone deleted the journal.
         """
         ...
 
-    def there(self) -> bool:
-        """Tell whether the journal is still in its place."""
+    def fold(self, snapshot: bytes | None, *, last: bool = False) -> None:
+        """End the journal and make `snapshot` the current one, the former its backup; None leaves both as they are.
+
+        `last`: nothing is written in this term after it, so that a store with a lease releases it in the same write.
+        """
         ...
 
-    def close(self) -> None:
-        """Let go of it; what was appended stays."""
+    def renew_backup(self) -> None:
+        """Replace the backup by a copy of the snapshot: what it held before must not stay."""
+        ...
+
+    def before_call(self) -> None:
+        """Return once a call to the API may start; raises where this term may have ended."""
+        ...
+
+    def note_run(self, text: str) -> None:
+        """Keep `text`, JSON about this run, with the next write."""
         ...
 
 
 class Store(Protocol):
-    """One state. Each method comes back when its effect outlives the process and the machine.
-
-    A write that dies half way leaves the former content or the new one, never a piece; only `append` may leave a
-    torn last line. All raise `StateIOError`. Writing takes the lock, reading does not.
-    """
+    """One state in one place. Reading needs no lock."""
 
     @property
-    def path(self) -> str:
-        """Where the snapshot is, for messages."""
+    def address(self) -> str:
+        """The path or URL of the state, for messages; never a credential."""
         ...
 
     @property
-    def journal_path(self) -> str:
+    def journal_address(self) -> str:
         """Where the journal is, for messages."""
         ...
 
-    def locked(self, *, clock: Clock, purpose: str, timeout_s: float, stop: threading.Event) -> AbstractContextManager[None]:
-        """Hold the lock; it goes with its process.
-
-        Raises `LockedError` where it stays busy for `timeout_s`, or until `stop` is set.
-        """
+    @property
+    def has_lease(self) -> bool:
+        """Whether the lock is a lease, which a holder that stands still loses."""
         ...
 
-    def read_snapshot(self) -> bytes | None:
-        """Return the snapshot, or None where there is none."""
+    def read(self) -> StoredState:
+        """Return snapshot and journal as of one moment."""
         ...
 
-    def snapshot_is(self, data: bytes | None) -> bool:
-        """Tell whether the snapshot is `data` still."""
-        ...
-
-    def read_journal(self) -> bytes | None:
-        """Return the journal, or None where there is none."""
-        ...
-
-    def write_snapshot(self, data: bytes) -> None:
-        """Replace the snapshot; the former one stays as the backup."""
-        ...
-
-    def create_journal(self, header: bytes) -> JournalWriter:
-        """Replace the journal by one that holds `header` from the first moment."""
-        ...
-
-    def remove_journal(self) -> None:
-        """Remove the journal, if there is one."""
+    def locked(self, *, clock: Clock, purpose: str, timeout_s: float, stop: threading.Event) -> AbstractContextManager[Term]:
+        """Hold the right to write; raises `LockedError` where it stays busy for `timeout_s`, or until `stop` is set."""
         ...
 
 

@@ -1,7 +1,7 @@
-"""What is recorded of the webhooks: a snapshot and a journal under a lock."""
+"""What is recorded of the webhooks: a snapshot and a journal in a store, under its lock."""
 
-from ..core.ports import JournalWriter, Store
-from .ledger import JournalLedger, open_ledger, open_store, renew_backup
+from .ledger import JournalLedger, open_ledger
 from .snapshots import read_state, read_store
+from .stores import open_store
 
-__all__ = ["JournalLedger", "JournalWriter", "Store", "open_ledger", "open_store", "read_state", "read_store", "renew_backup"]
+__all__ = ["JournalLedger", "open_ledger", "open_store", "read_state", "read_store"]

@@ -4,39 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 
 from ..core import failpoints
 from ..core.errors import JournalGoneError, StateIOError
 from ..core.model import Intent, State, WebhookRecord
-from ..core.ports import Clock, Rng, Store
+from ..core.ports import Clock, Rng, Store, Term
 from . import journal
 from .codec import Snapshot
 from .snapshots import fold, recover
-from .stores.file import FileStore
+from .stores import open_store
 
 MEND = "What was recorded is safe. See that the disk has space and takes writes, then run it again."
 
 
-def open_ledger(
-    path: str,
-    *,
-    api: str,
-    clock: Clock,
-    rng: Rng,
-    purpose: str,
-    lock_timeout_s: float = 0.0,
-    stop: threading.Event | None = None,
-) -> AbstractContextManager[JournalLedger]:
-    """Open the ledger of the state file `path`."""
-    store = FileStore(path)
-    return open_store(store, api=api, clock=clock, rng=rng, purpose=purpose, lock_timeout_s=lock_timeout_s, stop=stop)
-
-
 @contextmanager
-def open_store(
-    store: Store,
+def open_ledger(
+    store: Store | str,
     *,
     api: str,
     clock: Clock,
@@ -45,38 +30,33 @@ def open_store(
     lock_timeout_s: float = 0.0,
     stop: threading.Event | None = None,
 ) -> Iterator[JournalLedger]:
-    """Hold the lock, recover what a killed run left, and fold the journal on leaving; `stop` ends the wait for the lock."""
-    with store.locked(clock=clock, purpose=purpose, timeout_s=lock_timeout_s, stop=stop or threading.Event()):
+    """Hold the lock of a store, given as such or by its address, recover what a killed run left, and fold on leaving.
+
+    `stop` ends the wait for the lock.
+    """
+    store = open_store(store) if isinstance(store, str) else store
+    with store.locked(clock=clock, purpose=purpose, timeout_s=lock_timeout_s, stop=stop or threading.Event()) as term:
         failpoints.reached("lock-taken")
-        snapshot = recover(store, api, rng)
-        ledger = JournalLedger(store, snapshot, rng.token())
+        snapshot = recover(store, term, api, rng)
+        ledger = JournalLedger(store, term, snapshot, rng.token())
         try:
-            try:
-                yield ledger
-            except (Exception, KeyboardInterrupt):
-                if ledger.stop():
-                    ledger.fold()
-                raise
-            if not ledger.stop():
-                what = "the journal could not be written; the next run recovers it"
-                raise StateIOError(what, where=store.journal_path, hint=MEND)
-            ledger.fold()
-        finally:
-            ledger.close()
-
-
-def renew_backup(path: str, *, clock: Clock, purpose: str, lock_timeout_s: float) -> None:
-    """Let the backup of the state file `path` be a copy of it: what was kept otherwise before is not to stay."""
-    store = FileStore(path)
-    with store.locked(clock=clock, purpose=purpose, timeout_s=lock_timeout_s, stop=threading.Event()):
-        store.renew_backup()
+            yield ledger
+        except BaseException as error:
+            if ledger.stop() and isinstance(error, Exception | KeyboardInterrupt):
+                ledger.fold()
+            raise
+        if not ledger.stop():
+            what = "the journal could not be written; the next run recovers it"
+            raise StateIOError(what, where=store.journal_address, hint=MEND)
+        ledger.fold()
 
 
 class JournalLedger:
-    """The `Ledger` over a store; a group commit makes threads share one fsync."""
+    """The `Ledger` over a term of a store; a group commit makes threads share one write."""
 
-    def __init__(self, store: Store, snapshot: Snapshot, journal_id: str) -> None:
+    def __init__(self, store: Store, term: Term, snapshot: Snapshot, journal_id: str) -> None:
         self._store = store
+        self._term = term
         self._snapshot = snapshot
         self._journal = journal_id
         self._book = journal.MutableState.of(snapshot.state)
@@ -87,9 +67,9 @@ class JournalLedger:
         self._leading = False
         self._failure: str | None = None
         self._gone = False
-        self._base = store.read_snapshot()
+        self._renews_backup = False
         header = journal.Header(journal_id, snapshot.state.lineage, snapshot.state.serial)
-        self._writer = store.create_journal(header.line())
+        term.start(header.line())
 
     @property
     def state(self) -> State:
@@ -132,10 +112,12 @@ class JournalLedger:
     def replace_all(self, webhooks: Mapping[str, WebhookRecord], pending: Mapping[str, tuple[Intent, ...]]) -> None:
         """Take these records and intents in the place of all, the same but for how their secrets are kept.
 
-        They are on disk when the journal is folded, all or none; no entry announces them.
+        They are on disk when the journal is folded, all or none; no entry announces them. What the backup held before
+        does not stay.
         """
         with self._turn:
             self._check()
+            self._renews_backup = True
             self._book.webhooks, self._book.pending = dict(webhooks), dict(pending)
 
     def stop(self) -> bool:
@@ -152,22 +134,14 @@ class JournalLedger:
 
     def fold(self) -> None:
         """Fold the journal into the snapshot, after `stop`; raises `StateIOError` where another run took over."""
-        if not self._writer.there() and not self._untouched():
-            raise StateIOError(
-                "another run took the state over, for the lock file or the journal was deleted",
-                where=self._store.path,
-                hint="Nothing was overwritten. Run again when the other one has ended, and leave both files alone.",
-            )
-        self._snapshot = fold(self._store, self._snapshot, self.state, self._journal)
+        self._snapshot = fold(self._term, self._snapshot, self.state, self._journal, last=not self._renews_backup)
+        if self._renews_backup:
+            self._term.renew_backup()
 
-    def _untouched(self) -> bool:
-        """Tell whether no other run has written since this one began."""
-        return self._store.read_journal() is None and self._store.read_snapshot() in (self._base, None)
-
-    def close(self) -> None:
-        """Let go of the journal, folded or not."""
-        self.stop()
-        self._writer.close()
+    def before_call(self) -> None:
+        """Return once a call to the API may start; raises `FencedError` where another run has taken over."""
+        self._term.before_call()
+        failpoints.reached("gate-passed")
 
     def _append(self, entry: journal.Entry, kind: str) -> None:
         line = journal.encode_line(entry.body)
@@ -189,10 +163,12 @@ class JournalLedger:
                 return
             self._check()
             self._leading = True
-            lines, last = self._buffer, self._taken
-            self._buffer = []
         try:
-            self._writer.append(b"".join(lines))
+            self._term.pace()
+            with self._turn:
+                lines, last = self._buffer, self._taken
+                self._buffer = []
+            self._term.append(b"".join(lines))
         except BaseException as error:
             self._gone = isinstance(error, JournalGoneError)
             self._finish(0, str(error) if isinstance(error, StateIOError) else "a write was interrupted")
@@ -208,4 +184,4 @@ class JournalLedger:
 
     def _check(self) -> None:
         if self._failure is not None:
-            raise StateIOError(f"nothing more is recorded: {self._failure}", where=self._store.journal_path, hint=MEND)
+            raise StateIOError(f"nothing more is recorded: {self._failure}", where=self._store.journal_address, hint=MEND)

@@ -136,6 +136,7 @@ def test_plan_sends_nothing_and_writes_nothing(workspace: Workspace):
         "journal-opened",
         "intent-buffered",
         "intent-durable",
+        "gate-passed",
         "request-sent",
         "answer-read",
         "outcome-buffered",

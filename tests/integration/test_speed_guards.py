@@ -41,7 +41,7 @@ from sendkit_sync.core.redaction import REDACTOR, Redactor
 from sendkit_sync.core.schemas import schema
 from sendkit_sync.planning.planner import make_plan
 from sendkit_sync.secrets.clear import ClearCipher
-from sendkit_sync.state import open_store, read_store
+from sendkit_sync.state import open_ledger, read_store
 from sendkit_sync.state.codec import encode_snapshot
 
 WEBHOOKS = schema("webhooks")
@@ -279,7 +279,7 @@ class Bench:
         return MemoryStore(self.disk, World(self.clock))
 
     def ledger(self) -> Any:
-        return open_store(self.store(), api=API, clock=self.clock, rng=self.rng, purpose="test")
+        return open_ledger(self.store(), api=API, clock=self.clock, rng=self.rng, purpose="test")
 
     def apply(self, numbers: range) -> None:
         wanted = [DesiredWebhook(f"New {number:06}", place(number)) for number in numbers]

@@ -38,7 +38,7 @@ from sendkit_sync.core.model import (
 from sendkit_sync.planning.planner import make_plan
 from sendkit_sync.planning.scope import PlanScope
 from sendkit_sync.secrets.clear import ClearCipher
-from sendkit_sync.state import JournalLedger, open_store, read_store
+from sendkit_sync.state import JournalLedger, open_ledger, read_store
 
 API = "https://api.example"
 RESEND_AFTER_S = 300.0
@@ -180,7 +180,7 @@ class Schedule(RuleBasedStateMachine):
         """Do what `cli.session` and `apply` do, with the stand-ins."""
         failpoints.hook = lambda name: world.step(name) if name.endswith(("-buffered", "-durable")) else world.point(name)
         try:
-            with open_store(store, api=API, clock=self.clock, rng=self.rng, purpose="test") as ledger:
+            with open_ledger(store, api=API, clock=self.clock, rng=self.rng, purpose="test") as ledger:
                 executor = self.executor(world, api, ledger, limits)
                 executor.settle()
                 live = None
@@ -271,7 +271,7 @@ class Schedule(RuleBasedStateMachine):
         """Do what a person does with `state resolve` where there is no list."""
         self.server.arrive()
         world = World(self.clock)
-        with open_store(MemoryStore(self.disk, world), api=API, clock=self.clock, rng=self.rng, purpose="test") as ledger:
+        with open_ledger(MemoryStore(self.disk, world), api=API, clock=self.clock, rng=self.rng, purpose="test") as ledger:
             for name in ledger.state.unresolved():
                 ids = ledger.state.recorded_ids()
                 intents = [one for one in ledger.state.pending[name] if one.action is ActionKind.CREATE]

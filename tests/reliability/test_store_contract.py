@@ -1,23 +1,26 @@
-"""The contract of a store, held by each of them: the file, and the stand-in that the schedules run on."""
+"""The contract of a store, held by each of them."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from memory import Disk, MemoryStore
-from world import CountingRng, FakeClock, World
+from world import CountingRng, Crash, FakeClock, World
 
-from sendkit_sync.core.errors import LockedError
+from sendkit_sync.core.errors import LockedError, StateIOError
 from sendkit_sync.core.model import ActionKind, Intent, Secret, SecretOrigin, Settings, StoredSecret, WebhookRecord
-from sendkit_sync.state import Store, open_store, read_store
+from sendkit_sync.core.ports import Store, Term
+from sendkit_sync.state import JournalLedger, open_ledger, read_store
 from sendkit_sync.state.stores.file import FileStore
 
+API = "https://api.example"
 PLACE = Settings("https://a.example", ("email.sent",))
 SECRET = StoredSecret(SecretOrigin.GENERATED, Secret("kept"))
-DICE = CountingRng()
+RNG = CountingRng()
 """One for all ledgers: two journals never have the same id."""
 
 Opener = Callable[[], Store]
@@ -32,76 +35,70 @@ def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
     return lambda: MemoryStore(disk, World(FakeClock()))
 
 
-def ledger(store: Store):
-    return open_store(store, api="https://api.example", clock=FakeClock(), rng=DICE, purpose="test")
+def term(store: Store, purpose: str = "test") -> AbstractContextManager[Term]:
+    return store.locked(clock=FakeClock(), purpose=purpose, timeout_s=0.0, stop=threading.Event())
+
+
+def ledger(store: Store) -> AbstractContextManager[JournalLedger]:
+    return open_ledger(store, api=API, clock=FakeClock(), rng=RNG, purpose="test")
 
 
 def test_nothing_is_there_at_first(opener: Opener):
-    store = opener()
-    assert (store.read_snapshot(), store.read_journal(), read_store(store)) == (None, None, None)
+    stored = opener().read()
+    assert (stored.snapshot, stored.journal, read_store(opener())) == (None, None, None)
 
 
-def test_what_was_written_is_read_by_the_next_process(opener: Opener):
-    opener().write_snapshot(b"one")
-    opener().write_snapshot(b"two")
-    assert opener().read_snapshot() == b"two"
+def test_what_was_folded_is_read_by_the_next_process(opener: Opener):
+    for content in (b"one\n", b"two\n"):
+        with term(opener()) as writer:
+            writer.fold(content, last=True)
+    with term(opener()) as writer:
+        assert writer.read().snapshot == b"two\n"
+    assert (opener().read().snapshot, opener().read().journal) == (b"two\n", None)
 
 
-def test_a_snapshot_is_known_again_and_told_from_any_other(opener: Opener):
-    large = b"0123456789" * 200_000
-    assert opener().snapshot_is(None)
-    assert not opener().snapshot_is(b"")
-    opener().write_snapshot(large)
-    assert opener().snapshot_is(large)
-    for other in (None, b"", large[:-1], large + b"0", b"1" + large[1:], large[:-1] + b"0"):
-        assert not opener().snapshot_is(other)
+def test_a_large_snapshot_comes_back_whole(opener: Opener):
+    large = b'{"0123456789": "\xc3\xa4"}\n' * 50_000
+    with term(opener()) as writer:
+        writer.fold(large)
+        writer.fold(None, last=True)
+    assert opener().read().snapshot == large
 
 
 def test_a_journal_holds_its_header_and_then_each_line(opener: Opener):
-    writer = opener().create_journal(b"header\n")
-    assert opener().read_journal() == b"header\n"
-    writer.append(b"one\n")
-    writer.append(b"two\nthree\n")
-    assert opener().read_journal() == b"header\none\ntwo\nthree\n"
-    writer.close()
-    assert opener().read_journal() == b"header\none\ntwo\nthree\n"
+    with term(opener()) as writer:
+        writer.start(b"header\n")
+        writer.append(b"one\n")
+        assert opener().read().journal == b"header\none\n"
+        writer.append(b"two\nthree\n")
+        assert writer.read().journal == b"header\none\ntwo\nthree\n"
+    assert opener().read().journal == b"header\none\ntwo\nthree\n"
 
 
-def test_a_new_journal_replaces_the_former(opener: Opener):
-    writer = opener().create_journal(b"first\n")
-    writer.append(b"line\n")
-    writer.close()
-    opener().create_journal(b"second\n").close()
-    assert opener().read_journal() == b"second\n"
+def test_a_long_journal_comes_back_whole(opener: Opener):
+    line = b"x" * 999 + b"\n"
+    with term(opener()) as writer:
+        writer.start(b"header\n")
+        for _ in range(200):
+            writer.append(line)
+    assert opener().read().journal == b"header\n" + line * 200
 
 
-def test_a_journal_that_another_process_removed_is_there_no_more(opener: Opener):
-    writer = opener().create_journal(b"header\n")
-    assert writer.there()
-    opener().remove_journal()
-    assert not writer.there()
-    writer.close()
+def test_a_fold_ends_the_journal_and_leaves_the_snapshot_where_it_gets_none(opener: Opener):
+    with term(opener()) as writer:
+        writer.fold(b"kept\n")
+        writer.start(b"header\n")
+        writer.append(b"line\n")
+        writer.fold(None)
+    assert (opener().read().snapshot, opener().read().journal) == (b"kept\n", None)
 
 
-def test_removing_the_journal_leaves_the_snapshot_and_may_be_done_twice(opener: Opener):
-    opener().write_snapshot(b"kept")
-    opener().create_journal(b"header\n").close()
-    opener().remove_journal()
-    opener().remove_journal()
-    assert (opener().read_snapshot(), opener().read_journal()) == (b"kept", None)
-
-
-def test_the_lock_lets_one_in_and_goes_with_its_holder(opener: Opener):
-    clock = FakeClock()
-    with (
-        opener().locked(clock=clock, purpose="first", timeout_s=0.0, stop=threading.Event()),
-        pytest.raises(LockedError),
-        opener().locked(clock=clock, purpose="second", timeout_s=0.0, stop=threading.Event()),
-    ):
+def test_the_lock_lets_one_in_and_is_given_back_on_leaving(opener: Opener):
+    with term(opener(), "first"), pytest.raises(LockedError), term(opener(), "second"):
         pass
-    with pytest.raises(KeyboardInterrupt), opener().locked(clock=clock, purpose="third", timeout_s=0.0, stop=threading.Event()):
+    with pytest.raises(KeyboardInterrupt), term(opener(), "third"):
         raise KeyboardInterrupt
-    with opener().locked(clock=clock, purpose="fourth", timeout_s=0.0, stop=threading.Event()):
+    with term(opener(), "fourth"):
         pass
 
 
@@ -112,13 +109,49 @@ def test_a_ledger_keeps_its_records_over_runs(opener: Opener):
     state = read_store(opener())
     assert state is not None
     assert (state.webhooks["A"].secret, state.pending, state.serial) == (SECRET, {}, 1)
-    assert opener().read_journal() is None
+    assert opener().read().journal is None
+
+
+def die_with_an_intent(store: Store) -> None:
+    with ledger(store) as book:
+        book.begin(Intent("op", ActionKind.CREATE, "A", 1.0, PLACE, SECRET))
+        raise Crash
 
 
 def test_an_intent_outlives_a_ledger_that_was_never_closed(opener: Opener):
-    killed = ledger(opener())
-    killed.__enter__().begin(Intent("op", ActionKind.CREATE, "A", 1.0, PLACE, SECRET))
+    with pytest.raises(Crash):
+        die_with_an_intent(opener())
     state = read_store(opener())
     assert state is not None
     assert state.unresolved() == ["A"]
-    killed.__exit__(None, None, None)
+    with ledger(opener()) as book:
+        assert book.state.pending == state.pending
+
+
+def test_what_is_recorded_anew_is_in_the_backup_too(opener: Opener):
+    with ledger(opener()) as book:
+        book.record("A", WebhookRecord("id", PLACE, PLACE, "A", SECRET))
+    other = StoredSecret(SecretOrigin.GENERATED, Secret("other"))
+    with ledger(opener()) as book:
+        book.replace_all({"A": WebhookRecord("id", PLACE, PLACE, "A", other)}, {})
+    state = read_store(opener())
+    assert state is not None
+    assert state.webhooks["A"].secret == other
+
+
+def test_a_ledger_takes_nothing_after_a_write_that_failed(opener: Opener, monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(StateIOError, match="could not be written"):
+        refuse_writes(opener(), monkeypatch)
+    with ledger(opener()) as book:
+        assert book.state.workspace_id is None
+
+
+def refuse_writes(store: Store, patch: pytest.MonkeyPatch) -> None:
+    def fail(lines: bytes) -> None:
+        raise StateIOError("no")
+
+    with ledger(store) as book:
+        patch.setattr(book._term, "append", fail)
+        for _ in range(2):
+            with pytest.raises(StateIOError):
+                book.set_workspace("w")

@@ -13,7 +13,7 @@ from sendkit_sync.applying.executor import Executor
 os.kill(os.getpid(), {number})
 for one in gc.get_objects():
     if type(one) is Executor:
-        assert one.brake.stop.wait(30)
+        assert one.stop_reason.stop.wait(30)
 """
 """Sends the process a signal, and waits until its run has heard of it."""
 

@@ -2,130 +2,188 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
 from ...core.errors import JournalGoneError, StateIOError
 from ...core.failpoints import reached
 from ...core.files import io_errors, write_all
-from ...core.ports import Clock
+from ...core.ports import Clock, StoredState
 from .file_lock import locked
 
 _PIECE = 1024 * 1024
+_READ_ATTEMPTS = 100
 _datasync = getattr(os, "fdatasync", os.fsync)
 
 
 class FileStore:
-    """The `Store` of one file and its neighbours; a symbolic link at `path` is followed, not replaced."""
+    """The `Store` of one file and its neighbours; a symbolic link at `address` is followed, not replaced."""
 
-    def __init__(self, path: str) -> None:
-        self.path = os.path.realpath(path)
-        self.journal_path = self.path + ".journal"
-        self.lock_path = self.path + ".lock"
-        self.backup_path = self.path + ".backup"
-        self._folder = str(Path(self.path).parent)
+    has_lease = False
 
-    def locked(self, *, clock: Clock, purpose: str, timeout_s: float, stop: threading.Event) -> AbstractContextManager[None]:
+    def __init__(self, address: str) -> None:
+        self.address = os.path.realpath(address)
+        self.journal_address = self.address + ".journal"
+        self.lock_path = self.address + ".lock"
+        self.backup_path = self.address + ".backup"
+        self.folder = str(Path(self.address).parent)
+
+    def read(self) -> StoredState:
+        """Return snapshot and journal, read again until the snapshot holds still."""
+        for _ in range(_READ_ATTEMPTS):
+            snapshot = self.read_snapshot()
+            journal = _read(self.journal_address)
+            if self._snapshot_is(snapshot):
+                return StoredState(snapshot, journal)
+        raise StateIOError("the state keeps changing", where=self.address, hint="Try again when the other run has ended.")
+
+    @contextmanager
+    def locked(self, *, clock: Clock, purpose: str, timeout_s: float, stop: threading.Event) -> Iterator[FileTerm]:
         """Hold the lock; raises `LockedError` where it stays busy for `timeout_s`, or until `stop` is set."""
-        return locked(self.lock_path, clock=clock, purpose=purpose, timeout_s=timeout_s, stop=stop)
+        with locked(self.lock_path, clock=clock, purpose=purpose, timeout_s=timeout_s, stop=stop):
+            term = FileTerm(self)
+            try:
+                yield term
+            finally:
+                term.close()
 
     def read_snapshot(self) -> bytes | None:
         """Return the snapshot, or None where there is none."""
-        snapshot = _read(self.path)
-        if snapshot is None and not Path(self._folder).is_dir():
+        snapshot = _read(self.address)
+        if snapshot is None and not Path(self.folder).is_dir():
             raise StateIOError(
                 "there is no such folder for the state",
-                where=self.path,
+                where=self.address,
                 hint="Make the folder, or mount it; or name another file: --state, or `state` in the config.",
             )
         return snapshot
 
-    def snapshot_is(self, data: bytes | None) -> bool:
+    def _snapshot_is(self, data: bytes | None) -> bool:
         """Tell whether the snapshot is `data` still, without a second copy of it."""
-        with io_errors(self.path, "cannot read"):
+        with io_errors(self.address, "cannot read"):
             try:
-                with Path(self.path).open("rb", buffering=0) as file:
+                with Path(self.address).open("rb", buffering=0) as file:
                     return data is not None and _holds(file, memoryview(data))
             except FileNotFoundError:
                 return data is None
 
-    def read_journal(self) -> bytes | None:
-        """Return the journal, or None where there is none."""
-        return _read(self.journal_path)
 
-    def write_snapshot(self, data: bytes) -> None:
-        """Replace the snapshot; the former one stays as the backup."""
-        former = self.read_snapshot()
-        with io_errors(self.path, "cannot write the state"):
-            temporary = _write_new(self.path, data)
+class FileTerm:
+    """The `Term` of a file: the time that a process holds its lock."""
+
+    def __init__(self, store: FileStore) -> None:
+        self._store = store
+        self._descriptor: int | None = None
+        self._base: str | None = None
+
+    def read(self) -> StoredState:
+        """Return snapshot and journal."""
+        return self._store.read()
+
+    def start(self, header: bytes) -> None:
+        """Create a journal that holds its header from the first moment."""
+        self._base = _digest(self._store.read_snapshot())
+        path = self._store.journal_address
+        with io_errors(path, "cannot create the journal"):
+            Path(_write_new(path, header)).replace(path)
+            self._sync_folder()
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        reached("journal-opened")
+
+    def pace(self) -> None:
+        """Return at once: a disk takes the next write when it takes it."""
+
+    def append(self, lines: bytes) -> None:
+        """Append to the journal; durable on return."""
+        assert self._descriptor is not None
+        with io_errors(self._store.journal_address, "cannot write the journal"):
+            write_all(self._descriptor, lines)
+            _datasync(self._descriptor)
+        if not self._journal_is_there():
+            raise JournalGoneError(
+                "the journal was deleted while the run was under way",
+                where=self._store.journal_address,
+                hint="What was known is in the state. Run it again.",
+            )
+
+    def fold(self, snapshot: bytes | None, *, last: bool = False) -> None:
+        """Replace the snapshot, then remove the journal; raises `StateIOError` where another run wrote meanwhile."""
+        if not self._journal_is_there() and not self._untouched():
+            raise StateIOError(
+                "another run took the state over, for the lock file or the journal was deleted",
+                where=self._store.address,
+                hint="Nothing was overwritten. Run again when the other one has ended, and leave both files alone.",
+            )
+        if snapshot is not None:
+            self._write_snapshot(snapshot)
+        reached("fold-done")
+        with io_errors(self._store.journal_address, "cannot remove the journal"):
+            Path(self._store.journal_address).unlink(missing_ok=True)
+            self._sync_folder()
+        self.close()
+        reached("journal-removed")
+
+    def renew_backup(self) -> None:
+        """Replace the backup by a copy of the snapshot: what it held before must not stay."""
+        snapshot = self._store.read_snapshot()
+        if snapshot is not None:
+            self._write_backup(snapshot)
+            with io_errors(self._store.backup_path, "cannot replace the backup"):
+                self._sync_folder()
+
+    def before_call(self) -> None:
+        """Return at once: the lock goes with this process alone."""
+
+    def note_run(self, text: str) -> None:
+        """Keep nothing: a file is often committed, and a run that changes nothing must leave it alone."""
+
+    def close(self) -> None:
+        """Close the journal, folded or not."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _journal_is_there(self) -> bool:
+        """Tell whether nobody deleted it: by hand, by `git clean`, or as a run that a deleted lock file let in."""
+        return self._descriptor is None or os.fstat(self._descriptor).st_nlink > 0
+
+    def _untouched(self) -> bool:
+        """Tell whether no other run has written since this one began its journal."""
+        journal, snapshot = _read(self._store.journal_address), self._store.read_snapshot()
+        return journal is None and (snapshot is None or _digest(snapshot) == self._base)
+
+    def _write_snapshot(self, data: bytes) -> None:
+        path = self._store.address
+        former = self._store.read_snapshot()
+        with io_errors(path, "cannot write the state"):
+            temporary = _write_new(path, data)
             reached("snapshot-written")
             if former is not None:
-                Path(_write_new(self.backup_path, former)).replace(self.backup_path)
-            Path(temporary).replace(self.path)
+                self._write_backup(former)
+            Path(temporary).replace(path)
             self._sync_folder()
         reached("snapshot-renamed")
 
-    def renew_backup(self) -> None:
-        """Let the backup be a copy of the snapshot, under the lock: what it held before is not to stay."""
-        snapshot = self.read_snapshot()
-        with io_errors(self.backup_path, "cannot replace the backup"):
-            if snapshot is not None:
-                Path(_write_new(self.backup_path, snapshot)).replace(self.backup_path)
-                self._sync_folder()
-
-    def create_journal(self, header: bytes) -> FileJournal:
-        """Create a journal that holds its header from the first moment."""
-        with io_errors(self.journal_path, "cannot create the journal"):
-            Path(_write_new(self.journal_path, header)).replace(self.journal_path)
-            self._sync_folder()
-            descriptor = os.open(self.journal_path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        reached("journal-opened")
-        return FileJournal(self.journal_path, descriptor)
-
-    def remove_journal(self) -> None:
-        """Remove the journal, if there is one."""
-        with io_errors(self.journal_path, "cannot remove the journal"):
-            Path(self.journal_path).unlink(missing_ok=True)
-            self._sync_folder()
-        reached("journal-removed")
+    def _write_backup(self, data: bytes) -> None:
+        path = self._store.backup_path
+        with io_errors(path, "cannot replace the backup"):
+            Path(_write_new(path, data)).replace(path)
 
     def _sync_folder(self) -> None:
-        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(self._store.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
 
 
-class FileJournal:
-    """An open journal file."""
-
-    def __init__(self, path: str, descriptor: int) -> None:
-        self._path = path
-        self._descriptor = descriptor
-
-    def append(self, data: bytes) -> None:
-        """Append to the journal; durable on return."""
-        with io_errors(self._path, "cannot write the journal"):
-            write_all(self._descriptor, data)
-            _datasync(self._descriptor)
-        if not self.there():
-            raise JournalGoneError(
-                "the journal was deleted while the run was under way",
-                where=self._path,
-                hint="What was known is in the state. Run it again.",
-            )
-
-    def there(self) -> bool:
-        """Tell whether nobody deleted it: by hand, by `git clean`, or as a run that a deleted lock file let in."""
-        return os.fstat(self._descriptor).st_nlink > 0
-
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self._descriptor)
+def _digest(data: bytes | None) -> str | None:
+    return None if data is None else hashlib.sha256(data).hexdigest()
 
 
 def _holds(file: FileIO, data: memoryview) -> bool:
