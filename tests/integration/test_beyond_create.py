@@ -8,9 +8,9 @@ from functools import reduce
 from pathlib import Path
 
 import pytest
-from test_end_to_end import TWO, Workspace
 
 from sendkit_sync.simulator import Fault, Simulator
+from support.workspace import TWO, Workspace, check_converged, ids, sent
 
 RENAMED = TWO.replace("name: CRM Sync", "name: CRM\n    renamedFrom: CRM Sync")
 BY_HAND = {
@@ -28,35 +28,10 @@ ONE = TWO[: TWO.index("  - name: Analytics")]
 
 
 @pytest.fixture
-def simulator():
-    with Simulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, simulator: Simulator) -> Workspace:
-    return Workspace(tmp_path, simulator)
-
-
-@pytest.fixture
 def applied(workspace: Workspace) -> Workspace:
     assert workspace.apply().returncode == 0
     workspace.simulator.requests.clear()
     return workspace
-
-
-def ids(workspace: Workspace) -> dict[str, str]:
-    return {webhook["name"]: webhook["_id"] for webhook in workspace.simulator.webhooks()}
-
-
-def sent(workspace: Workspace, *methods: str) -> list[str]:
-    return [request["method"] for request in workspace.simulator.requests if request["method"] in methods]
-
-
-def check_converged(workspace: Workspace, *names: str) -> None:
-    again = workspace.run("plan", "--refresh", "--detailed-exitcode")
-    assert again.returncode == 0, again.stdout
-    workspace.check_each_made_once(*names)
 
 
 def numbered(count: int) -> str:

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft7Validator
-from test_end_to_end import KILLER, TWO, Workspace
-from test_render import ALL
-from waiting import terminated
 
 from sendkit_sync.core.errors import ExitCode
 from sendkit_sync.core.schemas import schema
 from sendkit_sync.render.json import plan_document
 from sendkit_sync.simulator import Fault, Simulator
+from support.plans import ALL
+from support.waiting import terminated
+from support.workspace import KILLER, TWO, Workspace
 
 NOBODY = "http://127.0.0.1:9"
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    with Simulator() as simulator:
-        yield Workspace(tmp_path, simulator)
 
 
 def strict(part: Any) -> Any:
@@ -51,7 +44,7 @@ class TestExitCodes:
 
     def test_130_interrupted_by_a_signal(self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch):
         # The hook holds the create up until the handler has surely run, which it does in another thread.
-        monkeypatch.setattr("test_end_to_end.KILLER", terminated(KILLER))
+        monkeypatch.setattr("support.workspace.KILLER", terminated(KILLER))
         done = workspace.run("apply", "--yes", "--parallelism", "1", killed_at="outcome-durable")
         assert done.returncode == ExitCode.INTERRUPTED
         assert "1 created" in done.stdout

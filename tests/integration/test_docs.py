@@ -8,22 +8,16 @@ from pathlib import Path
 import click
 import pytest
 from pyrage import x25519
-from test_end_to_end import Workspace
 
 from sendkit_sync.cli.main import COMMANDS, cli
 from sendkit_sync.config import load_config
 from sendkit_sync.core.errors import ExitCode
-from sendkit_sync.simulator import Fault, Simulator
+from sendkit_sync.simulator import Fault
+from support.workspace import Workspace
 
 REPOSITORY = Path(__file__).parent.parent.parent
 PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-
-
-@pytest.fixture
-def workspace(tmp_path: Path):
-    with Simulator() as simulator:
-        yield Workspace(tmp_path, simulator)
 
 
 def command_of(words: list[str]) -> click.Command:

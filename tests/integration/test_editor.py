@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from test_end_to_end import REPOSITORY
 
 from sendkit_sync.cli.main import run
+from support.workspace import REPOSITORY
 
 SERVER = REPOSITORY / ".venv" / "npm" / "node_modules" / ".bin" / "yaml-language-server"
 

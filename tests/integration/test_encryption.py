@@ -16,7 +16,6 @@ import pytest
 import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from test_end_to_end import TWO, Workspace
 
 from sendkit_sync.cli.private_file import append_private, replace_private
 from sendkit_sync.core import failpoints
@@ -27,21 +26,16 @@ from sendkit_sync.secrets import export as route
 from sendkit_sync.secrets.age import AgeCipher
 from sendkit_sync.simulator import Fault, Simulator
 from sendkit_sync.state import read_state
+from support.age_keys import IDENTITY, OTHER, READER, encrypted_config
+from support.workspace import TWO, Workspace
 
 pyrage = pytest.importorskip("pyrage", reason="the extra age is not installed")
 
 SUPPLIED = TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n")
-IDENTITY, OTHER = (pyrage.x25519.Identity.generate() for _ in range(2))
 PLACES = [place for place in failpoints.NAMES if not place.endswith("-buffered")]
 """The fail points at which the disk, or SendKit, is another than at the one before."""
 CALLS = {"intent-durable", "request-sent", "answer-read", "outcome-durable"}
 """Those that only a command which calls SendKit reaches."""
-READER = {"SOPS_AGE_KEY": f"# a comment\n{IDENTITY}\n"}
-
-
-def encrypted_config(*identities: object, text: str = TWO) -> str:
-    recipients = ", ".join(str(identity.to_public()) for identity in identities or (IDENTITY,))  # type: ignore[attr-defined]
-    return text + f"encryption: {{age: {{recipients: [{recipients}]}}}}\n"
 
 
 @pytest.fixture

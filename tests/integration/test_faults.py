@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_end_to_end import KEY, TWO, Workspace
-from waiting import wait_for
 
 from sendkit_sync.simulator import Fault, Simulator
 from sendkit_sync.simulator.store import Json, Store
+from support.waiting import wait_for
+from support.workspace import KEY, TWO, Workspace
 
 NAMES = ("CRM Sync", "Analytics")
 FORKER = """\
@@ -40,12 +40,6 @@ main()
 """
 APPLY = ("apply", "--yes", "--settle", "1s", "--retry-for", "1s")
 MODULE = ("-m", "sendkit_sync")
-
-
-@pytest.fixture
-def workspace(tmp_path: Path):
-    with Simulator() as simulator:
-        yield Workspace(tmp_path, simulator)
 
 
 def start(workspace: Workspace, *words: str, program: tuple[str, ...] = MODULE, **settings: Any) -> subprocess.Popen[str]:

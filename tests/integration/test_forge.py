@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 import yaml
-from forge_api import COMMENT_TOKEN, GITHUB_TOKEN, PUSH_TOKEN, ForgeApi
-from forge_jobs import Jobs, Outcome, action, environment, git, pipeline, workflow
-from test_end_to_end import KEY, KILLER, REPOSITORY
-from waiting import wait_for
 
 from sendkit_sync.ci.__main__ import steps
 from sendkit_sync.cli.main import run
 from sendkit_sync.core.errors import ExitCode
 from sendkit_sync.simulator import Fault, Simulator
+from support.forge_api import COMMENT_TOKEN, GITHUB_TOKEN, PUSH_TOKEN, ForgeApi
+from support.forge_jobs import Jobs, Outcome, action, environment, git, pipeline, workflow
+from support.waiting import wait_for
+from support.workspace import KEY, KILLER, REPOSITORY
 
 pyrage = pytest.importorskip("pyrage", reason="the extra age is not installed")
 pytestmark = pytest.mark.timeout(300)

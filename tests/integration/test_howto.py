@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import fake_hosts
 import pytest
 import yaml
-from forge_api import ForgeApi
-from forge_jobs import Jobs, action, environment, git, pipeline, workflow
-from test_end_to_end import KEY, REPOSITORY
 
 from sendkit_sync.simulator import Simulator
+from support import fake_hosts
+from support.forge_api import ForgeApi
+from support.forge_jobs import Jobs, action, environment, git, pipeline, workflow
+from support.workspace import KEY, REPOSITORY
 
 pytestmark = pytest.mark.timeout(300)
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((REPOSITORY / "docs" / "howto").glob("*.md"))}

@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from forge_jobs import environment
-from test_end_to_end import REPOSITORY
 
 from sendkit_sync.cli.main import run
 from sendkit_sync.core.errors import ExitCode
+from support.forge_jobs import environment
+from support.workspace import REPOSITORY
 
 RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 ALL = ["--github", "--gitlab", "--pre-commit", "--kubernetes", "--systemd", "--recipient", RECIPIENT]

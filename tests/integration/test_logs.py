@@ -16,14 +16,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from test_end_to_end import KEY, Workspace
-from waiting import wait_for
 
 from sendkit_sync.cli.output.logs import set_up
 from sendkit_sync.core.errors import ExitCode
 from sendkit_sync.core.model import Secret
 from sendkit_sync.core.redaction import REDACTOR, Redactor
 from sendkit_sync.simulator import Fault, Simulator
+from support.waiting import wait_for
+from support.workspace import KEY, Workspace
 
 SECRET = 'canary "se/cret" + \u00e9 9c1d'
 CONFIG = """\

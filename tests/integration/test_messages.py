@@ -10,11 +10,11 @@ import re
 from pathlib import Path
 
 import pytest
-from bench import Bench, bench_in
-from message_causes import CAUSES
-from message_sites import sites
 
 from sendkit_sync.core.errors import ConfigError, SyncError
+from support.bench import Bench
+from support.message_causes import CAUSES
+from support.message_sites import sites
 
 TABLE = Path(__file__).parent / "messages.txt"
 LINES_AT_MOST = 4
@@ -38,14 +38,6 @@ def write(place: str, text: str) -> None:
         if place in CAUSES
     ]
     TABLE.write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
-
-
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    folder = tmp_path / "here"
-    folder.mkdir()
-    with bench_in(folder, monkeypatch) as bench:
-        yield bench
 
 
 def test_every_error_has_its_row():

@@ -10,7 +10,8 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from test_end_to_end import REPOSITORY, TWO
+
+from support.workspace import REPOSITORY, TWO
 
 SCHEMAS = sorted(path.name for path in (REPOSITORY / "schemas").iterdir())
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from browser import NAMES, Tab, chromium, found
-from test_render import ALL, UPDATE, create, make_plan
 
 from sendkit_sync.planning.plan import Action, LiveFacts, Plan
 from sendkit_sync.render.html import FOLD_ABOVE, plan_html
+from support.browser import NAMES, Tab, chromium, found
+from support.plans import ALL, UPDATE, create, make_plan
 
 BROWSER = found()
 pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"no browser: none of {', '.join(NAMES)} is installed")

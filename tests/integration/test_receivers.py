@@ -11,15 +11,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import pytest
-from test_end_to_end import REPOSITORY, Workspace
 
 from sendkit_sync import verify_signature
 from sendkit_sync.core.model import Secret
-from sendkit_sync.simulator import Fault, Simulator
+from sendkit_sync.simulator import Fault
 from sendkit_sync.state import read_state
+from support.workspace import REPOSITORY, Workspace
 
 BODY = b'{"event":"email.replied","data":{"n":1}}'
 SECRET = "canary-receiver-secret-0001"
@@ -109,12 +108,6 @@ def receiver(accept: Callable[[bytes, str | None], bool]) -> Iterator[tuple[str,
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-@pytest.fixture
-def workspace(tmp_path: Path):
-    with Simulator() as simulator:
-        yield Workspace(tmp_path, simulator)
 
 
 def config_for(url: str) -> str:

@@ -15,23 +15,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from test_end_to_end import KEY, KILLER, Workspace
-from waiting import terminated, wait_for
 
 from sendkit_sync.app.metrics import CALLS, FIGURES, PREFIX, RUN, SUCCESS, Figures, write
 from sendkit_sync.core.errors import StateIOError
-from sendkit_sync.simulator import Fault, Simulator
-
-
-@pytest.fixture
-def simulator():
-    with Simulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, simulator: Simulator) -> Workspace:
-    return Workspace(tmp_path, simulator)
+from sendkit_sync.simulator import Fault
+from support.waiting import terminated, wait_for
+from support.workspace import KEY, KILLER, Workspace
 
 
 def reconcile(workspace: Workspace, *words: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
@@ -122,7 +111,7 @@ def test_a_busy_lock_is_waited_for_and_then_said(workspace: Workspace):
 
 
 def test_a_signal_ends_it_as_it_ends_an_apply(workspace: Workspace, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("test_end_to_end.KILLER", terminated(KILLER))
+    monkeypatch.setattr("support.workspace.KILLER", terminated(KILLER))
     done = workspace.run("reconcile", "--parallelism", "1", killed_at="outcome-durable")
     assert done.returncode == 130, done.stderr
     assert done.stdout.startswith("Not reconciled: interrupted. Reconciled: 1 created")

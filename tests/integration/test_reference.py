@@ -8,12 +8,12 @@ from pathlib import Path
 
 import cmarkgfm
 import pytest
-from cmarkgfm.cmark import PlanScope
-from test_end_to_end import TWO
+from cmarkgfm.cmark import Options
 
 from sendkit_sync.cli.main import cli, run
 from sendkit_sync.cli.output.logs import KINDS
 from sendkit_sync.core.errors import MEANINGS, ExitCode
+from support.workspace import TWO
 
 REPOSITORY = Path(__file__).parent.parent.parent
 _SPEC = importlib.util.spec_from_file_location("generate", REPOSITORY / "docs" / "generate.py")
@@ -84,7 +84,7 @@ class TestStepSummary:
         monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
         assert (run(["plan", "--step-summary"]), run(["plan", "--step-summary"])) == (0, 0)
         text = (tmp_path / "summary.md").read_text(encoding="utf-8")
-        html = cmarkgfm.github_flavored_markdown_to_html(text, options=PlanScope.CMARK_OPT_UNSAFE)
+        html = cmarkgfm.github_flavored_markdown_to_html(text, options=Options.CMARK_OPT_UNSAFE)
         assert html.count("<strong>Plan: 2 to create") == 2
 
     @pytest.mark.parametrize(("named", "code"), [(None, ExitCode.USAGE), ("no/such/folder", ExitCode.STATE_IO)])

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_beyond_create import check_converged, ids, sent
-from test_end_to_end import TWO, Workspace
 
 from sendkit_sync.simulator import Simulator
 from sendkit_sync.simulator.store import Json, Store
+from support.workspace import TWO, Workspace, check_converged, ids, sent
 
 
 def rewritten(item: Json) -> Json:

@@ -17,8 +17,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
-from memory import Disk, MemoryStore
-from world import CountingRng, FakeClock, World
 
 from sendkit_sync.applying.create import Creator
 from sendkit_sync.applying.executor import Executor, RunSettings
@@ -43,6 +41,8 @@ from sendkit_sync.planning.planner import make_plan
 from sendkit_sync.secrets.clear import ClearCipher
 from sendkit_sync.state import open_ledger, read_store
 from sendkit_sync.state.codec import encode_snapshot
+from support.memory import Disk, MemoryStore
+from support.world import CountingRng, FakeClock, World
 
 WEBHOOKS = schema("webhooks")
 QUICK = compiled(WEBHOOKS)

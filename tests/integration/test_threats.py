@@ -8,21 +8,14 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from test_encryption import IDENTITY, OTHER, READER, encrypted_config
-from test_end_to_end import TWO, Workspace
 
-from sendkit_sync.simulator import Simulator
 from sendkit_sync.state import read_state
+from support.age_keys import IDENTITY, OTHER, READER, encrypted_config
+from support.workspace import TWO, Workspace
 
 HERE = Path(__file__).parent.parent
 PAGE = (HERE.parent / "docs" / "secrets.md").read_text(encoding="utf-8")
 SUPPLIED = TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n")
-
-
-@pytest.fixture
-def workspace(tmp_path: Path):
-    with Simulator() as simulator:
-        yield Workspace(tmp_path, simulator)
 
 
 def live_secrets(workspace: Workspace) -> dict[str, str]:

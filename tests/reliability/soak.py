@@ -8,17 +8,18 @@ figures go into docs/reliability.md too.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import page
-from figures import total
 
 HOME = Path(__file__).resolve().parent.parent.parent
 LIMIT_S = 30 * 60
@@ -32,6 +33,14 @@ FIGURES = (
     ("duplicates", "duplicates"),
     ("losses", "losses"),
 )
+
+
+def total(place: Path) -> Counter[str]:
+    """Return the sums over all lines of a file of figures."""
+    sums: Counter[str] = Counter()
+    for line in place.read_text(encoding="utf-8").splitlines():
+        sums.update(json.loads(line))
+    return sums
 
 
 def main(words: Sequence[str]) -> int:

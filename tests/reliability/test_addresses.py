@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_end_to_end import Workspace
 
 from sendkit_sync.simulator import Fault, Simulator
+from support.workspace import Workspace
 
 NAMES = ("CRM Sync", "Analytics")
 NOWHERE = {"SENDKIT_API_URL": "http://127.0.0.1:9"}

@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from world import CountingRng, Crash, FakeClock
 
 from sendkit_sync.cli.main import run
 from sendkit_sync.core.errors import ExitCode, StateInvalidError
 from sendkit_sync.core.model import ActionKind, Intent, Secret, SecretOrigin, Settings, State, StoredSecret, WebhookRecord
 from sendkit_sync.state import JournalLedger, open_ledger, read_state
+from support.world import CountingRng, Crash, FakeClock
 
 API = "https://api.example"
 PLACE = Settings("https://a.example", ("email.sent",), 3, 5000)

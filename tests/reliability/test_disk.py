@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from runs import QUICK, Runs, at_point, config_of
-from test_kills import calls_on_the_state, strace, with_strace
-from waiting import SIGNALLED
 
 from sendkit_sync.simulator import Simulator
+from support.runs import QUICK, Runs, at_point, config_of
+from support.strace import calls_on_the_state, strace, with_strace
+from support.waiting import SIGNALLED
 
 FEW = ["Anna", "Berta", "Carla"]
 COMMAND = (sys.executable, "-m", "sendkit_sync")

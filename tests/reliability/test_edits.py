@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from runs import Runs, config_of
-from world import Crash
 
 from sendkit_sync.cli.signals import stopping
-from sendkit_sync.core import failpoints
-from sendkit_sync.simulator import Simulator
+from support.runs import Runs, config_of, die_at
 
 WANTED = config_of(["Anna"])
 EDITED = WANTED.replace("/in", "/elsewhere")
@@ -22,27 +17,6 @@ TOLD = RENAMED.replace("name: Berta", "name: Berta\n    renamedFrom: Anna")
 REMOVED = config_of(["Dora"])
 SECRET = WANTED + "    secret: ${ANNA}\n"
 AT_ONCE = ("--resend-after", "0s")
-
-
-@pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
-    with Simulator() as simulator:
-        yield Runs(tmp_path, simulator, ["Anna"])
-
-
-def die_at(runs: Runs, place: str, *words: str) -> None:
-    """Let an apply end at a fail point without any cleaning up of the state."""
-
-    def hook(name: str) -> None:
-        if name == place:
-            raise Crash(name)
-
-    failpoints.hook = hook
-    try:
-        with pytest.raises(Crash):
-            runs.apply_here(*words)
-    finally:
-        failpoints.hook = lambda name: None
 
 
 def live(runs: Runs) -> dict[str, dict[str, object]]:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from runs import Runs, config_of
-from waiting import wait_for
 
 from sendkit_sync.simulator import Fault, Simulator
 from sendkit_sync.simulator.faults import KINDS
+from support.runs import Runs, config_of
+from support.waiting import wait_for
 
 FIVE = ["Anna", "Berta", "Carla", "Dora", "Emma"]
 IN_ORDER = ("--parallelism", "1", "--settle", "100ms")

@@ -12,15 +12,14 @@ from pathlib import Path
 
 import pytest
 import trustme
-from listening import listening
-from test_api import without_proxies
-from test_network import head_of
 
 from sendkit_sync.api import connection
 from sendkit_sync.api.client import Client
 from sendkit_sync.core.clock import SystemClock, SystemRng
 from sendkit_sync.core.model import Secret, Settings
 from sendkit_sync.core.outcomes import Outcome, Succeeded
+from support.api_server import head_of, without_proxies
+from support.listening import listening
 
 SETTINGS = Settings("https://example.com/hook", ("email.sent",))
 BUFFERED = 8192

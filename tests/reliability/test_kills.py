@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,30 +12,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from figures import SEED
-from runs import INLINE, Runs, at_point, config_of
-from waiting import wait_for
 
 from sendkit_sync.core import failpoints
 from sendkit_sync.simulator import Fault, Simulator
+from support.figures import SEED
+from support.runs import Runs, at_point, config_of
+from support.strace import FEW, calls_on_the_state, strace, with_strace
+from support.waiting import wait_for
 
 MANY = [f"Hook{number:02}" for number in range(24)]
-FEW = ["Anna", "Berta"]
-WAYS = ("", ".tmp", ".backup", ".backup.tmp", ".journal", ".journal.tmp", ".lock")
-
-with_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
 
 @pytest.fixture
 def loaded(tmp_path: Path) -> Iterator[Runs]:
     with Simulator(latency_s=0.005) as simulator:
         yield Runs(tmp_path, simulator, MANY)
-
-
-@pytest.fixture
-def simulator() -> Iterator[Simulator]:
-    with Simulator() as simulator:
-        yield simulator
 
 
 def kill_under_load(runs: Runs, chance: random.Random) -> None:
@@ -138,30 +127,6 @@ def test_a_kill_at_some_fail_points_in_the_middle_of_a_run(tmp_path: Path, job: 
 def test_a_kill_each_time_that_a_fail_point_is_reached(tmp_path: Path, job: str):
     for place, count in reached(tmp_path / "whole", *JOBS[job]):
         kill_at_point(tmp_path / f"{place}-{count}", *JOBS[job], place, count)
-
-
-def strace(runs: Runs, *words: str) -> list[str]:
-    """Return a command line that runs the command under strace, with the calls on the state's files traced."""
-    state = runs.folder / "sendkit.state.json"
-    paths = [word for way in WAYS for word in ("-P", f"{state}{way}")]
-    log = ("-o", str(runs.folder / "trace"))
-    return ["strace", "-f", "-qq", *log, *paths, "-P", str(runs.folder), *words, sys.executable, "-P", "-c", INLINE]
-
-
-def calls_on_the_state(folder: Path, simulator: Simulator) -> list[tuple[str, int]]:
-    """Apply once, and return the system calls that touch the state's files: the name of each, and the how-many-eth it is."""
-    folder.mkdir()
-    runs = Runs(folder, simulator, FEW)
-    assert runs.end(runs.start(program=strace(runs))) == 0, runs.outputs
-    counts: Counter[str] = Counter()
-    calls = []
-    for line in (folder / "trace").read_text().splitlines():
-        found = re.match(r"\d+ +(\w+)\(", line)
-        if found is not None:
-            counts[found[1]] += 1
-            calls.append((found[1], counts[found[1]]))
-    assert {"openat", "write", "fsync", "fdatasync", "rename", "unlink", "flock", "ftruncate"} <= set(counts)
-    return calls
 
 
 def kill_at_call(folder: Path, simulator: Simulator, call: str, number: int) -> None:

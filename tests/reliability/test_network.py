@@ -13,12 +13,9 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
 
 import pytest
 import trustme
-from listening import listening
-from test_api import DONE, KEY, SETTINGS, FakeClock, FakeRng, Server, without_proxies
 
 from sendkit_sync.api.client import Client
 from sendkit_sync.api.retry import LONGEST_BACKOFF_S, backoff
@@ -26,6 +23,8 @@ from sendkit_sync.core.clock import SystemClock
 from sendkit_sync.core.model import Secret
 from sendkit_sync.core.outcomes import Failed, Outcome, Succeeded, Unknown
 from sendkit_sync.simulator import Fault, Simulator
+from support.api_server import DONE, KEY, SETTINGS, FakeClock, FakeRng, Server, head_of, without_proxies
+from support.listening import listening
 
 LONG_AGO = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 
@@ -87,14 +86,6 @@ def test_a_certificate_that_does_not_fit_ends_the_run_before_the_key_is_sent(
     assert isinstance(answer, Failed)
     assert (answer.code, answer.stops_run) == ("certificate", True)
     assert server.requests == []
-
-
-def head_of(request: IO[bytes]) -> bytes:
-    """Return the head of a request, or nothing where it ends before."""
-    lines = [request.readline()]
-    while lines[-1] not in (b"", b"\r\n"):
-        lines.append(request.readline())
-    return b"".join(lines[:-1]) if lines[-1] else b""
 
 
 class Cutter:

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from runs import Runs
-from waiting import wait_for
 
 from sendkit_sync.simulator import Simulator
+from support.runs import Runs
+from support.waiting import wait_for
 
 NAMES = [f"Team{number:02}" for number in range(30)]
 MADE_BEFORE = 6

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_disk import FakeDisk
-from runs import Runs, config_of
 
 from sendkit_sync.core import failpoints
 from sendkit_sync.core.errors import StateInvalidError
 from sendkit_sync.core.model import Secret, State
 from sendkit_sync.simulator import Simulator
 from sendkit_sync.state import read_state
+from support.fake_disk import FakeDisk
+from support.runs import Runs, config_of
 
 STATE = "sendkit.state.json"
 

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import page
 import pytest
-from runs import Runs
 from safeguards import SAFEGUARDS, Safeguard, table
-from test_edits import die_at
 
 from sendkit_sync.core import failpoints
 from sendkit_sync.simulator import Simulator
+from support.runs import Runs, die_at
 
 REPOSITORY = Path(__file__).parent.parent.parent
 TEXT = page.PAGE.read_text(encoding="utf-8")

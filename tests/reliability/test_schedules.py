@@ -12,13 +12,9 @@ from dataclasses import replace
 from typing import ClassVar
 
 import pytest
-from fake_api import LATE_S, FakeApi, Fate, Server
-from figures import SEED, note
 from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from memory import Disk, MemoryStore
-from world import CountingRng, Crash, FakeClock, World
 
 from sendkit_sync.applying.executor import Executor, RunSettings
 from sendkit_sync.applying.refresh import read_live
@@ -39,6 +35,10 @@ from sendkit_sync.planning.planner import make_plan
 from sendkit_sync.planning.scope import PlanScope
 from sendkit_sync.secrets.clear import ClearCipher
 from sendkit_sync.state import JournalLedger, open_ledger, read_store
+from support.fake_api import LATE_S, FakeApi, Fate, Server
+from support.figures import SEED, note
+from support.memory import Disk, MemoryStore
+from support.world import CountingRng, Crash, FakeClock, World
 
 API = "https://api.example"
 RESEND_AFTER_S = 300.0

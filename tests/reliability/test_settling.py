@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from runs import Runs, config_of
-from test_edits import die_at
 
 from sendkit_sync.applying.preflight import NO_LIST
 from sendkit_sync.simulator import Fault, Simulator
 from sendkit_sync.simulator.store import Json, Store
+from support.runs import Runs, config_of, die_at
 
 AT_ONCE = ("--resend-after", "0s")
 MADE = "outcome-buffered"
 EIGHT = ["Anna", "Berta", "Carla", "Dora", "Emma", "Frida", "Greta", "Hanna"]
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> Iterator[Runs]:
-    with Simulator() as simulator:
-        yield Runs(tmp_path, simulator, ["Anna"])
 
 
 def intents(runs: Runs) -> list[dict[str, object]]:

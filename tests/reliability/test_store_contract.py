@@ -8,14 +8,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from memory import Disk, MemoryStore
-from world import CountingRng, Crash, FakeClock, World
 
 from sendkit_sync.core.errors import LockedError, StateIOError
 from sendkit_sync.core.model import ActionKind, Intent, Secret, SecretOrigin, Settings, StoredSecret, WebhookRecord
 from sendkit_sync.core.ports import Store, Term
 from sendkit_sync.state import JournalLedger, open_ledger, read_store
 from sendkit_sync.state.stores.file import FileStore
+from support.memory import Disk, MemoryStore
+from support.world import CountingRng, Crash, FakeClock, World
 
 API = "https://api.example"
 PLACE = Settings("https://a.example", ("email.sent",))

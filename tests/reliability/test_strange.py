@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from runs import Runs, config_of
-from test_edits import die_at
-from world import FakeClock
 
 from sendkit_sync.applying.resolving import expire_old
 from sendkit_sync.core.clock import SystemRng
@@ -17,18 +14,14 @@ from sendkit_sync.core.model import ActionKind, Intent, Settings
 from sendkit_sync.simulator import Fault, Simulator
 from sendkit_sync.simulator.store import Json, Store
 from sendkit_sync.state import JournalLedger, open_ledger
+from support.runs import Runs, config_of, die_at
+from support.world import FakeClock
 
 AT_ONCE = ("--resend-after", "0s")
 ANNA = {"name": "Anna", "url": "https://anna.example/in", "events": ["email.opened"]}
 MADE = "outcome-buffered"
 """Where a create has happened, and its outcome is not on disk."""
 OTHER_KEY = {"SENDKIT_API_KEY": "sk_other"}
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> Iterator[Runs]:
-    with Simulator() as simulator:
-        yield Runs(tmp_path, simulator, ["Anna"])
 
 
 def use(runs: Runs, **environment: str) -> None:

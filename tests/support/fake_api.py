@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from world import FakeClock, World
-
 from sendkit_sync.core.errors import ApiError, ApiUnreachableError, NoEndpointError
 from sendkit_sync.core.model import LiveWebhook, Secret, Settings
 from sendkit_sync.core.outcomes import Failed, Outcome, Succeeded, Unknown
+from support.world import FakeClock, World
 
 LATE_S = 120.0
 """How long a call may still be under way after its client gave up; `--resend-after` must be longer."""

@@ -39,8 +39,10 @@ def install(folder: Path) -> None:
     """Put the programs into `folder`."""
     folder.mkdir(parents=True)
     for name in PROGRAMS:
-        text = f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        (folder / name).write_text(f"{text}import fake_hosts\nfake_hosts.main({name!r}, sys.argv[1:])\n", encoding="utf-8")
+        text = f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(Path(__file__).parent.parent)!r})\n"
+        (folder / name).write_text(
+            f"{text}from support import fake_hosts\nfake_hosts.main({name!r}, sys.argv[1:])\n", encoding="utf-8"
+        )
         (folder / name).chmod(0o755)
 
 

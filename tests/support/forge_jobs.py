@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from forge_api import COMMENT_TOKEN, GITHUB_TOKEN, PUSH_TOKEN, ForgeApi
-from test_end_to_end import KEY, REPOSITORY
 
 from sendkit_sync.simulator import Simulator
+from support.forge_api import COMMENT_TOKEN, GITHUB_TOKEN, PUSH_TOKEN, ForgeApi
+from support.workspace import KEY, REPOSITORY
 
 BIN = Path(sys.executable).parent
 WHO = ["-c", "user.name=A", "-c", "user.email=a@example.com"]

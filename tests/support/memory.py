@@ -6,10 +6,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from world import World
-
 from sendkit_sync.core.errors import LockedError, StateIOError
 from sendkit_sync.core.ports import Clock, StoredState
+from support.world import World
 
 
 class Disk:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pyrage
-from bench import CRM, Bench, Fault
 
 from sendkit_sync.api.client import Client
 from sendkit_sync.ci.__main__ import steps
@@ -26,6 +25,7 @@ from sendkit_sync.state.codec import encode_snapshot
 from sendkit_sync.state.journal import encode_line
 from sendkit_sync.state.node import Node, text_of
 from sendkit_sync.state.stores.file import FileStore
+from support.bench import CRM, Bench, Fault
 
 Cause = Callable[[Bench], object]
 CAUSES: dict[str, Cause] = {}

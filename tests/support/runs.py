@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import figures
-from test_end_to_end import KEY, Workspace
+import pytest
 
 from sendkit_sync.cli.main import run
+from sendkit_sync.core import failpoints
 from sendkit_sync.simulator import Simulator
+from support import figures
+from support.workspace import KEY, Workspace
+from support.world import Crash
 
 QUICK = ("apply", "--yes", "--settle", "300ms", "--retry-for", "1s")
 INLINE = """\
@@ -141,3 +144,18 @@ class Runs(Workspace):
         """Return how many creates the server has seen, or how many of them made a webhook."""
         seen = list(self.simulator.requests)
         return sum(request["method"] == "POST" and (not made or "id" in request) for request in seen)
+
+
+def die_at(runs: Runs, place: str, *words: str) -> None:
+    """Let an apply end at a fail point without any cleaning up of the state."""
+
+    def hook(name: str) -> None:
+        if name == place:
+            raise Crash(name)
+
+    failpoints.hook = hook
+    try:
+        with pytest.raises(Crash):
+            runs.apply_here(*words)
+    finally:
+        failpoints.hook = lambda name: None

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 SIGNALLED = """\
 import gc, os
-from sendkit_sync.applying.executor import Executor
+from sendkit_sync.applying.throttle import StopReason
 os.kill(os.getpid(), {number})
 for one in gc.get_objects():
-    if type(one) is Executor:
-        assert one.stop_reason.stop.wait(30)
+    if type(one) is StopReason:
+        assert one.stop.wait(30)
 """
 """Sends the process a signal, and waits until its run has heard of it."""
 

@@ -74,3 +74,14 @@ def test_planning_is_pure(path: Path):
     assert not {name.split(".")[0] for name in imports(path)} & IMPURE
     calls = [ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.Call)]
     assert not {"open", "input", "__import__"} & set(calls)
+
+
+TESTS = sorted((REPOSITORY / "tests").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
+def test_no_test_imports_another_test_module(path: Path):
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert not [name for name in names if name.split(".")[-1].startswith("test_")]

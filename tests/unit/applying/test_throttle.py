@@ -8,9 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from runs import Runs
-from waiting import wait_for
-from world import CountingRng, FakeClock
 
 from sendkit_sync.applying.executor import Executor, RunSettings
 from sendkit_sync.applying.results import Report, Status
@@ -21,6 +18,9 @@ from sendkit_sync.planning.planner import make_plan
 from sendkit_sync.secrets.clear import ClearCipher
 from sendkit_sync.simulator import Fault, Simulator
 from sendkit_sync.state import JournalLedger, open_ledger
+from support.runs import Runs
+from support.waiting import wait_for
+from support.world import CountingRng, FakeClock
 
 API = "http://127.0.0.1:1"
 

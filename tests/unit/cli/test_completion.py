@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bench import CRM, bench_in
 
 from sendkit_sync.cli import main
+from support.bench import CRM, bench_in
 
 SHELLS = ("bash", "zsh", "fish")
 

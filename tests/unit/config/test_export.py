@@ -7,12 +7,12 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import settings as running
 from hypothesis import strategies as st
-from test_end_to_end import Workspace
 
 from sendkit_sync.config import load_config
 from sendkit_sync.config.export import config_text
 from sendkit_sync.core.model import DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS, LiveWebhook, Settings
 from sendkit_sync.simulator import Simulator
+from support.workspace import Workspace
 
 NASTY = (
     "${HOME}",

@@ -10,10 +10,10 @@ import re
 from pathlib import Path
 
 import pytest
-from message_sites import problems
 
 from sendkit_sync.config import load_config
 from sendkit_sync.core.errors import ConfigError
+from support.message_sites import problems
 
 TABLE = Path(__file__).parent / "problems.txt"
 LONGEST = 200

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as running
 from hypothesis import strategies as st
-from test_planning import desired_lists, plan_of, states
 
 from sendkit_sync.config import load_config
 from sendkit_sync.core.model import DesiredWebhook, State
@@ -21,6 +20,7 @@ from sendkit_sync.render.html import plan_html
 from sendkit_sync.render.json import dump, plan_document
 from sendkit_sync.render.markdown import plan_markdown
 from sendkit_sync.render.text import plan_text
+from support.strategies import desired_lists, plan_of, states
 
 SCENARIOS = Path(__file__).parent.parent.parent / "scenarios"
 SETTINGS = (

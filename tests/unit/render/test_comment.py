@@ -11,13 +11,13 @@ from cmarkgfm.cmark import Options
 from hypothesis import given
 from hypothesis import settings as running
 from hypothesis import strategies as st
-from test_render import ALL, UPDATE, create, make_plan
 
 from sendkit_sync.core.diagnostics import printable
 from sendkit_sync.core.model import ActionKind
 from sendkit_sync.planning.plan import Action, Change, LiveFacts, Plan, Reason
 from sendkit_sync.render.markdown import FOR_NOTES, LIMIT, RESERVE, plan_markdown
 from sendkit_sync.render.words import shown_name
+from support.plans import ALL, UPDATE, create, make_plan
 
 KNOWN = {"strong", "p", "ul", "li", "code", "pre", "details", "summary", "table", "thead", "tbody", "tr", "th", "td"}
 

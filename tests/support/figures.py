@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
 from pathlib import Path
 
 SEED = int(os.environ.get("SOAK_SEED", "20261124"))
@@ -17,11 +16,3 @@ def note(**counts: int) -> None:
     if place:
         with Path(place).open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(counts) + "\n")
-
-
-def total(place: Path) -> Counter[str]:
-    """Return the sums over all lines of a file of figures."""
-    sums: Counter[str] = Counter()
-    for line in place.read_text(encoding="utf-8").splitlines():
-        sums.update(json.loads(line))
-    return sums

@@ -1,0 +1,1 @@
+"""What the tests share: folders, servers, stand-ins and plans; no test imports another test module."""
