@@ -1,4 +1,4 @@
-"""Writes docs/reference.md from the code: commands, flags, environment, exit codes, formats.
+"""Writes docs/reference.md from the code: commands, flags, configuration, environment, exit codes, formats.
 
 Usage: python docs/generate.py [--check]
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,38 +25,67 @@ from sendkit_sync.cli.outcome import document  # noqa: E402
 from sendkit_sync.core.errors import MEANINGS  # noqa: E402
 
 PAGE = HOME / "docs" / "reference.md"
+WIDTH = 100
 HEAD = """\
 # Reference
 
-Written from the code by `make docs`; scripts may rely on what stands here. Results go to stdout, all else to stderr.
+Generated from the code by `make docs`. Scripts may rely on everything on this page.
 """
 ENVIRONMENT = {
     "SENDKIT_API_KEY": "The API key. A workspace key begins with `sk_`, a platform key with `sk_user_`.",
-    "SENDKIT_API_URL": "Address of the API, where `--api-url` is not given.",
-    "SENDKIT_WORKSPACE_ID": "The workspace, for a platform key without `workspace` in the config.",
-    "SENDKIT_VAR_<NAME>": "What `${NAME}` in a field of the config stands for.",
-    "SENDKIT_SECRET_<NAME>": "What `secret: ${NAME}` in the config stands for.",
-    "SENDKIT_SYNC_<FLAG>": "Any flag, as the tables below name it; a flag that is given goes before it.",
-    "SOPS_AGE_KEY": "The age identity that opens sealed secrets.",
-    "SOPS_AGE_KEY_FILE": "A file with the identity, where `SOPS_AGE_KEY` is not set.",
-    "CI": "Where it is set, `apply` refuses a state in clear that git would take along.",
-    "NO_COLOR": "No colours on a terminal.",
-    "GITHUB_ENV": "The file that `secret export --format github-actions` appends to, without `--output`.",
+    "SENDKIT_API_URL": "API base URL, unless `--api-url` is given.",
+    "SENDKIT_WORKSPACE_ID": "The workspace to use with a platform key, if the config names none.",
+    "SENDKIT_VAR_<NAME>": "The value of `${NAME}` in the config, in any field but `secret`.",
+    "SENDKIT_SECRET_<NAME>": "The value of `secret: ${NAME}` in the config.",
+    "SENDKIT_SYNC_<FLAG>": "Sets a flag, under the name in the tables above. A flag on the command line wins.",
+    "SOPS_AGE_KEY": "The age identity (private key) that decrypts recorded secrets.",
+    "SOPS_AGE_KEY_FILE": "A file with one or several age identities, used in addition to `SOPS_AGE_KEY`.",
+    "CI": "If set, `apply` refuses an unencrypted state that git would commit.",
+    "NO_COLOR": "If set, turns off colors on a terminal.",
+    "GITHUB_ENV": "The file that `secret export --format github-actions` appends to without `--output`.",
     "GITHUB_STEP_SUMMARY": "The file that `plan --step-summary` appends to.",
 }
-"""What the tool reads besides the flags; a test compares it with the code."""
+"""The environment variables that the tool reads; a test compares them with the code."""
 
-DURATIONS = "Durations are written `500ms`, `10s`, `2m`, `1h`."
+COMMANDS_INTRO = """\
+`sendkit-sync [GLOBAL FLAGS] COMMAND [FLAGS]`. Results go to stdout, everything else to stderr. Durations are written `500ms`,
+`10s`, `2m` or `1h`. The global flags are:
+"""
+ENVIRONMENT_OUTRO = """\
+The proxy variables (`HTTPS_PROXY`, `NO_PROXY`) and `REQUESTS_CA_BUNDLE` work as they do in `requests`.
+"""
+EXIT_CODES_INTRO = "If several fit, the first one in this table is used."
+FORMATS_INTRO = "The formats are JSON Schemas. The installed package has them too."
+DOCUMENTS_INTRO = """\
+Within version 1, a JSON document may gain fields and never loses any. The same input always gives the same bytes. No output
+holds a secret.
+"""
+CONFIGURATION_INTRO = """\
+The keys of a config file, from [webhooks.schema.json](../schemas/webhooks.schema.json). `webhooks[]` stands for each entry.
+"""
+LOG_INTRO = """\
+With `--log-format json`, stderr holds one JSON object per line and nothing else. Each has `ts` (UTC), `level`, `logger`,
+`event` and `run_id`, which is the same for all lines of a run. The first four events come from `reconcile`.
+"""
+METRICS_INTRO = """\
+`reconcile --metrics-file FILE` replaces FILE atomically, with mode 0644. All metrics are gauges. A value that the run did not
+get to know is left out.
+"""
+
+
+def _wrapped(text: str) -> str:
+    """Return a paragraph in lines of the width of the docs."""
+    return textwrap.fill(" ".join(text.split()), WIDTH, break_long_words=False, break_on_hyphens=False) + "\n"
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:
-    """Yield every command that does something, with its whole name, in the order of the help page."""
+    """Yield every command that can be run, with its full name, in the order of the help page."""
     context = click.Context(cli)
     for name in COMMANDS:
         command = cli.get_command(context, name)
         assert command is not None, name
         if isinstance(command, click.Group):
-            yield from ((f"{name} {inner}", one) for inner, one in command.commands.items())
+            yield from ((f"{name} {inner}", subcommand) for inner, subcommand in command.commands.items())
         else:
             yield name, command
 
@@ -103,8 +134,8 @@ def _usage(name: str, command: click.Command) -> str:
 
 
 def _command(name: str, command: click.Command) -> str:
-    text = inspect.cleandoc(command.help or "")
-    return f"\n### {name}\n\n`{_usage(name, command)}`\n\n{text}\n\n{_flags(command)}"
+    text = "\n".join(map(_wrapped, inspect.cleandoc(command.help or "").split("\n\n")))
+    return f"\n### {name}\n\n`{_usage(name, command)}`\n\n{text}\n{_flags(command)}"
 
 
 def _schemas() -> Iterator[str]:
@@ -118,70 +149,85 @@ def _documents() -> str:
     assert isinstance(summary, dict)
     counts, statuses = ", ".join(f"`{key}`" for key in summary), ", ".join(f"`{status}`" for status in Status)
     return (
-        "\nA document gains fields in a version 1.x, and loses none.\n\n"
-        "| Command | `--format` | What it prints |\n| --- | --- | --- |\n"
-        "| `validate` | `text` | `FILE:LINE:COLUMN: error: MESSAGE`, one a line |\n"
+        f"\n{_wrapped(DOCUMENTS_INTRO)}\n"
+        "| Command | `--format` | Output |\n| --- | --- | --- |\n"
+        "| `validate` | `text` | `FILE:LINE:COLUMN: error: MESSAGE`, one problem per line |\n"
         "| | `json` | a document of validate.schema.json |\n"
-        "| | `github` | workflow commands, which become annotations |\n"
+        "| | `github` | workflow commands, which GitHub shows as annotations |\n"
         "| `plan` | `text` | for a terminal |\n"
         "| | `json` | a document of plan.schema.json |\n"
-        "| | `markdown` | for a comment: at most 65,536 characters; details are cut before summaries, and it says so |\n"
-        "| | `html` | one page that loads nothing and runs nothing |\n"
-        "| `apply` | `text` | the plan, then one line of what was done |\n"
+        "| | `markdown` | for a comment; cut to 65,536 characters, details before summaries, with a note that it is cut |\n"
+        "| | `html` | one page without scripts and without external resources |\n"
+        "| `apply` | `text` | the plan, then one line about what was done |\n"
         f"| | `json` | a document of apply.schema.json: `summary` with {counts}; "
         f"`results`, each with a `status` ({statuses}) |\n"
-        "\nThe same input gives the same bytes. None of these holds a secret.\n"
     )
 
 
 EVENTS = {
     "run_started": "`command`, `dry_run`",
-    "planned": "How many of each action: `create`, `update`, `adopt`, `delete`, `forget`; `unchanged`, `drifted`, `unresolved`",
-    "action": "What became of one action: `action`, `name`, `id`, `status`; `code` and `message` where it is not done",
-    "run_finished": "`exit_code`, `duration_s`, and the figures that the metrics show too",
+    "planned": "Number of each action: `create`, `update`, `adopt`, `delete`, `forget`; `unchanged`, `drifted`, `unresolved`",
+    "action": "Result of one action: `action`, `name`, `id`, `status`; also `code` and `message` if it is not `done`",
+    "run_finished": "`exit_code`, `duration_s`, and the values that the metrics show",
     "warning": "`message`",
     "error": "`message`, `exit_code`",
-    "step": "`message`, and where it is about one action `action`, `name`, `status`; with `-v`",
-    "request": "`message`: one call and its answer; with `-vv`",
-    "note": "`message`: anything else that is worth a line",
+    "step": "`message`; `action`, `name` and `status` if it is about one action; only with `-v`",
+    "request": "`message`: one API call and its response; only with `-vv`",
+    "note": "`message`: any other information",
 }
 """The events of `--log-format json`; a test compares it with the code."""
 
 
 def _log() -> str:
     rows = "".join(f"| `{name}` | {text} |\n" for name, text in EVENTS.items())
-    return (
-        "\n## Log\n\nWith `--log-format json`, stderr holds one JSON object a line and nothing else. Each has `ts` (UTC), "
-        "`level`, `logger`, `event` and `run_id`, which is the same in all lines of a run. The first four events are those of "
-        "`reconcile`.\n\n| `event` | Its other fields |\n| --- | --- |\n" + rows
-    )
+    return f"\n## Log events\n\n{_wrapped(LOG_INTRO)}\n| `event` | Other fields |\n| --- | --- |\n{rows}"
 
 
 def _metrics() -> str:
     figures = {**metrics.RUN, **metrics.FIGURES, **metrics.CALLS}
     rows = "".join(f"| `{metrics.PREFIX}{name}` | {text} |\n" for name, text in figures.items())
-    return (
-        "\n## Metrics\n\n`reconcile --metrics-file FILE` replaces FILE in one step, mode 0644; all are gauges. What a run did "
-        f"not come to know is left out.\n\n| Metric | Meaning |\n| --- | --- |\n{rows}"
-    )
+    return f"\n## Metrics\n\n{_wrapped(METRICS_INTRO)}\n| Metric | Meaning |\n| --- | --- |\n{rows}"
+
+
+def _keys(schema: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield a row for each key below `schema`, in the order of the schema."""
+    for key, about in schema.get("properties", {}).items():
+        name = f"{prefix}{key}"
+        default = about.get("default", "")
+        cells = (
+            f"`{name}`" + ("" if key in schema.get("required", ()) else ", optional"),
+            _cell(about["description"]),
+            f"`{default}`" if isinstance(default, str | int) and default != "" else "",
+        )
+        yield f"| {' | '.join(cells)} |\n"
+        yield from _keys(about, f"{name}.")
+        yield from _keys(about.get("items", {}), f"{name}[].")
+
+
+def _configuration() -> str:
+    schema = json.loads((HOME / "schemas" / "webhooks.schema.json").read_text(encoding="utf-8"))
+    rows = "".join(_keys(schema))
+    return f"\n## Configuration\n\n{_wrapped(CONFIGURATION_INTRO)}\n| Key | Meaning | Default |\n| --- | --- | --- |\n{rows}"
 
 
 def page() -> str:
     """Return the whole reference."""
-    parts = [HEAD, "\n## Commands\n\n`sendkit-sync [GLOBAL FLAGS] COMMAND [FLAGS]`. ", DURATIONS, "\n\n", _flags(cli)]
+    parts = [HEAD, "\n## Commands\n\n", _wrapped(COMMANDS_INTRO), "\n", _flags(cli)]
     parts += [_command(name, command) for name, command in commands()]
-    parts += ["\n## Environment\n\n| Variable | Meaning |\n| --- | --- |\n"]
+    parts += [_configuration(), "\n## Environment variables\n\n| Variable | Meaning |\n| --- | --- |\n"]
     parts += [f"| `{name}` | {_cell(text)} |\n" for name, text in ENVIRONMENT.items()]
-    parts += ["\nProxies (`HTTPS_PROXY`, `NO_PROXY`) and CA bundles (`REQUESTS_CA_BUNDLE`) work as in `requests`.\n"]
-    parts += ["\n## Exit codes\n\nThe first that fits:\n\n| Code | Meaning |\n| --- | --- |\n"]
+    parts += [
+        "\n",
+        _wrapped(ENVIRONMENT_OUTRO),
+        f"\n## Exit codes\n\n{EXIT_CODES_INTRO}\n\n| Code | Meaning |\n| --- | --- |\n",
+    ]
     parts += [f"| {int(code)} | {_cell(text)} |\n" for code, text in MEANINGS.items()]
-    parts += ["\n## Formats\n\nEach is a JSON schema, and is in the installed package too.\n\n| Schema | What it describes |\n"]
-    parts += ["| --- | --- |\n", *_schemas()]
+    parts += [f"\n## Formats\n\n{FORMATS_INTRO}\n\n| Schema | What it describes |\n"]
     return "".join([*parts, _documents(), _log(), _metrics()])
 
 
 def main() -> int:
-    """Write the page; with --check only tell whether it is up to date."""
+    """Write the page; with --check, only report by the exit code whether it is up to date."""
     if "--check" in sys.argv[1:]:
         return int(PAGE.read_text(encoding="utf-8") != page())
     PAGE.write_text(page(), encoding="utf-8")

@@ -27,7 +27,7 @@ PARTS: dict[str, tuple[Callable[[Path], list[Row]], float]] = {
 """Each part with its rows, and with how many times the rounds it is measured."""
 
 
-HEAD = "| what | against | ratio | no more than | | by the clock | seconds |\n| --- | --- | --- | --- | --- | --- | --- |\n"
+HEAD = "| measured | baseline | ratio | limit | | wall-clock ratio | seconds |\n| --- | --- | --- | --- | --- | --- | --- |\n"
 
 
 def main(words: list[str]) -> int:

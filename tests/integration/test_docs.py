@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -16,7 +17,8 @@ from sendkit_sync.simulator import Fault
 from support.workspace import Workspace
 
 REPOSITORY = Path(__file__).parent.parent.parent
-PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
+PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
+WIDTH = 100
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 
@@ -47,7 +49,7 @@ def all_flags() -> set[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_and_flag_in_the_text_exists(page: Path):
     text = page.read_text(encoding="utf-8")
-    lines = re.findall(r"^\$ sendkit-sync (.+)$", text, re.MULTILINE) + re.findall(r"`sendkit-sync ([^`]+)`", text)
+    lines = re.findall(r"^ *\$ sendkit-sync (.+)$", text, re.MULTILINE) + re.findall(r"`sendkit-sync ([^`]+)`", text)
     for line in lines:
         words = line.split("#")[0].split()
         names = [word for word in words if re.fullmatch(r"[a-z-]+", word) and not word.startswith("-")]
@@ -77,7 +79,7 @@ def test_every_config_in_the_readme_is_valid(block: str, tmp_path: Path):
 
 def test_the_output_in_the_readme_is_real(workspace: Workspace):
     workspace.write(re.findall(r"```yaml\n(.+?)```", README, re.DOTALL)[0])
-    session = re.findall(r"```console\n(.+?)```", README, re.DOTALL)[1]
+    (session,) = re.findall(r"```console\n(\$ sendkit-sync validate.+?)```", README, re.DOTALL)
     for step in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]:
         line, _, expected = step.partition("\n")
         if line.startswith("sendkit-sync apply"):
@@ -87,15 +89,55 @@ def test_the_output_in_the_readme_is_real(workspace: Workspace):
             assert workspace.run(*line.split()[1:]).stdout.strip() == expected.strip()
 
 
+def test_the_tutorial_works_step_by_step(workspace: Workspace):
+    page = (REPOSITORY / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    (fault,) = re.findall(r'simulator --fault "(.+)"', page)
+    workspace.simulator.add_fault(Fault.parse(fault))
+    (workspace.folder / "webhooks.yaml").unlink()
+    for language, block in re.findall(r"^```(yaml|console)\n(.+?)^```", page, re.DOTALL | re.MULTILINE):
+        if language == "yaml":
+            workspace.write(block)
+            continue
+        for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, expected = step.partition("\n")
+            if command == "rm sendkit.state.json":
+                (workspace.folder / "sendkit.state.json").unlink()
+            elif command.startswith("sendkit-sync"):
+                yes = ["--yes"] if command.endswith("apply") else []
+                done = workspace.run(*shlex.split(command)[1:], *yes)
+                shown = [line for line in without_ids(expected) if line != "..." and not line.startswith("Apply these")]
+                assert set(shown) <= set(without_ids(done.stdout)), command
+    assert sorted(live["name"] for live in workspace.simulator.webhooks()) == ["Analytics", "CRM Sync"]
+
+
+def without_ids(text: str) -> list[str]:
+    """Return the lines of `text` with a placeholder for each id and secret."""
+    return re.sub(r"\b(?:[0-9a-f]{64}|[0-9a-f]{24})\b", "HEX", text).splitlines()
+
+
 def test_every_exit_code_is_in_the_readme():
     listed = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
     assert listed == {int(code) for code in ExitCode}
 
 
-def test_every_link_leads_somewhere():
-    for page in PAGES:
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+def anchors(page: Path) -> set[str]:
+    """Return what the headings of a page are linked by, as GitHub makes it."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path):
+    for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]+))?\)", page.read_text(encoding="utf-8")):
+        place = page.parent / target if target else page
+        assert place.exists(), target
+        assert not anchor or anchor in anchors(place), f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_page_wraps_at_one_width(page: Path):
+    prose = re.sub(r"^ *```.+?^ *```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    assert [line for line in prose.splitlines() if len(line) > WIDTH and not line.startswith("|")] == []
 
 
 def test_a_conflict_that_made_the_webhook_keeps_its_secret(workspace: Workspace):

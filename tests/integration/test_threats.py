@@ -1,4 +1,4 @@
-"""The cells of the threat model in docs/secrets.md that no other test shows; and that each cell names a test."""
+"""The cells of the threat model in docs/threat-model.md that no other test shows; and that each cell names a test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.age_keys import IDENTITY, OTHER, READER, encrypted_config
 from support.workspace import TWO, Workspace
 
 HERE = Path(__file__).parent.parent
-PAGE = (HERE.parent / "docs" / "secrets.md").read_text(encoding="utf-8")
+PAGE = (HERE.parent / "docs" / "threat-model.md").read_text(encoding="utf-8")
 SUPPLIED = TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n")
 
 

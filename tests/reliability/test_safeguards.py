@@ -1,10 +1,10 @@
-"""docs/reliability.md says what is: the fail points, the safeguards with their cases, and the way back to a sound state."""
+"""The tables of docs/reliability.md are complete, and the steps of docs/repairing-a-state.md work."""
 
 from __future__ import annotations
 
 import ast
 import re
-import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from sendkit_sync.simulator import Simulator
 from support.runs import Runs, die_at
 
 REPOSITORY = Path(__file__).parent.parent.parent
+RUNBOOK = (REPOSITORY / "docs" / "repairing-a-state.md").read_text(encoding="utf-8")
 TEXT = page.PAGE.read_text(encoding="utf-8")
 
 
@@ -51,6 +52,22 @@ def test_every_name_is_told_apart():
     assert len({safeguard.name for safeguard in SAFEGUARDS}) == len(SAFEGUARDS)
 
 
+def steps(heading: str) -> list[str]:
+    """Return the commands under a heading of the runbook, in order."""
+    section = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", RUNBOOK, re.MULTILINE | re.DOTALL)
+    assert section is not None, heading
+    return re.findall(r"^ *\$ (.+)$", section[1], re.MULTILINE)
+
+
+def follow(runs: Runs, *commands: str) -> None:
+    """Run commands of the runbook as they are written."""
+    for command in commands:
+        if command.startswith("sendkit-sync "):
+            assert runs.run(*command.split()[1:]).returncode in (0, 65), command
+        else:
+            subprocess.run(command, shell=True, cwd=runs.folder, check=True)
+
+
 @pytest.fixture
 def runs(tmp_path: Path) -> Iterator[Runs]:
     with Simulator() as simulator:
@@ -63,7 +80,7 @@ def runs(tmp_path: Path) -> Iterator[Runs]:
     ids=["snapshot", "snapshot-beside-a-journal", "journal"],
 )
 @pytest.mark.parametrize("first", [False, True], ids=["later-run", "first-run"])
-def test_the_way_back_leads_to_a_whole_state(runs: Runs, killed: bool, damaged: str, first: bool):
+def test_the_runbook_restores_a_complete_state(runs: Runs, killed: bool, damaged: str, first: bool):
     state = runs.folder / "sendkit.state.json"
     if not first:
         assert runs.apply_here("--target", "Anna") == 0
@@ -76,17 +93,15 @@ def test_the_way_back_leads_to_a_whole_state(runs: Runs, killed: bool, damaged: 
     assert runs.run("plan").returncode == 65
     assert f"{hurt}:" in runs.outputs[-1]
 
-    aside = runs.folder / "aside"
-    aside.mkdir()
-    for path in runs.folder.glob("sendkit.state.json*"):
-        shutil.copy(path, aside)
-    state.with_name(state.name + ".journal").unlink(missing_ok=True)
-    backup = state.with_name(state.name + ".backup")
-    if not damaged and backup.exists():
-        shutil.copy(backup, state)
-    elif not damaged:
-        state.unlink()
-    assert runs.run("import", "--matching").returncode == 0
+    follow(runs, *steps("Before you start"))
+    restore, remove, remove_journal = steps("The state file is damaged")
+    if damaged:
+        follow(runs, *steps("The journal is damaged"))
+    else:
+        follow(runs, restore if state.with_name(state.name + ".backup").exists() else remove)
+        if runs.run("plan").returncode == 65:
+            follow(runs, remove_journal)
+    follow(runs, *steps("Recovering what is missing"))
     assert runs.apply_here() == 0
     runs.check_each_made_once("Anna", "Berta")
     assert runs.posts(made=True) == 2
