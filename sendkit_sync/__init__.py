@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .version import __version__
+
+TYPE_CHECKING = False  # as in `typing`, which a receiver would only wait for
 
 if TYPE_CHECKING:
     from .receivers import verify_signature

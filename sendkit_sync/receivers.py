@@ -1,47 +1,73 @@
-"""Checks the signature of a delivery; for receivers, and free of all that the rest of the package needs."""
+"""Checks the signature of a delivery. For receivers: it loads nothing but `hmac`, and works as a copy of this one file."""
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-from collections.abc import Iterable
 
-from .core.model import Secret
+TYPE_CHECKING = False  # as in `typing`, which takes longer to import than all the rest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from .core.model import Secret
+
+    Key = str | bytes | Secret
+    """A signing secret in any of the forms in which receivers have it."""
 
 PREFIX = b"sha256="
-
-
-Key = str | bytes | Secret
-"""A signing secret in any of the forms in which receivers have it."""
 
 
 def verify_signature(body: bytes, header: str | bytes | None, secrets: Key | Iterable[Key]) -> bool:
     """Tell whether `header` is the signature of `body` under one of `secrets`.
 
-    `body` is the raw body as it came, `header` the value of `X-Webhook-Signature`: HMAC-SHA256 as hex, with
-    `sha256=` before it or without (SendKit API, Deliveries). Whatever else stands there is no signature, and None, where
-    the header is missing, neither. Give the secret and the previous one to accept both while a rotation goes round.
-    Empty secrets are left out, because anyone can sign with them. It takes the same time wherever the signatures
-    differ, and whichever secret fits.
+    `body` is the raw body as it came. `header` is the value of `X-Webhook-Signature`: HMAC-SHA256 as hex, with or without
+    `sha256=` before it (SendKit API, Deliveries); None, where the header is missing, never verifies. `secrets` is one secret
+    or several: give the next and the previous one too, so that a rotation loses no delivery. Blank secrets are left out,
+    because anyone can sign with them: empty ones, white space, zero bytes. The comparison takes the same time wherever the
+    signatures differ, and whichever secret fits.
 
-    Raises `ValueError` where no secret is left, and `TypeError` for a body that is text: what was signed are bytes.
+    Raises `ValueError` where no secret is left, and `TypeError` for a body that is text (bytes are signed), for a secret
+    that is no str, bytes or `Secret`, and for a mapping, whose keys are names.
     """
     if not isinstance(body, bytes | bytearray | memoryview):
         raise TypeError("the body must be the raw bytes of the request")
-    given = [secrets] if isinstance(secrets, Key) else list(secrets)
-    keys = [key for key in map(_bytes, given) if key]
+    if not isinstance(header, str | bytes | None):
+        raise TypeError(f"the header must be str, bytes or None, not {type(header).__name__}")
+    keys = [key for key in map(_raw, _listed(secrets)) if not _is_blank(key)]
     if not keys:
         raise ValueError("no secret to check the signature with")
     # Bytes, because compare_digest refuses text that is not ASCII.
-    offered = _bytes(header or b"").strip().lower().removeprefix(PREFIX)
+    offered = _encoded(header or b"").strip().lower().removeprefix(PREFIX)
     found = False
     for key in keys:
-        expected = hmac.new(key, body, hashlib.sha256).hexdigest().encode()
-        found |= hmac.compare_digest(offered, expected)
+        found |= hmac.compare_digest(offered, hmac.digest(key, body, "sha256").hex().encode())
     return found
 
 
-def _bytes(text: Key) -> bytes:
-    if isinstance(text, Secret):
-        text = text.reveal()
-    return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
+def _listed(secrets: Any) -> list[Any]:
+    if isinstance(secrets, str | bytes) or not hasattr(secrets, "__iter__"):
+        return [secrets]
+    if isinstance(secrets, bytearray | memoryview) or hasattr(secrets, "keys"):
+        raise _wrong_type(secrets)
+    return list(secrets)
+
+
+def _raw(key: Any) -> bytes:
+    """Return the bytes that sign. Only of these types: `bytes(32)` are 32 zero bytes, with which anyone can sign."""
+    text = key.reveal() if hasattr(key, "reveal") else key
+    if not isinstance(text, str | bytes):
+        raise _wrong_type(key)
+    return _encoded(text)
+
+
+def _encoded(text: str | bytes) -> bytes:
+    return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+
+
+def _is_blank(key: bytes) -> bool:
+    return not key.decode("utf-8", "replace").replace("\0", "").strip()
+
+
+def _wrong_type(key: object) -> TypeError:
+    return TypeError(f"a secret must be str, bytes or Secret, not {type(key).__name__}")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -52,24 +54,74 @@ class TestSignature:
     def test_a_changed_body_does_not_verify(self):
         assert not verify_signature(BODY + b" ", SIGNED, SECRET)
 
-    @pytest.mark.parametrize("secrets", ["", b"", [], ["", Secret(""), b""]])
-    def test_an_empty_secret_is_none(self, secrets: list[str]):
-        empty = hmac.new(b"", BODY, hashlib.sha256).hexdigest()
+    @pytest.mark.parametrize("secrets", ["", b"", [], ["", Secret(""), b""], ()])
+    def test_no_secret_is_an_error(self, secrets: list[str]):
         with pytest.raises(ValueError, match="no secret"):
-            verify_signature(BODY, empty, secrets)
-
-    def test_an_empty_secret_beside_a_good_one_opens_nothing(self):
-        assert not verify_signature(BODY, hmac.new(b"", BODY, hashlib.sha256).hexdigest(), ["", SECRET])
+            verify_signature(BODY, hmac.new(b"", BODY, hashlib.sha256).hexdigest(), secrets)
 
     def test_a_body_of_text_is_refused(self):
         with pytest.raises(TypeError, match="raw bytes"):
             verify_signature(BODY.decode(), SIGNED, SECRET)  # type: ignore[arg-type]
 
-    def test_a_receiver_loads_nothing_but_the_standard_library(self):
-        script = "import sys; from sendkit_sync import verify_signature; print(*{name.split('.')[0] for name in sys.modules})"
-        words = [sys.executable, "-S", "-c", script]
-        loaded = subprocess.run(words, capture_output=True, text=True, check=True, cwd=REPOSITORY).stdout.split()
-        assert {*loaded} - sys.stdlib_module_names == {"__main__", "sendkit_sync"}
+    @pytest.mark.parametrize(
+        "secret",
+        [
+            *("", b"", " ", "\r\n", "\u3000\t", "\0", b" \n", " \0\n", b"\xe3\x80\x80"),
+            pytest.param("\0" * 64, id="zero bytes"),
+        ],
+    )
+    def test_a_blank_secret_opens_nothing(self, secret: str | bytes):
+        raw = secret.encode() if isinstance(secret, str) else secret
+        forged = hmac.new(raw, BODY, hashlib.sha256).hexdigest()
+        assert not verify_signature(BODY, forged, [secret, SECRET])
+        for alone in (secret, [secret], [Secret(raw.decode())]):
+            with pytest.raises(ValueError, match="no secret"):
+                verify_signature(BODY, forged, alone)
+
+    @pytest.mark.parametrize(
+        "secrets",
+        [
+            pytest.param(bytearray(), id="empty bytearray"),
+            pytest.param(bytearray(b"k" * 32), id="bytearray"),
+            pytest.param(memoryview(b"k" * 32), id="memoryview"),
+            pytest.param({SECRET: "a name, no secret"}, id="mapping"),
+            pytest.param([bytearray(b"k" * 32)], id="bytearray inside"),
+            pytest.param([memoryview(b"k" * 32)], id="memoryview inside"),
+            pytest.param([SECRET, None], id="None inside"),
+            pytest.param([SECRET, 32], id="number inside"),
+            pytest.param([[SECRET]], id="list inside"),
+            pytest.param(32, id="number"),
+            pytest.param(None, id="None"),
+        ],
+    )
+    def test_a_secret_of_another_type_is_refused(self, secrets: object):
+        forgeries = [hmac.new(bytes(length), BODY, hashlib.sha256).hexdigest() for length in (0, 32, ord("k"))]
+        for header in (SIGNED, *forgeries):
+            with pytest.raises(TypeError, match="str, bytes or Secret") as caught:
+                verify_signature(BODY, header, secrets)  # type: ignore[arg-type]
+            assert SECRET not in str(caught.value)
+
+    @pytest.mark.parametrize("header", [32, [SIGNED], bytearray(SIGNED.encode())])
+    def test_a_header_of_another_type_is_refused(self, header: object):
+        with pytest.raises(TypeError, match="header"):
+            verify_signature(BODY, header, SECRET)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("name", ["sendkit_sync", "sendkit_sync.receivers"])
+    def test_a_receiver_loads_nothing_beyond_hmac(self, name: str):
+        """So its import takes no longer than that of `hmac`, and needs nothing but the standard library."""
+        script = "import sys, hmac\nbefore = {*sys.modules}\n"
+        script += (
+            f"sys.path.append({str(REPOSITORY)!r})\nfrom {name} import verify_signature\nprint(*{{*sys.modules}} - before)"
+        )
+        words = [sys.executable, "-I", "-S", "-c", script]
+        loaded = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+        assert {*loaded} <= {"__future__", "sendkit_sync", "sendkit_sync.version", "sendkit_sync.receivers"}
+
+    def test_the_module_works_as_a_copy_of_its_own(self, tmp_path: Path):
+        shutil.copy(REPOSITORY / "sendkit_sync" / "receivers.py", tmp_path / "copied.py")
+        script = f"from copied import verify_signature; print(verify_signature({BODY!r}, {SIGNED!r}, {SECRET!r}))"
+        done = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path)
+        assert done.stdout == "True\n"
 
     def test_all_secrets_are_compared_whichever_fits(self, monkeypatch: pytest.MonkeyPatch):
         compared: list[bytes] = []

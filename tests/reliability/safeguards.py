@@ -55,6 +55,7 @@ DISK = "tests/reliability/test_disk.py::"
 FAULTS = "tests/integration/test_faults.py::"
 FORGE = "tests/integration/test_forge.py::"
 GATE = "tests/unit/applying/test_throttle.py::"
+SIGNATURE = "tests/integration/test_receivers.py::TestSignature::"
 
 CALLS = (
     one(
@@ -653,11 +654,42 @@ FORGES = (
         "",
     ),
 )
+RECEIVERS = (
+    one(
+        "a secret of a type that stands for zero bytes signs nothing",
+        f"{SIGNATURE}test_a_secret_of_another_type_is_refused[bytearray inside]",
+        "receivers.py",
+        "        raise _wrong_type(key)\n",
+        "        return bytes(key)\n",
+    ),
+    one(
+        "the names of a mapping are no secrets",
+        f"{SIGNATURE}test_a_secret_of_another_type_is_refused[mapping]",
+        "receivers.py",
+        ' or hasattr(secrets, "keys")',
+        "",
+    ),
+    one(
+        "a blank secret opens nothing",
+        f"{SIGNATURE}test_a_blank_secret_opens_nothing[zero bytes]",
+        "receivers.py",
+        '.replace("\\0", "").strip()',
+        "",
+    ),
+    one(
+        "a signature is compared in a time that does not tell where it differs",
+        f"{SIGNATURE}test_all_secrets_are_compared_whichever_fits",
+        "receivers.py",
+        'found |= hmac.compare_digest(offered, hmac.digest(key, body, "sha256").hex().encode())',
+        'found = found or offered == hmac.digest(key, body, "sha256").hex().encode()',
+    ),
+)
 GROUPS = (
     ("Calls", CALLS),
     ("Settling and looking before a call", SETTLING),
     ("The state on disk", STATE),
     ("The state in git, and the plan that was reviewed", FORGES),
+    ("Signatures of deliveries", RECEIVERS),
 )
 SAFEGUARDS = tuple(safeguard for _, group in GROUPS for safeguard in group)
 
