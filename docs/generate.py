@@ -22,7 +22,7 @@ from sendkit_sync.app import metrics  # noqa: E402
 from sendkit_sync.applying.results import Report, Status  # noqa: E402
 from sendkit_sync.cli.main import COMMANDS, cli  # noqa: E402
 from sendkit_sync.cli.outcome import document  # noqa: E402
-from sendkit_sync.core.errors import MEANINGS  # noqa: E402
+from sendkit_sync.core.errors import MEANINGS, ErrorCode  # noqa: E402
 
 PAGE = HOME / "docs" / "reference.md"
 WIDTH = 100
@@ -55,6 +55,9 @@ ENVIRONMENT_OUTRO = """\
 The proxy variables (`HTTPS_PROXY`, `NO_PROXY`) and `REQUESTS_CA_BUNDLE` work as they do in `requests`.
 """
 EXIT_CODES_INTRO = "If several fit, the first one in this table is used."
+ERROR_CODES_INTRO = """\
+The `code` of an `error` event in the JSON log. Codes are never renamed; later versions may add some.
+"""
 FORMATS_INTRO = "The formats are JSON Schemas. The installed package has them too."
 DOCUMENTS_INTRO = """\
 Within version 1, a JSON document may gain fields and never loses any. The same input always gives the same bytes. No output
@@ -170,7 +173,7 @@ EVENTS = {
     "action": "Result of one action: `action`, `name`, `id`, `status`; also `code` and `message` if it is not `done`",
     "run_finished": "`exit_code`, `duration_s`, and the values that the metrics show",
     "warning": "`message`",
-    "error": "`message`, `exit_code`",
+    "error": "`message`, `exit_code`; also `code` for the errors listed under [Error codes](#error-codes)",
     "step": "`message`; `action`, `name` and `status` if it is about one action; only with `-v`",
     "request": "`message`: one API call and its response; only with `-vv`",
     "note": "`message`: any other information",
@@ -210,6 +213,11 @@ def _configuration() -> str:
     return f"\n## Configuration\n\n{_wrapped(CONFIGURATION_INTRO)}\n| Key | Meaning | Default |\n| --- | --- | --- |\n{rows}"
 
 
+def _codes() -> str:
+    codes = ", ".join(f"`{code}`" for code in sorted(ErrorCode))
+    return f"\n## Error codes\n\n{_wrapped(ERROR_CODES_INTRO)}\n{_wrapped(codes)}"
+
+
 def page() -> str:
     """Return the whole reference."""
     parts = [HEAD, "\n## Commands\n\n", _wrapped(COMMANDS_INTRO), "\n", _flags(cli)]
@@ -222,7 +230,7 @@ def page() -> str:
         f"\n## Exit codes\n\n{EXIT_CODES_INTRO}\n\n| Code | Meaning |\n| --- | --- |\n",
     ]
     parts += [f"| {int(code)} | {_cell(text)} |\n" for code, text in MEANINGS.items()]
-    parts += [f"\n## Formats\n\n{FORMATS_INTRO}\n\n| Schema | What it describes |\n"]
+    parts += [_codes(), f"\n## Formats\n\n{FORMATS_INTRO}\n\n| Schema | What it describes |\n"]
     return "".join([*parts, _documents(), _log(), _metrics()])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
-from ..core.errors import UsageError
+from ..core.errors import ErrorCode, UsageError
 
 HINT = "Set --api-url or SENDKIT_API_URL to one like https://api.sendkit.ai."
 
@@ -21,13 +21,19 @@ def checked_address(base_url: str) -> str:
         parts = urlsplit(base_url)
         host, _port = parts.hostname or "", parts.port
     except ValueError:
-        raise UsageError("the API address is not a URL", hint=HINT) from None
+        raise UsageError(ErrorCode.ADDRESS_INVALID, "the API address is not a URL", hint=HINT) from None
     if parts.username is not None or parts.password is not None:
-        raise UsageError("the API address must not hold a user name or a password", hint=HINT)
+        raise UsageError(ErrorCode.ADDRESS_INVALID, "the API address must not hold a user name or a password", hint=HINT)
     if not host or parts.query or parts.fragment or not visible(base_url):
-        raise UsageError("the API address must be a plain URL: scheme, host, and perhaps a port and a path", hint=HINT)
+        raise UsageError(
+            ErrorCode.ADDRESS_INVALID,
+            "the API address must be a plain URL: scheme, host, and perhaps a port and a path",
+            hint=HINT,
+        )
     if parts.scheme != "https" and not (parts.scheme == "http" and _loopback(host)):
-        raise UsageError("the API address must begin with https:// (http:// only for this machine)", hint=HINT)
+        raise UsageError(
+            ErrorCode.ADDRESS_INVALID, "the API address must begin with https:// (http:// only for this machine)", hint=HINT
+        )
     return base_url.rstrip("/")
 
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote, urlencode
 
-from ..core.errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, UsageError
+from ..core.errors import ApiError, ApiUnreachableError, ErrorCode, KeyRefusedError, NoEndpointError, UsageError
 from ..core.model import PLATFORM_KEY_PREFIX, LiveWebhook, Secret, Settings
 from ..core.outcomes import Failed, Outcome, Succeeded, Unknown
 from ..core.ports import Clock, Rng
@@ -175,7 +175,12 @@ class Client:
         try:
             return self._with_retries(method, path, tries_at_most)
         except StoppedError:
-            raise ApiError("the run was stopped", where=self._base, hint="Run it again: it goes on where it stopped.") from None
+            raise ApiError(
+                ErrorCode.RUN_STOPPED,
+                "the run was stopped",
+                where=self._base,
+                hint="Run it again: it goes on where it stopped.",
+            ) from None
 
     def _with_retries(self, method: str, path: str, tries_at_most: int) -> Reply:
         tries = 0
@@ -189,9 +194,9 @@ class Client:
             except ExchangeError as error:
                 message = self._without_key(error.message)
                 if not error.sent:
-                    raise ApiUnreachableError(message, where=self._base, hint=UNREACHABLE) from None
+                    raise ApiUnreachableError(ErrorCode.API_UNREACHABLE, message, where=self._base, hint=UNREACHABLE) from None
                 if tries >= tries_at_most:
-                    raise ApiError(message, status=error.status, where=self._base, hint=LATER) from None
+                    raise ApiError(ErrorCode.API_ERROR, message, status=error.status, where=self._base, hint=LATER) from None
                 why = message
             self._sender.sleep(backoff(self._sender.rng, tries), why)
 
@@ -211,14 +216,14 @@ class Client:
             return reply
         message = self._server_message(reply, [self._key])
         if reply.status in (401, 403):
-            raise KeyRefusedError(f"the API refused the key: {message}", where=self._base, hint=KEY)
+            raise KeyRefusedError(ErrorCode.API_KEY_REFUSED, f"the API refused the key: {message}", where=self._base, hint=KEY)
         what = f"the API answered {reply.status}: {message}"
         if reply.status in _NO_ENDPOINT:
-            raise NoEndpointError(what, status=reply.status, where=self._base, hint=ADDRESS)
-        raise ApiError(what, status=reply.status, where=self._base, hint=LATER)
+            raise NoEndpointError(ErrorCode.NO_ENDPOINT, what, status=reply.status, where=self._base, hint=ADDRESS)
+        raise ApiError(ErrorCode.API_ERROR, what, status=reply.status, where=self._base, hint=LATER)
 
     def _protocol_error(self, what: str, status: int | None = None) -> ApiError:
-        return ApiError(what, status=status, where=self._base, hint=ADDRESS)
+        return ApiError(ErrorCode.PROTOCOL_ERROR, what, status=status, where=self._base, hint=ADDRESS)
 
 
 def _classified(reply: Reply, message: str, *, wants_live: bool) -> Outcome:
@@ -252,12 +257,20 @@ def _path(webhook_id: str) -> str:
 def _headers(key: Secret, workspace_id: str | None) -> dict[str, str]:
     text = key.reveal()
     if not visible(text):
-        raise KeyRefusedError("the API key is empty, or holds a space, a line break or a character that is not ASCII", hint=KEY)
+        raise KeyRefusedError(
+            ErrorCode.API_KEY_INVALID,
+            "the API key is empty, or holds a space, a line break or a character that is not ASCII",
+            hint=KEY,
+        )
     headers = {"X-Api-Key": text}
     if text.startswith(PLATFORM_KEY_PREFIX):
         if not workspace_id:
-            raise UsageError("a platform key needs a workspace", hint=WORKSPACE)
+            raise UsageError(ErrorCode.WORKSPACE_MISSING, "a platform key needs a workspace", hint=WORKSPACE)
         if not visible(workspace_id):
-            raise UsageError("the workspace id holds a space, a line break or a character that is not ASCII", hint=WORKSPACE)
+            raise UsageError(
+                ErrorCode.WORKSPACE_INVALID,
+                "the workspace id holds a space, a line break or a character that is not ASCII",
+                hint=WORKSPACE,
+            )
         headers["X-Workspace-Id"] = workspace_id
     return headers

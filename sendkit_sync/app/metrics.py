@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..core.errors import MissingExtraError, StateIOError
+from ..core.errors import ErrorCode, MissingExtraError, StateIOError
 
 PREFIX = "sendkit_sync_"
 SUCCESS = f"{PREFIX}last_success_timestamp_seconds"
@@ -75,7 +75,12 @@ def write(path: str, figures: Figures, *, now: float, duration_s: float, good: b
     try:
         _replace(path, generate_latest(registry))
     except OSError as error:
-        raise StateIOError(f"the metrics cannot be written: {error.strerror}", where=path, hint="Check its folder.") from error
+        raise StateIOError(
+            ErrorCode.METRICS_NOT_WRITTEN,
+            f"the metrics cannot be written: {error.strerror}",
+            where=path,
+            hint="Check its folder.",
+        ) from error
 
 
 def _replace(path: str, text: bytes) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.diagnostics import printable
-from ..core.errors import PlanFileError, RefusedError, StateIOError, UsageError
+from ..core.errors import ErrorCode, PlanFileError, RefusedError, StateIOError, UsageError
 from ..core.model import State
 from ..core.schemas import schema
 from ..planning.plan import Plan
@@ -74,7 +74,10 @@ def save(path: str, plan: Plan, *, refresh: bool, prune: bool) -> None:
             file.write(dump(document))
     except OSError as error:
         raise StateIOError(
-            f"the plan cannot be written: {error.strerror}", where=path, hint="Name another file with --out."
+            ErrorCode.PLAN_NOT_WRITTEN,
+            f"the plan cannot be written: {error.strerror}",
+            where=path,
+            hint="Name another file with --out.",
         ) from error
 
 
@@ -86,7 +89,9 @@ def _refuse_other_file(path: str) -> None:
         head = file.read(len(_START))
     if not _START.startswith(head):
         raise UsageError(
-            f"--out {printable(path)} is a file that holds no saved plan", hint="Nothing was written. Name another file."
+            ErrorCode.PLAN_OVERWRITES_FILE,
+            f"--out {printable(path)} is a file that holds no saved plan",
+            hint="Nothing was written. Name another file.",
         )
 
 
@@ -95,7 +100,9 @@ def load(path: str) -> SavedPlan:
     document = _read(path)
     version = document.get("format_version") if isinstance(document, dict) else None
     if isinstance(version, str) and version != VERSION:
-        raise PlanFileError("the plan was saved by another version of sendkit-sync", where=path, hint=_AGAIN)
+        raise PlanFileError(
+            ErrorCode.PLAN_VERSION, "the plan was saved by another version of sendkit-sync", where=path, hint=_AGAIN
+        )
     _check(path, "saved-plan", document)
     _check(path, "plan", document["plan"], "plan")
     made = document["options"]
@@ -108,7 +115,9 @@ def _read(path: str) -> Any:
         with Path(path).open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise PlanFileError(f"the plan cannot be read: {error.strerror}", where=path, hint=_AGAIN) from error
+        raise PlanFileError(
+            ErrorCode.PLAN_UNREADABLE, f"the plan cannot be read: {error.strerror}", where=path, hint=_AGAIN
+        ) from error
     if len(data) > MAX_BYTES:
         raise _no_plan(path, f"it is larger than {MAX_BYTES >> 20} MiB")
     try:
@@ -129,11 +138,12 @@ def _check(path: str, name: str, part: Any, *steps: str) -> None:
 
 
 def _no_plan(where: str, why: str) -> PlanFileError:
-    return PlanFileError(f"the file is not a saved plan: {why}", where=where, hint=_AGAIN)
+    return PlanFileError(ErrorCode.PLAN_INVALID, f"the file is not a saved plan: {why}", where=where, hint=_AGAIN)
 
 
 _AGAIN = "Make it anew: sendkit-sync plan --out FILE"
 
 
 def _stale(why: str) -> RefusedError:
-    return RefusedError(f"the saved plan is stale: {why}", hint=f"Nothing was changed in SendKit. {_AGAIN}")
+    hint = f"Nothing was changed in SendKit. {_AGAIN}"
+    return RefusedError(ErrorCode.PLAN_STALE, f"the saved plan is stale: {why}", hint=hint)

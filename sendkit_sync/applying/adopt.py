@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..core.errors import RefusedError
+from ..core.errors import ErrorCode, RefusedError
 from ..core.model import ActionKind, DesiredWebhook, LiveWebhook, SecretOrigin, State, StoredSecret, WebhookRecord
 from ..core.ports import Ledger, SecretCipher
 from ..core.quoting import resolve_command, shell_name
@@ -25,6 +25,7 @@ def adopt(ledger: Ledger, cipher: SecretCipher, name: str, live: LiveWebhook) ->
     if live.workspace_id not in (None, state.workspace_id):
         if state.workspace_id is not None and not state.empty:
             raise RefusedError(
+                ErrorCode.WORKSPACE_MISMATCH,
                 f"{live.id} belongs to workspace {live.workspace_id}, the state to {state.workspace_id}",
                 hint="Use the key of that workspace, or another state for this one.",
             )
@@ -59,17 +60,22 @@ def _check(ledger: Ledger, name: str, live: LiveWebhook) -> None:
     if any(intent.action is ActionKind.CREATE for intent in state.pending.get(name, ())):
         # Also an expired one: its secret is kept nowhere else.
         raise RefusedError(
+            ErrorCode.CREATE_UNRESOLVED,
             f'"{name}" has a create without an outcome',
             hint=f"First run apply, which adopts what it made, or: {resolve_command(name, live.id)}",
         )
     held = state.webhooks.get(name)
     if held is not None and held.id != live.id:
         raise RefusedError(
-            f'"{name}" is recorded already, as {held.id}', hint=f"First: sendkit-sync state forget {shell_name(name)}"
+            ErrorCode.NAME_RECORDED,
+            f'"{name}" is recorded already, as {held.id}',
+            hint=f"First: sendkit-sync state forget {shell_name(name)}",
         )
     if held is None and ledger.has_id(live.id):
         owner = next(other for other, recorded in state.webhooks.items() if recorded.id == live.id)
-        raise RefusedError(f'{live.id} is recorded already, as "{owner}"', hint="Use `renamedFrom` to rename it.")
+        raise RefusedError(
+            ErrorCode.ID_RECORDED, f'{live.id} is recorded already, as "{owner}"', hint="Use `renamedFrom` to rename it."
+        )
 
 
 def _sent(state: State, live: LiveWebhook) -> StoredSecret | None:
@@ -80,7 +86,9 @@ def _sent(state: State, live: LiveWebhook) -> StoredSecret | None:
     for secret in sent:
         if live.secret is not None and secret.matches(live.secret):
             return secret
-    raise RefusedError(f"a new secret of {live.id} was sent, and has no outcome yet", hint="Run apply first.")
+    raise RefusedError(
+        ErrorCode.UPDATE_UNANSWERED, f"a new secret of {live.id} was sent, and has no outcome yet", hint="Run apply first."
+    )
 
 
 def adopt_unchanged(ledger: Ledger, action: Action) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..core.diagnostics import printable
-from ..core.errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, RefusedError
+from ..core.errors import ApiError, ApiUnreachableError, ErrorCode, KeyRefusedError, NoEndpointError, RefusedError
 from ..core.model import LiveWebhook
 from ..core.ports import Api, Ledger
 from ..core.quoting import shell_name, yaml_name
@@ -25,6 +25,7 @@ def check_workspace(live: Sequence[LiveWebhook], workspace_id: str | None) -> No
     for webhook in live:
         if workspace_id is not None and webhook.workspace_id not in (None, workspace_id):
             raise RefusedError(
+                ErrorCode.WORKSPACE_MISMATCH,
                 f"the key belongs to workspace {webhook.workspace_id}, the state to {workspace_id}",
                 hint="Nothing was changed. Use the key of that workspace, or another state for this one.",
             )

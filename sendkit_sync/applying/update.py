@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from ..core.decryption import try_decrypt
 from ..core.diagnostics import printable
-from ..core.errors import RefusedError, SyncError
+from ..core.errors import ErrorCode, RefusedError, SyncError
 from ..core.model import (
     ActionKind,
     DesiredWebhook,
@@ -98,7 +98,9 @@ class Updater:
         state = self.ledger.state
         others = [one for one in state.intents() if one.name == name or one.id == record.id]
         if any(one.secret is None or one.replaces or one.settings != record.applied or one.id != record.id for one in others):
-            raise RefusedError(f'a change of "{printable(name)}" has no outcome yet', hint="Run apply first.")
+            raise RefusedError(
+                ErrorCode.UPDATE_UNANSWERED, f'a change of "{printable(name)}" has no outcome yet', hint="Run apply first."
+            )
         secret, stored = self._sent_secret(name, record) or self._drawn_secret(name)
         answer = self.send(name, record, Edit({"secret": secret}, record.applied, stored))
         live = answer.live if isinstance(answer, Succeeded) else None

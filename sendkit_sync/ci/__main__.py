@@ -12,7 +12,7 @@ from ..app.saved_plan import load
 from ..cli.main import run
 from ..cli.options import config_flag, state_flag
 from ..cli.wiring import read_config
-from ..core.errors import RefusedError, UsageError
+from ..core.errors import ErrorCode, RefusedError, UsageError
 from ..core.ports import Forge
 from .github import GitHub
 from .gitlab import GitLab
@@ -27,7 +27,11 @@ def forge_of(environment: dict[str, str]) -> Forge:
         return GitHub(environment)
     if environment.get("GITLAB_CI") == "true":
         return GitLab(environment)
-    raise UsageError("this is a step of a job on GitHub or GitLab", hint="It needs GITHUB_ACTIONS or GITLAB_CI to be true.")
+    raise UsageError(
+        ErrorCode.NOT_IN_A_JOB,
+        "this is a step of a job on GitHub or GitLab",
+        hint="It needs GITHUB_ACTIONS or GITLAB_CI to be true.",
+    )
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -69,9 +73,9 @@ def reviewed(plan_file: str) -> None:
         return
     request = forge_of(dict(os.environ)).merged()
     if request is None:
-        raise RefusedError("no merged pull request of this repository made this commit", hint=HINT)
+        raise RefusedError(ErrorCode.PLAN_NOT_REVIEWED, "no merged pull request of this repository made this commit", hint=HINT)
     if not any(shows(text, plan) for text in request.comments):
-        raise RefusedError(f"the plan is not the one that {request.name} showed", hint=HINT)
+        raise RefusedError(ErrorCode.PLAN_NOT_REVIEWED, f"the plan is not the one that {request.name} showed", hint=HINT)
     click.echo(f"The plan is the one that {request.name} showed.")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..api.transport import ExchangeError, Transport
 from ..core.diagnostics import printable
-from ..core.errors import ApiError, ApiUnreachableError, UsageError
+from ..core.errors import ApiError, ApiUnreachableError, ErrorCode, UsageError
 from ..core.model import Secret
 from ..core.redaction import REDACTOR
 
@@ -38,13 +38,23 @@ class Calls:
         try:
             reply = self._transport.exchange(method, self._base + path, headers, body)
         except ExchangeError as error:
-            raise ApiUnreachableError(REDACTOR.clean(error.message), where=where, hint="Run the job again.") from None
+            raise ApiUnreachableError(
+                ErrorCode.FORGE_UNREACHABLE, REDACTOR.clean(error.message), where=where, hint="Run the job again."
+            ) from None
         if not 200 <= reply.status < 300:
-            raise ApiError(f"answered {reply.status} {printable(reply.reason)}", status=reply.status, where=where, hint=RIGHTS)
+            raise ApiError(
+                ErrorCode.FORGE_ERROR,
+                f"answered {reply.status} {printable(reply.reason)}",
+                status=reply.status,
+                where=where,
+                hint=RIGHTS,
+            )
         try:
             return json.loads(reply.body)
         except ValueError:
-            raise ApiError("answered with no JSON", status=reply.status, where=where, hint=ADDRESS) from None
+            raise ApiError(
+                ErrorCode.FORGE_BAD_ANSWER, "answered with no JSON", status=reply.status, where=where, hint=ADDRESS
+            ) from None
 
     def pages(self, path: str) -> Iterator[dict[str, Any]]:
         """Yield the items of a list, page after page."""
@@ -61,5 +71,5 @@ def variable(environment: Mapping[str, str], name: str, hint: str = THERE) -> st
     """Return a variable of the job; raises `UsageError` where it is not set."""
     value = environment.get(name, "")
     if not value:
-        raise UsageError(f"{name} is not set", hint=hint)
+        raise UsageError(ErrorCode.VARIABLE_MISSING, f"{name} is not set", hint=hint)
     return value

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..cli.process import without_secrets
-from ..core.errors import RefusedError, SyncError, UsageError
+from ..core.errors import ErrorCode, RefusedError, SyncError, UsageError
 from ..state import read_state
 
 NOTE = "sendkit-sync-taken.json"
@@ -43,16 +43,22 @@ def take(state_path: str, branch: str) -> str:
     files = [state, f"{state}.journal"]
     if git.out("check-ignore", "--", *files, may_fail=True):
         hint = f"Take {Path(state).name}* out of .gitignore, and let `encryption` in the config seal its secrets."
-        raise RefusedError("git ignores the state, so it would be lost with this job", where=state, hint=hint)
+        raise RefusedError(
+            ErrorCode.STATE_IGNORED_BY_GIT, "git ignores the state, so it would be lost with this job", where=state, hint=hint
+        )
     tip = git.fetch(branch)
     if not git.works("push", "--quiet", "--dry-run", "origin", f"{tip}:refs/heads/{branch}"):
         hint = "Nothing was changed. Give the job's token the right to push to it."
-        raise RefusedError(f"{branch} does not take the state from this job", where=state, hint=hint)
+        raise RefusedError(
+            ErrorCode.STATE_PUSH_REFUSED, f"{branch} does not take the state from this job", where=state, hint=hint
+        )
     there, here = git.blobs(tip, files), git.hashed(files)
     for path in files:
         if here[path] not in (None, there[path], git.blobs("HEAD", files)[path]):
             hint = "An earlier run may have left it there: commit it to the branch, or remove it."
-            raise RefusedError("there is a state here that was never committed", where=path, hint=hint)
+            raise RefusedError(
+                ErrorCode.STATE_NOT_COMMITTED, "there is a state here that was never committed", where=path, hint=hint
+            )
     for path, blob in there.items():
         git.put(path, blob)
     note = {"branch": branch, "blobs": there}
@@ -75,11 +81,18 @@ def record() -> str:
     state_path = git.top / name
     if taken[name] is not None and not state_path.exists():
         hint = "Find out what deleted it in this job; the next apply finds what this one made, and blocks its double."
-        raise RefusedError("the state is gone; the branch keeps the one it has", where=str(state_path), hint=hint)
+        raise RefusedError(
+            ErrorCode.STATE_GONE, "the state is gone; the branch keeps the one it has", where=str(state_path), hint=hint
+        )
     state = read_state(str(state_path))
     if state is not None and any(secret.clear is not None for secret in state.secrets()):
         hint = "Let `encryption` in the config seal them."
-        raise RefusedError("the state holds secrets in clear and is not committed", where=str(state_path), hint=hint)
+        raise RefusedError(
+            ErrorCode.STATE_NOT_COMMITTED,
+            "the state holds secrets in clear and is not committed",
+            where=str(state_path),
+            hint=hint,
+        )
     for _ in range(TRIES):
         tip = git.fetch(branch)
         there = git.blobs(tip, list(taken))
@@ -87,11 +100,16 @@ def record() -> str:
             return "Nothing new to record."
         if there != taken:
             hint = f"Keep this job's state, and merge it into {branch} by hand."
-            raise RefusedError(f"somebody else has recorded something on {branch} meanwhile", where=str(state_path), hint=hint)
+            raise RefusedError(
+                ErrorCode.STATE_RACED,
+                f"somebody else has recorded something on {branch} meanwhile",
+                where=str(state_path),
+                hint=hint,
+            )
         if git.works("push", "--quiet", "origin", f"{git.commit(tip, new)}:refs/heads/{branch}"):
             return f"Recorded on {branch}."
     hint = f"Keep this job's state, and commit it to {branch} by hand."
-    raise RefusedError(f"{branch} does not take the state", where=str(state_path), hint=hint)
+    raise RefusedError(ErrorCode.STATE_PUSH_REFUSED, f"{branch} does not take the state", where=str(state_path), hint=hint)
 
 
 class Git:
@@ -101,7 +119,7 @@ class Git:
         self._folder = folder
         found = self.out("rev-parse", "--show-toplevel", "--absolute-git-dir", may_fail=True).splitlines()
         if len(found) != 2:
-            raise UsageError("this is no git work tree", hint="Check the repository out first.")
+            raise UsageError(ErrorCode.NO_WORK_TREE, "this is no git work tree", hint="Check the repository out first.")
         self._folder = self.top = Path(found[0])
         self.note = Path(found[1]) / NOTE
         self._index = {"GIT_INDEX_FILE": str(Path(found[1]) / "sendkit-sync-index")}
@@ -150,7 +168,12 @@ class Git:
         """Return what git prints; raises `SyncError` where it fails and that is not expected."""
         done = self._run(words, subprocess.PIPE, environment)
         if done.returncode != 0 and not may_fail:
-            raise SyncError(f"git {words[0]} failed", where=str(self._folder), hint="What git says of it stands above.")
+            raise SyncError(
+                ErrorCode.GIT_FAILED,
+                f"git {words[0]} failed",
+                where=str(self._folder),
+                hint="What git says of it stands above.",
+            )
         return os.fsdecode(done.stdout).strip("\n")
 
     def _run(

@@ -10,7 +10,7 @@ from typing import TextIO
 
 import click
 
-from ..core.errors import UsageError
+from ..core.errors import ErrorCode, UsageError
 from ..core.model import Secret
 from ..secrets import export as delivery
 from .git_guard import warn_of_exported
@@ -44,10 +44,14 @@ def _hand_to_github(secrets: Mapping[str, Secret], output: str | None) -> None:
     """Tell the runner on stdout what to mask, and only then append the secrets to the file that it reads."""
     output = output or os.environ.get("GITHUB_ENV")
     if not output:
-        raise UsageError("GITHUB_ENV is not set", hint="Outside a job on GitHub, name a file with --output.")
+        raise UsageError(
+            ErrorCode.STDOUT_NOT_MASKED, "GITHUB_ENV is not set", hint="Outside a job on GitHub, name a file with --output."
+        )
     if _is_file(sys.stdout):
         hint = "Leave the redirection away: the secrets go to the file that GITHUB_ENV names, or --output."
-        raise UsageError("stdout is a file, and the runner would not see there what to mask", hint=hint)
+        raise UsageError(
+            ErrorCode.STDOUT_NOT_MASKED, "stdout is a file, and the runner would not see there what to mask", hint=hint
+        )
     show(delivery.github_masks(secrets))
     append_private(output, delivery.github_environment(secrets))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..config import Config
 from ..core.diagnostics import printable
-from ..core.errors import RefusedError
+from ..core.errors import ErrorCode, RefusedError
 from ..core.model import State
 from .output.messages import say
 
@@ -34,7 +34,7 @@ def refuse_for_git(config: Config, state: State | None, path: str) -> None:
     """Raise `RefusedError` where a commit would take secrets along and `CI` is set; else warn of it."""
     taken = holds_clear(config, state) and taken_by_git(path)
     if taken and _in_ci():
-        raise RefusedError(WHAT, where=path, hint=_hint(config))
+        raise RefusedError(ErrorCode.SECRETS_IN_GIT, WHAT, where=path, hint=_hint(config))
     _warn(config, state, taken)
 
 

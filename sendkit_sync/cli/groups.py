@@ -15,11 +15,13 @@ class Group(click.Group):
         except click.UsageError as error:
             from difflib import get_close_matches
 
-            from ..core.errors import UsageError
+            from ..core.errors import ErrorCode, UsageError
 
             near = get_close_matches(args[0], self.list_commands(ctx), 1)
             meant = f"Did you mean {near[0]}? " if near else ""
-            raise UsageError(error.message, hint=f"{meant}All commands: {ctx.command_path} --help") from error
+            raise UsageError(
+                ErrorCode.UNKNOWN_COMMAND, error.message, hint=f"{meant}All commands: {ctx.command_path} --help"
+            ) from error
 
     def helps(self, ctx: click.Context) -> list[tuple[str, str]]:
         """Return the commands with their one-line helps, in the order of the help page."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from ..config import Config
 from ..core.clock import SystemClock, SystemRng
 from ..core.diagnostics import printable
-from ..core.errors import RefusedError
+from ..core.errors import ErrorCode, RefusedError
 from ..state import JournalLedger, open_ledger, read_state
 from .git_guard import refuse_for_git
 from .wiring import Context, check_api, refuse_clear_writes
@@ -16,13 +16,18 @@ from .wiring import Context, check_api, refuse_clear_writes
 
 def nothing_recorded(path: str) -> RefusedError:
     """Return the error of a command that needs a record where there is none."""
-    return RefusedError("nothing is recorded yet", where=path, hint="Apply first, or name another file with --state.")
+    return RefusedError(
+        ErrorCode.NOTHING_RECORDED,
+        "nothing is recorded yet",
+        where=path,
+        hint="Apply first, or name another file with --state.",
+    )
 
 
 def not_recorded(name: str, path: str) -> RefusedError:
     """Return the error of a command that names a webhook without a record."""
     what = f'"{printable(name)}" is not recorded'
-    return RefusedError(what, where=path, hint="The names that are: sendkit-sync state list")
+    return RefusedError(ErrorCode.NOT_RECORDED, what, where=path, hint="The names that are: sendkit-sync state list")
 
 
 @contextmanager

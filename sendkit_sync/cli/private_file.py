@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from ..core.errors import RefusedError, StateIOError
+from ..core.errors import ErrorCode, RefusedError, StateIOError
 
 MODE = 0o600
 HINT = "Nothing was written there. Name another file with --output."
@@ -55,11 +55,18 @@ def _check_plain(path: str) -> None:
 
 
 def _not_plain(path: str) -> RefusedError:
-    return RefusedError("secrets are written to a plain file only, no link, folder or device", where=path, hint=HINT)
+    return RefusedError(
+        ErrorCode.OUTPUT_NOT_A_FILE,
+        "secrets are written to a plain file only, no link, folder or device",
+        where=path,
+        hint=HINT,
+    )
 
 
 def _failed(path: str, error: OSError) -> StateIOError:
-    return StateIOError(f"the secrets cannot be written: {error.strerror}", where=path, hint=HINT)
+    return StateIOError(
+        ErrorCode.SECRETS_NOT_WRITTEN, f"the secrets cannot be written: {error.strerror}", where=path, hint=HINT
+    )
 
 
 def _bytes(text: str) -> bytes:

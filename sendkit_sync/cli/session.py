@@ -11,7 +11,7 @@ from ..applying.executor import Executor, RunSettings
 from ..applying.refresh import read_live
 from ..config import Config
 from ..core.clock import SystemClock, SystemRng
-from ..core.errors import NoEndpointError, RefusedError
+from ..core.errors import ErrorCode, NoEndpointError, RefusedError
 from ..core.model import State
 from ..core.ports import Api
 from ..planning.limits import exceeded_limits
@@ -54,7 +54,7 @@ class Session:
         state = self.executor.ledger.state
         found = exceeded_limits(self.plan, wanted=self.wanted, recorded=len(state.webhooks))
         if found and not force:
-            raise RefusedError("; ".join(found), hint="If that is meant, use --force.")
+            raise RefusedError(ErrorCode.LIMITS_EXCEEDED, "; ".join(found), hint="If that is meant, use --force.")
 
 
 @contextmanager

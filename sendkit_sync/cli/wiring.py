@@ -14,7 +14,7 @@ from ..api.address import checked_address
 from ..config import Config, load_config
 from ..core.clock import SystemClock, SystemRng
 from ..core.diagnostics import printable
-from ..core.errors import InvalidError, KeyRefusedError, NoEndpointError, RefusedError
+from ..core.errors import ErrorCode, InvalidError, KeyRefusedError, NoEndpointError, RefusedError
 from ..core.model import PLATFORM_KEY_PREFIX, LiveWebhook, Secret, State
 from ..core.ports import SecretCipher
 from ..core.redaction import REDACTOR
@@ -56,12 +56,17 @@ def read_key(context: Context) -> Secret:
             text = Path(context.api_key_file).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise KeyRefusedError(
-                "the API key file cannot be read", where=context.api_key_file, hint="Name a text file that holds the key alone."
+                ErrorCode.API_KEY_UNREADABLE,
+                "the API key file cannot be read",
+                where=context.api_key_file,
+                hint="Name a text file that holds the key alone.",
             ) from error
     else:
         text = os.environ.get("SENDKIT_API_KEY", "")
     if not text:
-        raise KeyRefusedError("no API key", hint="Set SENDKIT_API_KEY, or name a file with --api-key-file.")
+        raise KeyRefusedError(
+            ErrorCode.API_KEY_MISSING, "no API key", hint="Set SENDKIT_API_KEY, or name a file with --api-key-file."
+        )
     key = Secret(text)
     REDACTOR.add(key)
     return key
@@ -76,7 +81,11 @@ def workspace_of(config: Config, state: State | None) -> str | None:
     }
     known = {source: value for source, value in named.items() if value}
     if len(set(known.values())) > 1:
-        raise InvalidError(f"{' and '.join(known)} name different workspaces", hint="Use one state for each workspace.")
+        raise InvalidError(
+            ErrorCode.WORKSPACE_CONFLICT,
+            f"{' and '.join(known)} name different workspaces",
+            hint="Use one state for each workspace.",
+        )
     return next(iter(known.values()), None)
 
 
@@ -85,6 +94,7 @@ def check_api(state: State | None, context: Context, path: str) -> None:
     checked_address(context.api_url)
     if state is not None and not state.empty and state.api != context.api_url:
         raise InvalidError(
+            ErrorCode.API_MISMATCH,
             f"the state was recorded with {printable(state.api)}, this run is for {printable(context.api_url)}",
             where=path,
             hint="Use one state for each address, or mend --api-url.",
@@ -111,6 +121,7 @@ def refuse_clear_writes(config: Config, state: State | None, path: str) -> None:
     encrypted = any(secret.encrypted is not None for secret in state.secrets())
     if encrypted:
         raise InvalidError(
+            ErrorCode.NO_ENCRYPTION,
             "the state is sealed, and the config has no `encryption`",
             where=path,
             hint="Put `encryption` back: nothing is written in clear beside sealed secrets.",
@@ -167,7 +178,9 @@ def list_of(api: Client, hint: str) -> Sequence[LiveWebhook]:
     try:
         return api.list()
     except NoEndpointError as error:
-        raise RefusedError(f"the server has no list of webhooks (it answered {error.status})", hint=hint) from error
+        raise RefusedError(
+            ErrorCode.NO_LIST, f"the server has no list of webhooks (it answered {error.status})", hint=hint
+        ) from error
 
 
 def plan_of(
@@ -199,6 +212,7 @@ def _refuse_shared(config: Config, state: State | None, path: str) -> None:
         record = recorded.get(webhook.name) or recorded.get(webhook.renamed_from or "")
         if record is not None and owners.setdefault(record.id, webhook.name) != webhook.name:
             raise InvalidError(
+                ErrorCode.ID_RECORDED_TWICE,
                 f'"{printable(owners[record.id])}" and "{printable(webhook.name)}" are both recorded as {printable(record.id)}',
                 where=path,
                 hint="Look in SendKit which one it is, and let the other go: sendkit-sync state forget NAME",

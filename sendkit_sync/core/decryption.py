@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .diagnostics import printable
-from .errors import SecretUnreadableError
+from .errors import ErrorCode, SecretUnreadableError
 from .model import Secret, StoredSecret
 from .ports import SecretCipher
 
@@ -27,5 +27,7 @@ def decrypt(cipher: SecretCipher, names: Sequence[str], stored: StoredSecret) ->
     """
     secret = cipher.decrypt(names, stored)
     if secret is None:
-        raise SecretUnreadableError(f'the secret of "{printable(names[0])}" is sealed', hint=NO_IDENTITY)
+        raise SecretUnreadableError(
+            ErrorCode.SECRET_UNREADABLE, f'the secret of "{printable(names[0])}" is sealed', hint=NO_IDENTITY
+        )
     return secret

@@ -21,7 +21,7 @@ SyncError                       1  something failed or was refused
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import ClassVar
 
 from .diagnostics import Diagnostic
@@ -57,17 +57,142 @@ MEANINGS: Mapping[ExitCode, str] = {
 """What each exit code means; the first that fits is the one of a run."""
 
 
+class ErrorCode(StrEnum):
+    """What went wrong, under a name that never changes; scripts may rely on it, and messages are tested by it."""
+
+    # The command line and the environment
+    UNKNOWN_COMMAND = "unknown_command"
+    VARIABLE_MISSING = "variable_missing"
+    EXTRA_MISSING = "extra_missing"
+    NO_TERMINAL = "no_terminal"
+    DECLINED = "declined"
+    IMPORT_ARGUMENTS = "import_arguments"
+    RESOLVE_ARGUMENTS = "resolve_arguments"
+    ID_INVALID = "id_invalid"
+    PLAN_OPTIONS_CONFLICT = "plan_options_conflict"
+    TARGET_MATCHES_NOTHING = "target_matches_nothing"
+    FAULT_INVALID = "fault_invalid"
+    NOT_IN_A_JOB = "not_in_a_job"
+    STDOUT_NOT_MASKED = "stdout_not_masked"
+
+    # The address, the key, the workspace
+    ADDRESS_INVALID = "address_invalid"
+    API_KEY_MISSING = "api_key_missing"
+    API_KEY_UNREADABLE = "api_key_unreadable"
+    API_KEY_INVALID = "api_key_invalid"
+    API_KEY_REFUSED = "api_key_refused"
+    WORKSPACE_MISSING = "workspace_missing"
+    WORKSPACE_INVALID = "workspace_invalid"
+    WORKSPACE_CONFLICT = "workspace_conflict"
+    WORKSPACE_MISMATCH = "workspace_mismatch"
+    API_MISMATCH = "api_mismatch"
+
+    # The API
+    API_UNREACHABLE = "api_unreachable"
+    API_ERROR = "api_error"
+    PROTOCOL_ERROR = "protocol_error"
+    NO_ENDPOINT = "no_endpoint"
+    NO_LIST = "no_list"
+    NO_TEST_ENDPOINT = "no_test_endpoint"
+    TEST_UNANSWERED = "test_unanswered"
+    RUN_STOPPED = "run_stopped"
+    GONE_IN_SENDKIT = "gone_in_sendkit"
+    NOT_LIVE = "not_live"
+
+    # The configuration
+    CONFIG_INVALID = "config_invalid"
+    SECRET_MISSING = "secret_missing"
+    NOT_IN_CONFIG = "not_in_config"
+    RECIPIENT_INVALID = "recipient_invalid"
+    ENCRYPTION_REQUIRED = "encryption_required"
+    NO_ENCRYPTION = "no_encryption"
+
+    # Plans and limits
+    PLAN_UNREADABLE = "plan_unreadable"
+    PLAN_INVALID = "plan_invalid"
+    PLAN_VERSION = "plan_version"
+    PLAN_STALE = "plan_stale"
+    PLAN_NOT_WRITTEN = "plan_not_written"
+    PLAN_OVERWRITES_FILE = "plan_overwrites_file"
+    PLAN_NOT_REVIEWED = "plan_not_reviewed"
+    LIMITS_EXCEEDED = "limits_exceeded"
+    TOO_MANY_CHANGES = "too_many_changes"
+
+    # Records
+    NOTHING_RECORDED = "nothing_recorded"
+    NOT_RECORDED = "not_recorded"
+    NAME_RECORDED = "name_recorded"
+    ID_RECORDED = "id_recorded"
+    ID_RECORDED_TWICE = "id_recorded_twice"
+    CREATE_UNRESOLVED = "create_unresolved"
+    NOT_UNRESOLVED = "not_unresolved"
+    UPDATE_UNANSWERED = "update_unanswered"
+
+    # Secrets
+    SECRET_RECORDED = "secret_recorded"
+    SECRET_NOT_RECORDED = "secret_not_recorded"
+    SECRET_FROM_CONFIG = "secret_from_config"
+    SECRET_INVALID = "secret_invalid"
+    SECRET_UNREADABLE = "secret_unreadable"
+    SECRET_TAMPERED = "secret_tampered"
+    IDENTITY_INVALID = "identity_invalid"
+    IDENTITY_UNREADABLE = "identity_unreadable"
+    IDENTITY_MISMATCH = "identity_mismatch"
+    EXPORT_NAME_TAKEN = "export_name_taken"
+    EXPORT_NAME_INVALID = "export_name_invalid"
+
+    # The state
+    STATE_LOCKED = "state_locked"
+    STATE_FENCED = "state_fenced"
+    STATE_EMPTY = "state_empty"
+    STATE_CONFLICT_MARKERS = "state_conflict_markers"
+    STATE_NOT_JSON = "state_not_json"
+    STATE_VALUE_INVALID = "state_value_invalid"
+    STATE_VERSION = "state_version"
+    STATE_KEEPS_CHANGING = "state_keeps_changing"
+    STATE_FOLDER_MISSING = "state_folder_missing"
+    STATE_WRITE_FAILED = "state_write_failed"
+    SNAPSHOT_MISSING = "snapshot_missing"
+    JOURNAL_DAMAGED = "journal_damaged"
+    JOURNAL_DELETED = "journal_deleted"
+    JOURNAL_MISMATCH = "journal_mismatch"
+    JOURNAL_VERSION = "journal_version"
+
+    # Files
+    FILE_IO = "file_io"
+    FILE_NOT_WRITTEN = "file_not_written"
+    OUTPUT_NOT_A_FILE = "output_not_a_file"
+    SECRETS_NOT_WRITTEN = "secrets_not_written"
+    METRICS_NOT_WRITTEN = "metrics_not_written"
+    SUMMARY_NOT_WRITTEN = "summary_not_written"
+    SIMULATOR_FAILED = "simulator_failed"
+
+    # Git and the forge
+    SECRETS_IN_GIT = "secrets_in_git"
+    STATE_IGNORED_BY_GIT = "state_ignored_by_git"
+    STATE_NOT_COMMITTED = "state_not_committed"
+    STATE_RACED = "state_raced"
+    STATE_GONE = "state_gone"
+    STATE_PUSH_REFUSED = "state_push_refused"
+    GIT_FAILED = "git_failed"
+    NO_WORK_TREE = "no_work_tree"
+    FORGE_UNREACHABLE = "forge_unreachable"
+    FORGE_ERROR = "forge_error"
+    FORGE_BAD_ANSWER = "forge_bad_answer"
+
+
 class SyncError(Exception):
     """The root of all errors that this project raises on purpose.
 
-    `what` says what happened, `where` names the file or address it happened to, `hint` what to try next. All
-    three are printable text without secrets.
+    `code` is stable; `what` says what happened, `where` names the file or address it happened to, `hint` what to
+    try next. All three texts are printable and hold no secret.
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.FAILED
 
-    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
+    def __init__(self, code: ErrorCode, what: str, *, where: str | None = None, hint: str | None = None) -> None:
         super().__init__(what)
+        self.code = code
         self.what = what
         self.where = where
         self.hint = hint
@@ -86,7 +211,8 @@ class MissingExtraError(UsageError):
     """A feature needs a package of an extra that is not installed."""
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(f"{feature} needs the extra `{extra}`", hint=f"Install it: pip install 'sendkit-sync[{extra}]'")
+        hint = f"Install it: pip install 'sendkit-sync[{extra}]'"
+        super().__init__(ErrorCode.EXTRA_MISSING, f"{feature} needs the extra `{extra}`", hint=hint)
         self.extra = extra
 
 
@@ -100,7 +226,7 @@ class ConfigError(InvalidError):
     """The config files are not valid; `diagnostics` holds every problem, in order."""
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
-        super().__init__("the configuration is not valid")
+        super().__init__(ErrorCode.CONFIG_INVALID, "the configuration is not valid")
         self.diagnostics = tuple(diagnostics)
 
 
@@ -134,7 +260,7 @@ class LockedError(SyncError):
     exit_code = ExitCode.LOCKED
 
     def __init__(self, what: str, *, where: str, holder: str | None, hint: str | None = None) -> None:
-        super().__init__(what, where=where, hint=hint)
+        super().__init__(ErrorCode.STATE_LOCKED, what, where=where, hint=hint)
         self.holder = holder
 
 
@@ -155,8 +281,10 @@ class SecretUnreadableError(SyncError):
 class ApiError(SyncError):
     """The API answered a read with something else than was asked for; `status` is its HTTP status, if any."""
 
-    def __init__(self, what: str, *, status: int | None = None, where: str | None = None, hint: str | None = None) -> None:
-        super().__init__(what, where=where, hint=hint)
+    def __init__(
+        self, code: ErrorCode, what: str, *, status: int | None = None, where: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(code, what, where=where, hint=hint)
         self.status = status
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .errors import StateIOError
+from .errors import ErrorCode, StateIOError
 
 HINT = "What was recorded is safe. See that file and folder can be read and written, then run it again."
 
@@ -17,7 +17,9 @@ def io_errors(where: str, what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StateIOError(f"{what}: {error.strerror or type(error).__name__}", where=where, hint=HINT) from error
+        raise StateIOError(
+            ErrorCode.FILE_IO, f"{what}: {error.strerror or type(error).__name__}", where=where, hint=HINT
+        ) from error
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.decryption import NO_IDENTITY
-from ..core.errors import InvalidError, MissingExtraError, SecretUnreadableError
+from ..core.errors import ErrorCode, InvalidError, MissingExtraError, SecretUnreadableError
 from ..core.model import Fingerprint, Secret, SecretOrigin, StoredSecret
 from ..core.ports import Rng
 
@@ -42,7 +42,9 @@ class AgeCipher:
             self._age.encrypt(b"", self._recipients)
         except self._age.EncryptError as error:
             what = "nothing can be sealed for the recipients in `encryption`"
-            raise InvalidError(what, hint="Name at least one, each as age-keygen shows it.") from error
+            raise InvalidError(
+                ErrorCode.RECIPIENT_INVALID, what, hint="Name at least one, each as age-keygen shows it."
+            ) from error
 
     def encrypt(self, name: str, secret: Secret, origin: SecretOrigin) -> StoredSecret:
         """Return `secret` sealed for webhook `name`, with a fingerprint to compare it by."""
@@ -66,6 +68,7 @@ class AgeCipher:
         inside = self._unseal(names[0], stored.encrypted)
         if inside.get("name") not in names or inside.get("api") != self._api:
             raise SecretUnreadableError(
+                ErrorCode.SECRET_TAMPERED,
                 f'the seal that stands at "{names[0]}" was made for another webhook or API address',
                 hint="Restore the entry from a backup: somebody moved seals between entries.",
             )
@@ -76,12 +79,15 @@ class AgeCipher:
             inside = json.loads(self._age.decrypt(base64.b64decode(encrypted, validate=True), self._identities))
         except (self._age.DecryptError, ValueError) as error:
             raise SecretUnreadableError(
+                ErrorCode.IDENTITY_MISMATCH,
                 f'the identity does not open the secret of "{name}"',
                 hint="Use an identity of one of the recipients it was sealed to.",
             ) from error
         if not isinstance(inside, dict) or not isinstance(inside.get("secret"), str):
             raise SecretUnreadableError(
-                f'the seal of "{name}" holds no secret of this tool', hint="Restore the entry from a backup."
+                ErrorCode.SECRET_TAMPERED,
+                f'the seal of "{name}" holds no secret of this tool',
+                hint="Restore the entry from a backup.",
             )
         return inside
 
@@ -90,6 +96,7 @@ class AgeCipher:
             return self._age.x25519.Recipient.from_str(text)
         except self._age.RecipientError as error:
             raise InvalidError(
+                ErrorCode.RECIPIENT_INVALID,
                 "a recipient in `encryption` is no valid age1... recipient",
                 hint="Copy the whole public key, as age-keygen shows it.",
             ) from error
@@ -101,15 +108,21 @@ class AgeCipher:
             try:
                 texts.append(Path(path).read_text(encoding="utf-8-sig"))
             except (OSError, UnicodeDecodeError) as error:
-                raise SecretUnreadableError("the identity file cannot be read", where=path, hint=NO_IDENTITY) from error
+                raise SecretUnreadableError(
+                    ErrorCode.IDENTITY_UNREADABLE, "the identity file cannot be read", where=path, hint=NO_IDENTITY
+                ) from error
         lines = [line.strip() for text in texts for line in text.splitlines()]
         try:
             identities = [self._age.x25519.Identity.from_str(line) for line in lines if line.startswith(IDENTITY_PREFIX)]
         except self._age.IdentityError:
             # Not chained: the library's error holds the line that it could not read.
-            raise SecretUnreadableError("the identity in the environment is not valid", hint=NO_IDENTITY) from None
+            raise SecretUnreadableError(
+                ErrorCode.IDENTITY_INVALID, "the identity in the environment is not valid", hint=NO_IDENTITY
+            ) from None
         if any(texts) and not identities:
-            raise SecretUnreadableError("the environment names an identity, but holds none", hint=NO_IDENTITY)
+            raise SecretUnreadableError(
+                ErrorCode.IDENTITY_INVALID, "the environment names an identity, but holds none", hint=NO_IDENTITY
+            )
         return identities
 
 

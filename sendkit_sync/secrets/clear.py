@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..core.errors import SecretUnreadableError
+from ..core.errors import ErrorCode, SecretUnreadableError
 from ..core.model import Secret, SecretOrigin, StoredSecret
 
 
@@ -19,6 +19,8 @@ class ClearCipher:
         """Return the secret. Raises `SecretUnreadableError` where it is sealed."""
         if stored.clear is None:
             raise SecretUnreadableError(
-                f'the secret of "{names[0]}" is sealed, and the config has no encryption', hint="Put `encryption` back."
+                ErrorCode.NO_ENCRYPTION,
+                f'the secret of "{names[0]}" is sealed, and the config has no encryption',
+                hint="Put `encryption` back.",
             )
         return stored.clear

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Mapping
 
 from ..core.diagnostics import printable
-from ..core.errors import RefusedError, UsageError
+from ..core.errors import ErrorCode, RefusedError, UsageError
 from ..core.model import Secret
 
 PREFIX = "SENDKIT_SECRET_"
@@ -44,7 +44,11 @@ def variables(secrets: Mapping[str, Secret]) -> dict[str, Secret]:
         variable = variable_name(name)
         if variable in owners:
             both = f'"{printable(owners[variable])}" and "{printable(name)}"'
-            raise RefusedError(f"{both} would both be {variable}", hint="Rename one of them, or export each with --only NAME.")
+            raise RefusedError(
+                ErrorCode.EXPORT_NAME_TAKEN,
+                f"{both} would both be {variable}",
+                hint="Rename one of them, or export each with --only NAME.",
+            )
         owners[variable] = name
     return {variable: secrets[owners[variable]] for variable in sorted(owners)}
 
@@ -69,6 +73,7 @@ def kubernetes(secrets: Mapping[str, Secret], name: str) -> str:
     """
     if not _SUBDOMAIN.fullmatch(name) or len(name) > LONGEST_KEY:
         raise UsageError(
+            ErrorCode.EXPORT_NAME_INVALID,
             "the name of a Kubernetes Secret holds lower-case letters, digits, - and . only",
             hint="Pass another one: --secret-name sendkit-webhooks",
         )
@@ -78,7 +83,9 @@ def kubernetes(secrets: Mapping[str, Secret], name: str) -> str:
     }
     if long := [variable for variable in data if len(variable) > LONGEST_KEY]:
         hint = "Rename the webhook, or export the others with --only NAME."
-        raise RefusedError(f"{long[0][:60]}... is longer than the {LONGEST_KEY} characters of a key", hint=hint)
+        raise RefusedError(
+            ErrorCode.EXPORT_NAME_INVALID, f"{long[0][:60]}... is longer than the {LONGEST_KEY} characters of a key", hint=hint
+        )
     lines.append("data:" if data else "data: {}")
     lines += [f'  {variable}: "{value}"' for variable, value in data.items()]
     return "\n".join(lines) + "\n"

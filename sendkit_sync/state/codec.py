@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from sys import intern
 
-from ..core.errors import StateInvalidError
+from ..core.errors import ErrorCode, StateInvalidError
 from ..core.model import ActionKind, Fingerprint, Intent, Secret, SecretOrigin, Settings, State, StoredSecret, WebhookRecord
 from .node import RESTORE_HINT, Fields, Node, parse
 
@@ -67,13 +67,16 @@ def same_content(one: State, other: State) -> bool:
 def decode_snapshot(text: str, where: str) -> Snapshot:
     """Read a snapshot; anything but a whole and valid one is a `StateInvalidError`."""
     if _NOTHING.fullmatch(text):
-        raise StateInvalidError("the state is empty", where=where, hint=RESTORE_HINT)
+        raise StateInvalidError(ErrorCode.STATE_EMPTY, "the state is empty", where=where, hint=RESTORE_HINT)
     if ("<<<<<<<" in text or ">>>>>>>" in text) and _MARK.search(text):
-        raise StateInvalidError("the state has merge-conflict marks", where=where, hint=RESTORE_HINT)
+        raise StateInvalidError(
+            ErrorCode.STATE_CONFLICT_MARKERS, "the state has merge-conflict marks", where=where, hint=RESTORE_HINT
+        )
     node = parse(text, where, _Early(where).build)
     for key, value in node.items():
         if key == "version" and value.count() != VERSION:
             raise StateInvalidError(
+                ErrorCode.STATE_VERSION,
                 f"the state has version {value.count()}, this tool knows version {VERSION}",
                 where=where,
                 hint="Use the version of sendkit-sync that wrote it, or a newer one. Nothing was overwritten.",

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ..core.errors import StateInvalidError
+from ..core.errors import ErrorCode, StateInvalidError
 from ..core.model import ActionKind, Intent, State, WebhookRecord
 from .codec import Snapshot, decode_intent, decode_recorded, encode_intent, encode_recorded
 from .node import Fields, Node, parse, text_of
@@ -85,7 +85,7 @@ def _decode_line(raw: bytes, where: str) -> Node:
         node.fail("must be an object")
     body = dict(node.value)
     if body.pop("sum", None) != _checksum(body):
-        raise StateInvalidError("the checksum of the line does not match", where=where)
+        raise StateInvalidError(ErrorCode.JOURNAL_DAMAGED, "the checksum of the line does not match", where=where)
     return Node(body, where)
 
 
@@ -104,16 +104,17 @@ def replay(snapshot: Snapshot, raw: bytes, where: str) -> tuple[State, str]:
 def _replayed(snapshot: Snapshot, raw: bytes, where: str) -> tuple[State, str]:
     lines = raw.split(b"\n")[:-1]
     if not lines:
-        raise StateInvalidError("the journal has no header", where=where)
+        raise StateInvalidError(ErrorCode.JOURNAL_DAMAGED, "the journal has no header", where=where)
     fields = _decode_line(lines[0], f"{where}:1").fields("journal lineage baseSerial version")
     header = Header(fields.filled("journal"), fields.filled("lineage"), fields["baseSerial"].count())
     if fields["version"].count() != 1:
-        raise StateInvalidError("the journal is of a newer version", where=where)
+        raise StateInvalidError(ErrorCode.JOURNAL_VERSION, "the journal is of a newer version", where=where)
     state = snapshot.state
     if header.journal == snapshot.journal:
         return state, header.journal
     if (header.lineage, header.base_serial) != (state.lineage, state.serial):
         raise StateInvalidError(
+            ErrorCode.JOURNAL_MISMATCH,
             f"the journal belongs to serial {header.base_serial} of lineage {json.dumps(header.lineage)}, "
             f"the state is serial {state.serial} of lineage {json.dumps(state.lineage)}",
             where=where,

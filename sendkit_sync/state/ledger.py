@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from ..core import failpoints
-from ..core.errors import JournalGoneError, StateIOError
+from ..core.errors import ErrorCode, JournalGoneError, StateIOError
 from ..core.model import Intent, State, WebhookRecord
 from ..core.ports import Clock, Rng, Store, Term
 from . import journal
@@ -47,7 +47,7 @@ def open_ledger(
             raise
         if not ledger.stop():
             what = "the journal could not be written; the next run recovers it"
-            raise StateIOError(what, where=store.journal_address, hint=MEND)
+            raise StateIOError(ErrorCode.STATE_WRITE_FAILED, what, where=store.journal_address, hint=MEND)
         ledger.fold()
 
 
@@ -184,4 +184,9 @@ class JournalLedger:
 
     def _check(self) -> None:
         if self._failure is not None:
-            raise StateIOError(f"nothing more is recorded: {self._failure}", where=self._store.journal_address, hint=MEND)
+            raise StateIOError(
+                ErrorCode.STATE_WRITE_FAILED,
+                f"nothing more is recorded: {self._failure}",
+                where=self._store.journal_address,
+                hint=MEND,
+            )

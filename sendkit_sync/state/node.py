@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NoReturn
 
-from ..core.errors import StateInvalidError
+from ..core.errors import ErrorCode, StateInvalidError
 
 RESTORE_HINT = "Nothing was overwritten. Restore the file from version control or from its .backup, then run again."
 _HEX = re.compile(r"(?:[0-9a-f]{2})+")
@@ -34,7 +34,7 @@ class Node:
         return self._step if self._above is None else self._above.path + self._step
 
     def fail(self, what: str) -> NoReturn:
-        raise StateInvalidError(f"{self.path}: {what}", where=self.where, hint=RESTORE_HINT)
+        raise StateInvalidError(ErrorCode.STATE_VALUE_INVALID, f"{self.path}: {what}", where=self.where, hint=RESTORE_HINT)
 
     def fields(self, required: str, optional: str = "", *, echo: bool = True) -> Fields:
         """Return the members of an object that has all `required` keys and else only `optional` ones."""
@@ -158,7 +158,7 @@ def text_of(raw: bytes, where: str) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         problem = f"is not UTF-8 at byte {error.start}"
-    raise StateInvalidError(problem, where=where, hint=RESTORE_HINT)
+    raise StateInvalidError(ErrorCode.STATE_NOT_JSON, problem, where=where, hint=RESTORE_HINT)
 
 
 def parse(text: str, where: str, build: Build = lambda members: members) -> Node:
@@ -179,7 +179,7 @@ def parse(text: str, where: str, build: Build = lambda members: members) -> Node
         problem = "is not valid: an object has the same key twice"
     except (ValueError, RecursionError):
         problem = "is not JSON that can be read: a number or the nesting is out of bounds"
-    raise StateInvalidError(problem, where=where, hint=RESTORE_HINT)
+    raise StateInvalidError(ErrorCode.STATE_NOT_JSON, problem, where=where, hint=RESTORE_HINT)
 
 
 class _DoubledKeyError(ValueError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..core import failpoints
-from ..core.errors import StateInvalidError
+from ..core.errors import ErrorCode, StateInvalidError
 from ..core.model import State
 from ..core.ports import Rng, Store, Term
 from . import journal
@@ -37,7 +37,10 @@ def _load(store: Store, text: str | None, lines: bytes | None) -> tuple[Snapshot
     if text is None:
         if lines is not None:
             raise StateInvalidError(
-                "the state is missing although its journal is there", where=store.address, hint=RESTORE_HINT
+                ErrorCode.SNAPSHOT_MISSING,
+                "the state is missing although its journal is there",
+                where=store.address,
+                hint=RESTORE_HINT,
             )
         return None
     snapshot = decode_snapshot(text, store.address)
@@ -60,6 +63,7 @@ def recover(store: Store, term: Term, api: str, rng: Rng) -> Snapshot:
         return fold(term, snapshot, replace(state, api=api, workspace_id=None), left or snapshot.journal)
     if state.api != api:
         raise StateInvalidError(
+            ErrorCode.API_MISMATCH,
             f"the state belongs to the API at {state.api}, not to {api}",
             where=store.address,
             hint="Use the address that the state was made with, or another state file for the other address.",

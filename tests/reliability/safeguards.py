@@ -465,8 +465,8 @@ STATE = (
         "a failed write or sync stops the run",
         "tests/unit/state/test_state.py::test_failed_write_stops_the_ledger",
         "state/ledger.py",
-        '        if self._failure is not None:\n            raise StateIOError(f"nothing more',
-        '        if False:\n            raise StateIOError(f"nothing more',
+        "        if self._failure is not None:\n            raise StateIOError(\n                ErrorCode.STATE_WRITE_FAILED,",
+        "        if False:\n            raise StateIOError(\n                ErrorCode.STATE_WRITE_FAILED,",
     ),
     Safeguard(
         "the state is shown to be writable before the first call",
@@ -543,7 +543,7 @@ STATE = (
         "an empty snapshot is an error",
         "tests/reliability/test_damage.py::test_a_snapshot_cut_at_any_byte_is_refused",
         "state/codec.py",
-        '        raise StateInvalidError("the state is empty", where=where, hint=RESTORE_HINT)\n',
+        '        raise StateInvalidError(ErrorCode.STATE_EMPTY, "the state is empty", where=where, hint=RESTORE_HINT)\n',
         "        return Snapshot(State('l', 0, 'https://api.example'), None)\n",
     ),
     one(

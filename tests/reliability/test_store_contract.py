@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sendkit_sync.core.errors import LockedError, StateIOError
+from sendkit_sync.core.errors import ErrorCode, LockedError, StateIOError
 from sendkit_sync.core.model import ActionKind, Intent, Secret, SecretOrigin, Settings, StoredSecret, WebhookRecord
 from sendkit_sync.core.ports import Store, Term
 from sendkit_sync.state import JournalLedger, open_ledger, read_store
@@ -148,7 +148,7 @@ def test_a_ledger_takes_nothing_after_a_write_that_failed(opener: Opener, monkey
 
 def refuse_writes(store: Store, patch: pytest.MonkeyPatch) -> None:
     def fail(lines: bytes) -> None:
-        raise StateIOError("no")
+        raise StateIOError(ErrorCode.FILE_IO, "no")
 
     with ledger(store) as book:
         patch.setattr(book._term, "append", fail)

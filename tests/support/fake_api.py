@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from sendkit_sync.core.errors import ApiError, ApiUnreachableError, NoEndpointError
+from sendkit_sync.core.errors import ApiError, ApiUnreachableError, ErrorCode, NoEndpointError
 from sendkit_sync.core.model import LiveWebhook, Secret, Settings
 from sendkit_sync.core.outcomes import Failed, Outcome, Succeeded, Unknown
 from support.world import FakeClock, World
@@ -149,7 +149,7 @@ class FakeApi:
     def list(self) -> Sequence[LiveWebhook]:
         self._read()
         if not self._server.listing:
-            raise NoEndpointError("no list", status=405)
+            raise NoEndpointError(ErrorCode.NO_ENDPOINT, "no list", status=405)
         now = self._server.clock.steady
         return tuple(self._server.shown(live) for live in self._server.live.values() if self._server.visible_at[live.id] <= now)
 
@@ -163,9 +163,9 @@ class FakeApi:
         self._server.arrive()
         fate = self._list_fates.pop() if self._list_fates else Fate.FINE
         if fate is Fate.UNREACHABLE:
-            raise ApiUnreachableError("the server cannot be reached")
+            raise ApiUnreachableError(ErrorCode.API_UNREACHABLE, "the server cannot be reached")
         if fate is not Fate.FINE:
-            raise ApiError("the API answered 500", status=500)
+            raise ApiError(ErrorCode.API_ERROR, "the API answered 500", status=500)
 
     def _retries(self, fate: Fate, before_attempt: Callable[[], None]) -> None:
         for _ in range(2 if fate is Fate.RETRIED else 0):

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sendkit_sync.core.errors import LockedError, StateIOError
+from sendkit_sync.core.errors import ErrorCode, LockedError, StateIOError
 from sendkit_sync.core.ports import Clock, StoredState
 from support.world import World
 
@@ -105,4 +105,4 @@ class MemoryStore:
     def _refuse(self) -> None:
         self._writes += 1
         if self._refuse_at is not None and self._writes >= self._refuse_at:
-            raise StateIOError("cannot write: no space", where=self.address)
+            raise StateIOError(ErrorCode.FILE_IO, "cannot write: no space", where=self.address)

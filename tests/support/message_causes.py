@@ -1,4 +1,4 @@
-"""For every place where an error of the project is made, what brings it about."""
+"""For every error code of the project, what brings it about."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pyrage
 from sendkit_sync.api.client import Client
 from sendkit_sync.ci.__main__ import steps
 from sendkit_sync.core.clock import SystemClock, SystemRng
-from sendkit_sync.core.errors import StateIOError
+from sendkit_sync.core.errors import ErrorCode, StateIOError
 from sendkit_sync.core.model import Secret, SecretOrigin, State
 from sendkit_sync.secrets.age import AgeCipher
 from sendkit_sync.secrets.export import kubernetes
@@ -29,7 +29,7 @@ from support.bench import CRM, Bench, Fault
 
 Cause = Callable[[Bench], object]
 CAUSES: dict[str, Cause] = {}
-"""`MODULE CLASS: TEXT`, as `message_sites` finds it, to what ends in that error."""
+"""`CODE`, or `CODE/WHICH` where several texts share a code, to what ends in that error."""
 
 ID = "664a1b2c3d4e5f6a7b8c9d0e"
 HOOK = {"_id": ID, "name": "CRM", "url": "https://crm.example.com/in", "events": ["email.replied"]}
@@ -65,54 +65,51 @@ def applied(key: str, *words: str, given: bytes = b"", **environment: str) -> No
 # The address, the key and the workspace.
 
 REFRESH = ("plan", "--refresh", "--retry-for", "0s", "--timeout", "5s")
-plain("api/address.py UsageError: the API address is not a URL", *REFRESH, SENDKIT_API_URL="https://[")
+plain("address_invalid/not_a_url", *REFRESH, SENDKIT_API_URL="https://[")
 plain(
-    "api/address.py UsageError: the API address must be a plain URL: scheme, host, and perhaps a port and a path",
+    "address_invalid/not_plain",
     *REFRESH,
     SENDKIT_API_URL="https://a.example.com/?q",
 )
 plain(
-    "api/address.py UsageError: the API address must begin with https:// (http:// only for this machine)",
+    "address_invalid/not_https",
     *REFRESH,
     SENDKIT_API_URL="http://a.example.com",
 )
 plain(
-    "api/address.py UsageError: the API address must not hold a user name or a password",
+    "address_invalid/credentials",
     *REFRESH,
     SENDKIT_API_URL="https://u:p@a.example.com",
 )
-NOT_ASCII = "holds a space, a line break or a character that is not ASCII"
 plain(
-    "api/client.py KeyRefusedError: the API key is empty, or holds a space, a line break or a character that is not ASCII",
+    "api_key_invalid",
     *REFRESH,
     SENDKIT_API_KEY="sk_a b",
 )
-plain("api/client.py UsageError: a platform key needs a workspace", *REFRESH, SENDKIT_API_KEY="sk_user_a")
+plain("workspace_missing", *REFRESH, SENDKIT_API_KEY="sk_user_a")
+plain("workspace_invalid", *REFRESH, SENDKIT_API_KEY="sk_user_a", SENDKIT_WORKSPACE_ID="w w")
+plain("api_key_missing", "apply", "--yes", SENDKIT_API_KEY="")
+plain("api_key_unreadable", "--api-key-file", "no/key", *REFRESH)
 plain(
-    f"api/client.py UsageError: the workspace id {NOT_ASCII}", *REFRESH, SENDKIT_API_KEY="sk_user_a", SENDKIT_WORKSPACE_ID="w w"
-)
-plain("cli/wiring.py KeyRefusedError: no API key", "apply", "--yes", SENDKIT_API_KEY="")
-plain("cli/wiring.py KeyRefusedError: the API key file cannot be read", "--api-key-file", "no/key", *REFRESH)
-plain(
-    "api/client.py KeyRefusedError: the API refused the key: {...}",
+    "api_key_refused",
     *REFRESH,
     SENDKIT_API_KEY="no_key_of_sendkit",
 )
 
 
-@site("cli/wiring.py InvalidError: {...} name different workspaces")
+@site("workspace_conflict")
 def _(b: Bench) -> None:
     b.write("workspace: ws_1\n" + CRM)
     b.run("plan", SENDKIT_WORKSPACE_ID="ws_2")
 
 
-@site("cli/wiring.py InvalidError: the state was recorded with {...}, this run is for {...}")
+@site("api_mismatch/run")
 def _(b: Bench) -> None:
     b.apply()
     b.run("plan", SENDKIT_API_URL=b.nobody())
 
 
-@site('cli/wiring.py InvalidError: "{...}" and "{...}" are both recorded as {...}')
+@site("id_recorded_twice")
 def _(b: Bench) -> None:
     b.apply()
     b.state(lambda state: state["webhooks"]["CRM"].update(id=ID))
@@ -128,20 +125,20 @@ def answers(key: str, *replies: tuple[int, object], command: tuple[str, ...] = R
     def cause(b: Bench) -> None:
         b.run(*command, SENDKIT_API_URL=b.serve(*replies))
 
-    CAUSES[f"api/client.py {key}"] = cause
+    CAUSES[key] = cause
 
 
-answers("ApiError: the API answered {...}: {...}", (418, {"message": "short and stout"}))
-answers("_protocol_error: the answer holds no list of webhooks", (200, {"data": 1}))
-answers("_protocol_error: the list holds a webhook without a valid id", (200, {"data": [{"_id": 1}]}))
-answers("_protocol_error: the list goes on, but the API gives no cursor", (200, {"data": [], "pagination": {"hasMore": True}}))
+answers("api_error/status", (418, {"message": "short and stout"}))
+answers("protocol_error/no_list", (200, {"data": 1}))
+answers("protocol_error/no_id", (200, {"data": [{"_id": 1}]}))
+answers("protocol_error/no_cursor", (200, {"data": [], "pagination": {"hasMore": True}}))
 PAGE = {"data": [HOOK], "pagination": {"hasMore": True, "nextCursor": "same"}}
-answers("_protocol_error: the list comes in a circle: a cursor came twice", (200, PAGE))
-answers("_protocol_error: the answer holds no webhook", (200, {"data": 1}), command=("import", "CRM", ID))
-answers("_protocol_error: the answer holds another webhook", (200, {"data": {"_id": "other"}}), command=("import", "CRM", ID))
+answers("protocol_error/circle", (200, PAGE))
+answers("protocol_error/no_webhook", (200, {"data": 1}), command=("import", "CRM", ID))
+answers("protocol_error/another_webhook", (200, {"data": {"_id": "other"}}), command=("import", "CRM", ID))
 
 
-@site("api/client.py _protocol_error: the list has no end after {...} pages")
+@site("protocol_error/no_end")
 def _(b: Bench) -> None:
     b.patch.setattr("sendkit_sync.api.client.MAX_PAGES", 2)
 
@@ -151,35 +148,35 @@ def _(b: Bench) -> None:
     b.run(*REFRESH, SENDKIT_API_URL=b.serve(last=page))
 
 
-@site("api/client.py _protocol_error: the answer holds no result of the test")
+@site("protocol_error/no_result")
 def _(b: Bench) -> None:
     client(b.serve((200, {"data": 1}))).test(ID)
 
 
-@site("api/client.py ApiUnreachableError: {...}")
+@site("api_unreachable")
 def _(b: Bench) -> None:
     b.run(*REFRESH, SENDKIT_API_URL=b.nobody())
 
 
-@site("api/client.py ApiError: {...}")
+@site("api_error/cut")
 def _(b: Bench) -> None:
     b.patch.setattr("sendkit_sync.api.client.READ_TRIES", 1)
     b.simulator.add_fault(Fault("GET", kind="cut"))
     b.run(*REFRESH)
 
 
-@site("api/client.py NoEndpointError: the API answered {...}: {...}")
+@site("no_endpoint")
 def _(b: Bench) -> None:
     client(b.serve((501, b""))).list()
 
 
-@site("cli/wiring.py RefusedError: the server has no list of webhooks (it answered {...})")
+@site("no_list")
 def _(b: Bench) -> None:
     b.simulator.list_enabled = False
     b.run("import", "--matching")
 
 
-@site("api/client.py ApiError: the run was stopped")
+@site("run_stopped")
 def _(b: Bench) -> None:
     client(b.serve((500, b"")), stopped=True).list()
 
@@ -195,16 +192,16 @@ def client(address: str, *, stopped: bool = False) -> Client:
 
 # Adopting.
 
-plain("cli/commands/import_.py UsageError: say NAME and ID, or --matching", "import", "CRM")
-plain('cli/commands/import_.py RefusedError: the config has no webhook "{...}"', "import", "Unknown", ID)
-plain("cli/commands/import_.py RefusedError: there is no live webhook {...}", "import", "CRM", ID)
+plain("import_arguments", "import", "CRM")
+plain("not_in_config", "import", "Unknown", ID)
+plain("not_live", "import", "CRM", ID)
 
 
 def live(b: Bench, **fields: object) -> None:
     b.simulator.store.create("ws_demo", {"name": "CRM", "url": "https://x.example.com", "events": ["email.sent"], **fields}, ID)
 
 
-@site('applying/adopt.py RefusedError: "{...}" is recorded already, as {...}')
+@site("name_recorded")
 def _(b: Bench) -> None:
     b.apply()
     b.state(lambda state: state["webhooks"]["CRM"].update(id="5" * 24))
@@ -212,14 +209,14 @@ def _(b: Bench) -> None:
     b.run("import", "CRM", ID)
 
 
-@site('applying/adopt.py RefusedError: "{...}" has a create without an outcome')
+@site("create_unresolved/import")
 def _(b: Bench) -> None:
     b.leave_unresolved()
     live(b)
     b.run("import", "CRM", ID)
 
 
-@site('applying/adopt.py RefusedError: {...} is recorded already, as "{...}"')
+@site("id_recorded/import")
 def _(b: Bench) -> None:
     b.apply()
     b.write(CRM + SECOND)
@@ -228,7 +225,7 @@ def _(b: Bench) -> None:
     b.run("import", "Other", ID)
 
 
-@site("applying/adopt.py RefusedError: {...} belongs to workspace {...}, the state to {...}")
+@site("workspace_mismatch/import")
 def _(b: Bench) -> None:
     b.apply()
     b.write(CRM + SECOND)
@@ -237,7 +234,7 @@ def _(b: Bench) -> None:
     b.run("import", "Other", ID)
 
 
-@site("applying/adopt.py RefusedError: a new secret of {...} was sent, and has no outcome yet")
+@site("update_unanswered/import")
 def _(b: Bench) -> None:
     b.apply()
     b.state(lambda state: state["webhooks"]["CRM"].update(id=ID))
@@ -247,7 +244,7 @@ def _(b: Bench) -> None:
     b.run("import", "CRM", ID)
 
 
-@site("applying/preflight.py RefusedError: the key belongs to workspace {...}, the state to {...}")
+@site("workspace_mismatch/apply")
 def _(b: Bench) -> None:
     b.apply()
     b.state(lambda state: state.update(workspaceId="ws_recorded"))
@@ -257,30 +254,30 @@ def _(b: Bench) -> None:
 
 # Planning and applying.
 
-plain("cli/commands/apply.py UsageError: there is no terminal to ask on", "apply")
+plain("no_terminal", "apply")
 plain(
-    "cli/commands/apply.py UsageError: --refresh, --prune and --target are part of a saved plan",
+    "plan_options_conflict",
     "apply",
     "--plan",
     "p",
     "--prune",
 )
-plain('cli/commands/plan.py UsageError: --target "{...}" matches no webhook', "plan", "--target", "CMR")
+plain("target_matches_nothing", "plan", "--target", "CMR")
 plain(
-    "cli/commands/reconcile.py RefusedError: the plan has more changes than --max-changes {...}: {...}",
+    "too_many_changes",
     "reconcile",
     "--max-changes",
     "0",
 )
 
 
-@site("cli/commands/apply.py InvalidError: {...} is not set{...}")
+@site("secret_missing")
 def _(b: Bench) -> None:
     b.write(CRM.replace("}", ', secret: "${CRM}"}'))
     b.apply()
 
 
-@site("cli/commands/apply.py RefusedError: not applied")
+@site("declined")
 def _(b: Bench) -> None:
     b.patch.setattr("sendkit_sync.cli.commands.apply._ask", lambda: False)
     b.patch.setattr(os, "isatty", lambda descriptor: True)
@@ -289,21 +286,21 @@ def _(b: Bench) -> None:
     b.run("apply")
 
 
-@site("cli/session.py RefusedError: {...}")
+@site("limits_exceeded")
 def _(b: Bench) -> None:
     b.apply()
     b.write("version: 1\nwebhooks: []\n")
     b.apply("--prune")
 
 
-@site("cli/git_guard.py RefusedError: {...}")
+@site("secrets_in_git")
 def _(b: Bench) -> None:
     b.git("init", ".")
     b.set(CI="true")
     b.apply()
 
 
-@site("config/loader.py ConfigError: {...}")
+@site("config_invalid")
 def _(b: Bench) -> None:
     b.write("version: 1\n")
     b.run("validate", "--format", "json")
@@ -313,31 +310,30 @@ def _(b: Bench) -> None:
 # Saved plans.
 
 
-def saved(key: str, change: Callable[[Bench], object] = lambda b: None, maker: str = "_no_plan") -> None:
+def saved(key: str, change: Callable[[Bench], object] = lambda b: None) -> None:
     def cause(b: Bench) -> None:
         b.run("plan", "--out", "p.json")
         change(b)
         b.apply("--plan", "p.json")
 
-    CAUSES[f"app/saved_plan.py {maker}: {key}"] = cause
+    CAUSES[key] = cause
 
 
-saved("it is no JSON", lambda b: b.write("{", "p.json"))
-saved("it is no JSON that can be read", lambda b: b.write("[" * 100_000, "p.json"))
-saved("{...} does not fit the schema", lambda b: b.write('{"format_version": "1.0"}', "p.json"))
-saved("it is larger than {...} MiB", lambda b: os.truncate("p.json", 300 << 20))
+saved("plan_invalid/syntax", lambda b: b.write("{", "p.json"))
+saved("plan_invalid/nesting", lambda b: b.write("[" * 100_000, "p.json"))
+saved("plan_invalid/schema", lambda b: b.write('{"format_version": "1.0"}', "p.json"))
+saved("plan_invalid/too_large", lambda b: os.truncate("p.json", 300 << 20))
 saved(
-    "the plan was saved by another version of sendkit-sync",
+    "plan_version",
     lambda b: b.write('{"format_version": "2.0"}', "p.json"),
-    "PlanFileError",
 )
-saved("the plan cannot be read: {...}", lambda b: Path("p.json").unlink(), "PlanFileError")
-saved("the configuration has changed since", lambda b: b.write(CRM + SECOND), "_stale")
-saved("the recorded state has changed since", lambda b: b.apply(), "_stale")
-saved("it was made for another API address or workspace", lambda b: b.set(SENDKIT_API_URL=b.nobody()), "_stale")
+saved("plan_unreadable", lambda b: Path("p.json").unlink())
+saved("plan_stale/config", lambda b: b.write(CRM + SECOND))
+saved("plan_stale/state", lambda b: b.apply())
+saved("plan_stale/address", lambda b: b.set(SENDKIT_API_URL=b.nobody()))
 
 
-@site("app/saved_plan.py _stale: the same plan cannot be made any more")
+@site("plan_stale/plan")
 def _(b: Bench) -> None:
     b.run("plan", "--out", "p.json")
     plan = json.loads(Path("p.json").read_text())
@@ -346,11 +342,11 @@ def _(b: Bench) -> None:
     b.apply("--plan", "p.json")
 
 
-plain("app/saved_plan.py StateIOError: the plan cannot be written: {...}", "plan", "--out", "no/p.json")
-plain("app/saved_plan.py UsageError: --out {...} is a file that holds no saved plan", "plan", "--out", "webhooks.yaml")
-plain("cli/output/step_summary.py UsageError: {...} is not set", "plan", "--step-summary")
+plain("plan_not_written", "plan", "--out", "no/p.json")
+plain("plan_overwrites_file", "plan", "--out", "webhooks.yaml")
+plain("variable_missing/step_summary", "plan", "--step-summary")
 plain(
-    "cli/output/step_summary.py StateIOError: the step summary cannot be written: {...}",
+    "summary_not_written",
     "plan",
     "--step-summary",
     GITHUB_STEP_SUMMARY="no/summary.md",
@@ -358,15 +354,15 @@ plain(
 
 # The record by hand.
 
-plain("cli/opened.py RefusedError: nothing is recorded yet", "state", "list")
-applied('cli/opened.py RefusedError: "{...}" is not recorded', "state", "show", "CMR")
-plain("cli/commands/state.py UsageError: say either --id ID or --not-created", "state", "resolve", "CRM")
-plain("cli/commands/state.py UsageError: that is no id of a webhook", "state", "resolve", "CRM", "--id", "CRM Sync")
-applied('cli/commands/state.py RefusedError: "{...}" is not unresolved', "state", "resolve", "CRM", "--not-created")
-applied("cli/commands/state.py RefusedError: the config has no `encryption`", "state", "encrypt")
+plain("nothing_recorded", "state", "list")
+applied("not_recorded", "state", "show", "CMR")
+plain("resolve_arguments", "state", "resolve", "CRM")
+plain("id_invalid", "state", "resolve", "CRM", "--id", "CRM Sync")
+applied("not_unresolved", "state", "resolve", "CRM", "--not-created")
+applied("no_encryption/encrypt", "state", "encrypt")
 
 
-@site("cli/commands/state.py RefusedError: {...} is recorded already")
+@site("id_recorded/resolve")
 def _(b: Bench) -> None:
     b.leave_unresolved()
     b.write(CRM.replace("CRM", "Second"))
@@ -375,7 +371,7 @@ def _(b: Bench) -> None:
     b.run("state", "resolve", "CRM", "--id", ID)
 
 
-@site('cli/commands/state.py RefusedError: "{...}" has a create without an outcome')
+@site("create_unresolved/forget")
 def _(b: Bench) -> None:
     b.apply()
     intent = {
@@ -390,29 +386,29 @@ def _(b: Bench) -> None:
 
 # Secrets.
 
-applied('cli/commands/secret.py RefusedError: no {...}secret of "{...}" is recorded', "secret", "get", "CRM", "--previous")
+applied("secret_not_recorded", "secret", "get", "CRM", "--previous")
 applied(
-    'cli/commands/secret.py RefusedError: a secret of "{...}" is recorded',
+    "secret_recorded",
     "secret",
     "set",
     "CRM",
     given=b"a-secret-of-some-length",
 )
-applied("cli/commands/secret.py RefusedError: the config has no `encryption`", "secret", "rekey")
-applied("cli/commands/secret.py UsageError: standard input holds no secret", "secret", "set", "CRM")
-applied("cli/commands/secret.py UsageError: the secret is not UTF-8", "secret", "set", "CRM", given=b"\xff")
+applied("no_encryption/rekey", "secret", "rekey")
+applied("secret_invalid/empty", "secret", "set", "CRM")
+applied("secret_invalid/encoding", "secret", "set", "CRM", given=b"\xff")
 applied(
-    "cli/commands/secret.py UsageError: the secret holds a zero byte, which no variable can hold",
+    "secret_invalid/zero_byte",
     "secret",
     "set",
     "CRM",
     given=b"a\0",
 )
-applied("cli/commands/secret.py UsageError: the secret is longer than {...} bytes", "secret", "set", "CRM", given=b"x" * 70_000)
+applied("secret_invalid/too_long", "secret", "set", "CRM", given=b"x" * 70_000)
 GITHUB_EXPORT = ("secret", "export", "--format", "github-actions")
-applied("cli/delivering.py UsageError: GITHUB_ENV is not set", *GITHUB_EXPORT)
+applied("stdout_not_masked/no_github_env", *GITHUB_EXPORT)
 applied(
-    "cli/private_file.py StateIOError: the secrets cannot be written: {...}",
+    "secrets_not_written",
     "secret",
     "export",
     "--format",
@@ -421,19 +417,17 @@ applied(
     "no/s",
 )
 applied(
-    "cli/private_file.py RefusedError: secrets are written to a plain file only, no link, folder or device",
+    "output_not_a_file",
     *("secret", "export", "--format", "json", "--output", "/dev/null"),
 )
 applied(
-    "secrets/export.py UsageError: the name of a Kubernetes Secret holds lower-case letters, digits, - and . only",
+    "export_name_invalid/kubernetes",
     *("secret", "export", "--format", "kubernetes", "--secret-name", "My_Secrets"),
 )
-CAUSES["secrets/export.py RefusedError: {...}... is longer than the {...} characters of a key"] = lambda b: kubernetes(
-    {"N" * 300: Secret("x")}, "s"
-)
+CAUSES["export_name_invalid/key_too_long"] = lambda b: kubernetes({"N" * 300: Secret("x")}, "s")
 
 
-@site("cli/delivering.py UsageError: stdout is a file, and the runner would not see there what to mask")
+@site("stdout_not_masked/file")
 def _(b: Bench) -> None:
     b.apply()
     with Path("out").open("w") as file:
@@ -441,13 +435,13 @@ def _(b: Bench) -> None:
         b.run(*GITHUB_EXPORT, GITHUB_ENV="env")
 
 
-@site('cli/commands/secret.py RefusedError: the secret of "{...}" comes from the config')
+@site("secret_from_config")
 def _(b: Bench) -> None:
     b.write(CRM.replace("}", ', secret: "${CRM}"}'))
     b.run("secret", "rotate", "CRM", SENDKIT_SECRET_CRM="a-secret-of-some-length")
 
 
-@site('applying/update.py RefusedError: a change of "{...}" has no outcome yet')
+@site("update_unanswered/rotate")
 def _(b: Bench) -> None:
     b.apply()
     b.write(CRM.replace("/in", "/new"))
@@ -456,7 +450,7 @@ def _(b: Bench) -> None:
     b.run("secret", "rotate", "CRM", "--retry-for", "0s")
 
 
-@site("secrets/export.py RefusedError: {...} would both be {...}")
+@site("export_name_taken")
 def _(b: Bench) -> None:
     b.write(CRM + SECOND.replace("Other", "crm"))
     b.apply("--allow-duplicate")
@@ -473,22 +467,18 @@ def encrypted(key: str, *words: str, **environment: str) -> None:
 
 
 GET = ("secret", "get", "CRM")
-encrypted('core/decryption.py SecretUnreadableError: the secret of "{...}" is sealed', *GET)
+encrypted("secret_unreadable", *GET)
+encrypted("identity_invalid/none", *GET, SOPS_AGE_KEY="# none")
+encrypted("identity_unreadable", *GET, SOPS_AGE_KEY_FILE="no/key.txt")
+encrypted("identity_invalid/malformed", *GET, SOPS_AGE_KEY="AGE-SECRET-KEY-1")
 encrypted(
-    "secrets/age.py SecretUnreadableError: the environment names an identity, but holds none", *GET, SOPS_AGE_KEY="# none"
-)
-encrypted("secrets/age.py SecretUnreadableError: the identity file cannot be read", *GET, SOPS_AGE_KEY_FILE="no/key.txt")
-encrypted(
-    "secrets/age.py SecretUnreadableError: the identity in the environment is not valid", *GET, SOPS_AGE_KEY="AGE-SECRET-KEY-1"
-)
-encrypted(
-    'secrets/age.py SecretUnreadableError: the identity does not open the secret of "{...}"',
+    "identity_mismatch",
     *GET,
     SOPS_AGE_KEY=str(pyrage.x25519.Identity.generate()),
 )
 
 
-@site('secrets/age.py SecretUnreadableError: the seal of "{...}" holds no secret of this tool')
+@site("secret_tampered/content")
 def _(b: Bench) -> None:
     b.write(SEALED)
     b.apply()
@@ -497,30 +487,30 @@ def _(b: Bench) -> None:
     b.run(*GET, SOPS_AGE_KEY=str(IDENTITY))
 
 
-@site('secrets/age.py SecretUnreadableError: the seal that stands at "{...}" was made for another webhook or API address')
+@site("secret_tampered/moved")
 def _(b: Bench) -> None:
     cipher = AgeCipher([str(IDENTITY.to_public())], "https://a", SystemRng(), {"SOPS_AGE_KEY": str(IDENTITY)})
     cipher.decrypt(("CRM",), cipher.encrypt("Other", Secret("x"), SecretOrigin.GENERATED))
 
 
-@site("secrets/age.py InvalidError: a recipient in `encryption` is no valid age1... recipient")
+@site("recipient_invalid/config")
 def _(b: Bench) -> None:
     AgeCipher(["age1x"], "https://a", SystemRng(), {})
 
 
-@site("secrets/age.py InvalidError: nothing can be sealed for the recipients in `encryption`")
+@site("recipient_invalid/none")
 def _(b: Bench) -> None:
     AgeCipher([], "https://a", SystemRng(), {})
 
 
-@site("secrets/age.py MissingExtraError: encryption")
+@site("extra_missing/encryption")
 def _(b: Bench) -> None:
     b.patch.setitem(sys.modules, "pyrage", None)
     b.write(SEALED)
     b.apply()
 
 
-@site('secrets/clear.py SecretUnreadableError: the secret of "{...}" is sealed, and the config has no encryption')
+@site("no_encryption/read")
 def _(b: Bench) -> None:
     b.write(SEALED)
     b.apply()
@@ -528,7 +518,7 @@ def _(b: Bench) -> None:
     b.run(*GET)
 
 
-@site("cli/wiring.py InvalidError: the state is sealed, and the config has no `encryption`")
+@site("no_encryption/write")
 def _(b: Bench) -> None:
     b.write(SEALED)
     b.apply()
@@ -538,26 +528,26 @@ def _(b: Bench) -> None:
 
 # Other commands.
 
-plain("cli/commands/init.py UsageError: a recipient is no age public key", "init", "n", "--recipient", "x")
-plain("cli/commands/init.py UsageError: the pipeline commits the state, so its secrets must be sealed", "init", "n", "--github")
-plain("cli/commands/init.py SyncError: cannot be written: {...}", "init", "webhooks.yaml/n")
-plain("state/stores/file.py StateIOError: there is no such folder for the state", "plan", "--state", "no/s.json")
-plain("cli/groups.py UsageError: {...}", "aply")
-plain("cli/commands/simulator.py UsageError: {...}", "simulator", "--fault", "FETCH /")
+plain("recipient_invalid/init", "init", "n", "--recipient", "x")
+plain("encryption_required", "init", "n", "--github")
+plain("file_not_written", "init", "webhooks.yaml/n")
+plain("state_folder_missing", "plan", "--state", "no/s.json")
+plain("unknown_command", "aply")
+plain("fault_invalid", "simulator", "--fault", "FETCH /")
 
 
-@site("cli/commands/simulator.py UsageError: the simulator cannot start: {...}")
+@site("simulator_failed")
 def _(b: Bench) -> None:
     b.run("simulator", "--port", str(b.simulator.url.rpartition(":")[2]))
 
 
-plain("app/metrics.py StateIOError: the metrics cannot be written: {...}", "reconcile")
-applied("cli/commands/test.py RefusedError: the server sends no test payloads: {...}", "test", "CRM")
-applied('cli/commands/test.py RefusedError: "{...}" ({...}) is gone in SendKit', "test", "CRM")
-applied("cli/commands/test.py ApiError: {...}", "test", "CRM")
+plain("metrics_not_written", "reconcile")
+applied("no_test_endpoint", "test", "CRM")
+applied("gone_in_sendkit", "test", "CRM")
+applied("test_unanswered", "test", "CRM")
 
 
-@site("app/metrics.py MissingExtraError: --metrics-file")
+@site("extra_missing/metrics")
 def _(b: Bench) -> None:
     b.patch.setattr("importlib.util.find_spec", lambda name: None)
     b.run("reconcile", "--metrics-file", "m.prom")
@@ -569,7 +559,7 @@ def metrics(b: Bench) -> None:
     write("no/m.prom", Figures(), now=0.0, duration_s=0.0, good=True)
 
 
-CAUSES["app/metrics.py StateIOError: the metrics cannot be written: {...}"] = metrics
+CAUSES["metrics_not_written"] = metrics
 
 
 def tested(key: str, fault: Fault) -> None:
@@ -579,17 +569,17 @@ def tested(key: str, fault: Fault) -> None:
         b.simulator.add_fault(fault)
         b.run("test", "CRM", "--retry-for", "0s")
 
-    CAUSES[f"cli/commands/test.py {key}"] = cause
+    CAUSES[key] = cause
 
 
-tested('RefusedError: "{...}" ({...}) is gone in SendKit', Fault("PATCH"))
-tested("RefusedError: the server sends no test payloads: {...}", Fault("POST", status=501))
-tested("ApiError: {...}", Fault("POST", kind="cut"))
+tested("gone_in_sendkit", Fault("PATCH"))
+tested("no_test_endpoint", Fault("POST", status=501))
+tested("test_unanswered", Fault("POST", kind="cut"))
 
 # The state on disk.
 
 
-@site("state/stores/file_lock.py LockedError: the state is locked by {...}")
+@site("state_locked")
 def _(b: Bench) -> None:
     with ledger():
         b.patch.setattr("sendkit_sync.state.stores.file_lock._holder", lambda descriptor: "me@here (pid 1, since today, apply)")
@@ -601,20 +591,20 @@ def ledger() -> Any:
     return open_ledger("sendkit.state.json", api=url, clock=SystemClock(), rng=SystemRng(), purpose="apply")
 
 
-@site("core/files.py StateIOError: {...}: {...}")
+@site("file_io")
 def _(b: Bench) -> None:
     Path("sendkit.state.json").mkdir()
     b.run("plan")
 
 
-@site("state/stores/file.py JournalGoneError: the journal was deleted while the run was under way")
+@site("journal_deleted")
 def _(b: Bench) -> None:
     with ledger() as book:
         Path("sendkit.state.json.journal").unlink()
         book.set_workspace("w")
 
 
-@site("state/stores/file.py StateIOError: another run took the state over, for the lock file or the journal was deleted")
+@site("state_fenced")
 def _(b: Bench) -> None:
     with ledger():
         for end in (".journal", ".lock"):
@@ -627,7 +617,9 @@ def full(book: Any) -> None:
     """Have the disk refuse the next entry, and go on as if nothing were."""
 
     def refuse(data: bytes) -> None:
-        raise StateIOError("cannot write the journal: No space left on device", where="sendkit.state.json.journal")
+        raise StateIOError(
+            ErrorCode.FILE_IO, "cannot write the journal: No space left on device", where="sendkit.state.json.journal"
+        )
 
     book._term.append = refuse
     try:
@@ -636,20 +628,20 @@ def full(book: Any) -> None:
         return
 
 
-@site("state/ledger.py StateIOError: the journal could not be written; the next run recovers it")
+@site("state_write_failed/append")
 def _(b: Bench) -> None:
     with ledger() as book:
         full(book)
 
 
-@site("state/ledger.py StateIOError: nothing more is recorded: {...}")
+@site("state_write_failed/closed")
 def _(b: Bench) -> None:
     with ledger() as book:
         full(book)
         book.set_workspace("v")
 
 
-@site("state/stores/file.py StateIOError: the state keeps changing")
+@site("state_keeps_changing")
 def _(b: Bench) -> None:
     class Restless(FileStore):
         def _snapshot_is(self, raw: bytes | None) -> bool:
@@ -658,7 +650,7 @@ def _(b: Bench) -> None:
     read_store(Restless("sendkit.state.json"))
 
 
-@site("state/snapshots.py StateInvalidError: the state belongs to the API at {...}, not to {...}")
+@site("api_mismatch/ledger")
 def _(b: Bench) -> None:
     b.apply()
     b.set(SENDKIT_API_URL="https://other.example.com")
@@ -666,7 +658,7 @@ def _(b: Bench) -> None:
         raise AssertionError
 
 
-@site("state/snapshots.py StateInvalidError: the state is missing although its journal is there")
+@site("snapshot_missing")
 def _(b: Bench) -> None:
     b.write("", "sendkit.state.json.journal")
     b.run("plan")
@@ -679,16 +671,16 @@ def on_disk(key: str, raw: str) -> None:
         b.write(raw, "sendkit.state.json")
         b.run("plan")
 
-    CAUSES[f"state/{key}"] = cause
+    CAUSES[key] = cause
 
 
-on_disk("codec.py StateInvalidError: the state is empty", "")
-on_disk("codec.py StateInvalidError: the state has merge-conflict marks", "<<<<<<< HEAD\n{}")
-on_disk("codec.py StateInvalidError: the state has version {...}, this tool knows version {...}", '{"version": 2}')
-on_disk("node.py StateInvalidError: is not JSON at line {...}, column {...}: {...}", "{")
-on_disk("node.py StateInvalidError: is not valid: an object has the same key twice", '{"a": 1, "a": 2}')
-on_disk("node.py StateInvalidError: is not JSON that can be read: a number or the nesting is out of bounds", "[" * 100_000)
-CAUSES["state/node.py StateInvalidError: is not UTF-8 at byte {...}"] = lambda b: text_of(b"\xff", "sendkit.state.json")
+on_disk("state_empty", "")
+on_disk("state_conflict_markers", "<<<<<<< HEAD\n{}")
+on_disk("state_version", '{"version": 2}')
+on_disk("state_not_json/syntax", "{")
+on_disk("state_not_json/duplicate_key", '{"a": 1, "a": 2}')
+on_disk("state_not_json/nesting", "[" * 100_000)
+CAUSES["state_not_json/encoding"] = lambda b: text_of(b"\xff", "sendkit.state.json")
 
 
 def changed(key: str, change: Callable[[dict[str, Any]], object]) -> None:
@@ -699,7 +691,7 @@ def changed(key: str, change: Callable[[dict[str, Any]], object]) -> None:
         b.state(change)
         b.run("plan")
 
-    CAUSES[f"state/{key}"] = cause
+    CAUSES[key] = cause
 
 
 def of_crm(**fields: object) -> Callable[[dict[str, Any]], object]:
@@ -711,29 +703,29 @@ def pending(*intents: object) -> Callable[[dict[str, Any]], object]:
 
 
 INTENT = {"op": "o", "action": "create", "sentAt": 1.0}
-changed("node.py fail: the key {...} is missing", lambda state: state.pop("serial"))
-changed("node.py fail: {...}", lambda state: state.update(more=1))
-changed("node.py fail: must be an array", of_crm(formerNames=1))
-changed("node.py fail: must be a string", of_crm(status=1))
-changed("node.py fail: must not be empty", of_crm(id=""))
-changed("codec.py fail: must not be empty", pending())
-changed("node.py fail: must be an integer, 0 or more", lambda state: state.update(serial=-1))
-changed("node.py fail: must be an object", lambda state: state.update(webhooks=1))
-changed("node.py fail: must be true or false", pending(INTENT | {"expired": 1}))
-changed("node.py fail: must be a number", pending(INTENT | {"sentAt": "1"}))
-changed("codec.py fail: is no known action", pending(INTENT | {"action": "explode"}))
-changed("codec.py fail: `missing` can only be true", of_crm(secret={"missing": False}))
-changed("codec.py fail: no `previousSecret` is after these", of_crm(earlierSecrets=[]))
-changed("codec.py fail: must be generated, config or server", of_crm(secret={"origin": "x", "value": "x"}))
+changed("state_value_invalid/missing_key", lambda state: state.pop("serial"))
+changed("state_value_invalid/unknown_key", lambda state: state.update(more=1))
+changed("state_value_invalid/array", of_crm(formerNames=1))
+changed("state_value_invalid/string", of_crm(status=1))
+changed("state_value_invalid/empty_text", of_crm(id=""))
+changed("state_value_invalid/no_intents", pending())
+changed("state_value_invalid/count", lambda state: state.update(serial=-1))
+changed("state_value_invalid/object", lambda state: state.update(webhooks=1))
+changed("state_value_invalid/boolean", pending(INTENT | {"expired": 1}))
+changed("state_value_invalid/number", pending(INTENT | {"sentAt": "1"}))
+changed("state_value_invalid/action", pending(INTENT | {"action": "explode"}))
+changed("state_value_invalid/missing", of_crm(secret={"missing": False}))
+changed("state_value_invalid/earlier_secrets", of_crm(earlierSecrets=[]))
+changed("state_value_invalid/origin", of_crm(secret={"origin": "x", "value": "x"}))
 changed(
-    "node.py fail: must be lower-case hex digits, two a byte",
+    "state_value_invalid/hex",
     of_crm(secret={"origin": "config", "encrypted": "", "sha256": "X"}),
 )
 changed(
-    "codec.py fail: must have `value`, or `encrypted` with `sha256`, or `encrypted` with `hmacSha256` and `salt`",
+    "state_value_invalid/secret",
     of_crm(secret={"origin": "config"}),
 )
-CAUSES["state/node.py fail: must be a finite number"] = lambda b: Node(10**400, "sendkit.state.json").number()
+CAUSES["state_value_invalid/finite"] = lambda b: Node(10**400, "sendkit.state.json").number()
 
 
 def journal(key: str, *lines: object) -> None:
@@ -746,19 +738,19 @@ def journal(key: str, *lines: object) -> None:
         Path("sendkit.state.json.journal").write_bytes(b"".join(raw))
         b.run("plan")
 
-    CAUSES[f"state/journal.py {key}"] = cause
+    CAUSES[key] = cause
 
 
 HEADER = {"journal": "j", "lineage": "l", "baseSerial": 1, "version": 1}
-journal("StateInvalidError: the journal has no header", b"torn")
-journal("StateInvalidError: the checksum of the line does not match", b'{"journal": "j"}\n')
-journal("StateInvalidError: the journal is of a newer version", HEADER | {"version": 2})
+journal("journal_damaged/header", b"torn")
+journal("journal_damaged/checksum", b'{"journal": "j"}\n')
+journal("journal_version", HEADER | {"version": 2})
 journal(
-    "StateInvalidError: the journal belongs to serial {...} of lineage {...}, the state is serial {...} of lineage {...}",
+    "journal_mismatch",
     HEADER | {"baseSerial": 7},
 )
-journal("fail: must be an object", b"[]\n")
-journal("fail: is no known entry", HEADER, {"entry": "explode"})
+journal("state_value_invalid/entry", b"[]\n")
+journal("state_value_invalid/unknown_entry", HEADER, {"entry": "explode"})
 
 # The steps of a job.
 
@@ -769,7 +761,7 @@ def step(key: str, *words: str, before: Callable[[Bench], object] = lambda b: No
         before(b)
         b.run(*words, command=steps, **environment)
 
-    CAUSES[f"ci/{key}"] = cause
+    CAUSES[key] = cause
 
 
 def take(b: Bench) -> None:
@@ -783,20 +775,20 @@ def push_elsewhere(b: Bench) -> None:
     b.write("version: 1\n", "sendkit.state.json")
 
 
-step("__main__.py UsageError: this is a step of a job on GitHub or GitLab", "take", GITHUB_ACTIONS="false")
-step("calls.py UsageError: {...} is not set", "take", GITHUB_REF_NAME="")
-step("record.py UsageError: this is no git work tree", "take")
-step("record.py SyncError: git {...} failed", "take", before=Bench.repository, GITHUB_REF_NAME="nowhere")
+step("not_in_a_job", "take", GITHUB_ACTIONS="false")
+step("variable_missing/job", "take", GITHUB_REF_NAME="")
+step("no_work_tree", "take")
+step("git_failed", "take", before=Bench.repository, GITHUB_REF_NAME="nowhere")
 
 
-@site("ci/record.py RefusedError: git ignores the state, so it would be lost with this job")
+@site("state_ignored_by_git")
 def _(b: Bench) -> None:
     b.job()
     b.write("*.json\n", ".gitignore")
     take(b)
 
 
-@site("ci/record.py RefusedError: {...} does not take the state from this job")
+@site("state_push_refused/take")
 def _(b: Bench) -> None:
     b.job()
     b.repository()
@@ -804,14 +796,14 @@ def _(b: Bench) -> None:
     b.run("take", command=steps)
 
 
-@site("ci/record.py RefusedError: there is a state here that was never committed")
+@site("state_not_committed/never")
 def _(b: Bench) -> None:
     b.job()
     b.write("{}", "sendkit.state.json")
     take(b)
 
 
-@site("ci/record.py RefusedError: the state holds secrets in clear and is not committed")
+@site("state_not_committed/clear")
 def _(b: Bench) -> None:
     b.job()
     take(b)
@@ -819,7 +811,7 @@ def _(b: Bench) -> None:
     b.run("record", command=steps)
 
 
-@site("ci/record.py RefusedError: the state is gone; the branch keeps the one it has")
+@site("state_gone")
 def _(b: Bench) -> None:
     b.job()
     b.write(SEALED)
@@ -833,7 +825,7 @@ def _(b: Bench) -> None:
     b.run("record", command=steps)
 
 
-@site("ci/record.py RefusedError: somebody else has recorded something on {...} meanwhile")
+@site("state_raced")
 def _(b: Bench) -> None:
     b.job()
     b.write(SEALED)
@@ -847,7 +839,7 @@ def _(b: Bench) -> None:
     b.run("record", command=steps)
 
 
-@site("ci/record.py RefusedError: {...} does not take the state")
+@site("state_push_refused/record")
 def _(b: Bench) -> None:
     b.job()
     b.write(SEALED)
@@ -863,7 +855,7 @@ def reviewed(key: str, *replies: tuple[int, object]) -> None:
         b.job(API_URL=b.serve(*replies) if replies else b.nobody())
         b.run("reviewed", "p.json", command=steps)
 
-    CAUSES[f"ci/{key}"] = cause
+    CAUSES[key] = cause
 
 
 MERGED = {
@@ -873,8 +865,8 @@ MERGED = {
     "number": 7,
     "head": {"repo": {"full_name": "o/r"}},
 }
-reviewed("__main__.py RefusedError: no merged pull request of this repository made this commit", (200, []))
-reviewed("__main__.py RefusedError: the plan is not the one that {...} showed", (200, [MERGED]), (200, []))
-reviewed("calls.py ApiError: answered {...} {...}", (403, b""))
-reviewed("calls.py ApiError: answered with no JSON", (200, b"<html>"))
-reviewed("calls.py ApiUnreachableError: {...}")
+reviewed("plan_not_reviewed/no_pull_request", (200, []))
+reviewed("plan_not_reviewed/another", (200, [MERGED]), (200, []))
+reviewed("forge_error", (403, b""))
+reviewed("forge_bad_answer", (200, b"<html>"))
+reviewed("forge_unreachable")

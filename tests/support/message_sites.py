@@ -9,12 +9,17 @@ from pathlib import Path
 from sendkit_sync.core import errors
 
 CODE = Path(errors.__file__).parent.parent
-CLASSES = {name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, errors.SyncError)}
-MAKERS = {"_protocol_error", "_stale", "_no_plan", "fail"}
-"""Functions that make an error of the text that they are given."""
-
-OTHERS = {"simulator/server.py", "simulator/request.py", "simulator/store.py", "cli/options.py"}
-"""Their `ApiError` and `fail` are others: what the simulator answers, and click's own for a flag."""
+OTHERS = ("options.py", "errors.py")
+"""Their `fail` is click's, and the classes themselves."""
+FIXED = {"ConfigError": "config_invalid", "MissingExtraError": "extra_missing", "LockedError": "state_locked"}
+"""Classes of one code, which their calls do not name."""
+MAKERS = {
+    "fail": "state_value_invalid",
+    "_no_plan": "plan_invalid",
+    "_stale": "plan_stale",
+    "_protocol_error": "protocol_error",
+}
+"""Functions that make an error of one code, of the text that they are given last."""
 
 
 def template(node: ast.expr | None) -> str:
@@ -27,32 +32,39 @@ def template(node: ast.expr | None) -> str:
 
 
 def _calls(node: ast.AST, names: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
-    """Yield the class or maker and the text of each error made below `node`; `names` holds texts given to a name before."""
+    """Yield the code and the text of each error made below `node`; `names` holds texts given to a name before."""
     if isinstance(node, ast.FunctionDef):
         if node.name in MAKERS:
             return
         names = {}
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
         names.setdefault(node.targets[0].id, []).append(template(node.value))
-    if isinstance(node, ast.Call):
-        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-        if name in CLASSES | MAKERS:
-            first = node.args[0] if name != "_no_plan" else node.args[1]
-            for text in names.get(first.id, ["{...}"]) if isinstance(first, ast.Name) else [template(first)]:
-                if text:
-                    yield name, text
+    if isinstance(node, ast.Call) and (found := _made(node)) is not None:
+        code, text = found
+        for each in names.get(text.id, ["{...}"]) if isinstance(text, ast.Name) else [template(text)]:
+            yield code, each
     for child in ast.iter_child_nodes(node):
         yield from _calls(child, names)
 
 
-def sites() -> set[str]:
-    """Return `MODULE CLASS: TEXT` of every error, the class as it stands there, or who makes it."""
-    found = set()
+def _made(call: ast.Call) -> tuple[str, ast.expr] | None:
+    """Return the code and the text of the error that `call` makes, if it makes one."""
+    name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+    for place, argument in enumerate(call.args):
+        if isinstance(argument, ast.Attribute) and getattr(argument.value, "id", "") == "ErrorCode":
+            return argument.attr.lower(), call.args[place + 1]
+    texts = [argument for argument in call.args if isinstance(argument, ast.Constant | ast.JoinedStr | ast.Name)]
+    if name in MAKERS and texts:
+        return MAKERS[name], call.args[1] if name == "_no_plan" else texts[0]
+    return (FIXED[name], ast.Constant("{...}")) if name in FIXED else None
+
+
+def sites() -> set[tuple[str, str]]:
+    """Return the code and the text of every error that the project makes."""
+    found: set[tuple[str, str]] = set()
     for path in CODE.rglob("*.py"):
-        module = path.relative_to(CODE).as_posix()
-        if module not in OTHERS | {"core/errors.py"}:
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            found |= {f"{module} {name}: {text}" for name, text in _calls(tree, {})}
+        if path.parent.name != "simulator" and path.name not in OTHERS:
+            found |= set(_calls(ast.parse(path.read_text(encoding="utf-8")), {}))
     return found
 
 

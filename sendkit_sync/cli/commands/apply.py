@@ -13,7 +13,7 @@ import click
 from ...applying.executor import RunSettings
 from ...applying.results import Report, Result, Status
 from ...config import Config
-from ...core.errors import InvalidError, RefusedError, UsageError
+from ...core.errors import ErrorCode, InvalidError, RefusedError, UsageError
 from ...core.model import ActionKind
 from ...core.quoting import resolve_command
 from ...planning.plan import Plan
@@ -86,7 +86,7 @@ def command(
     saved = _saved(plan_file, refresh=refresh, prune=prune, targets=targets)
     config = read_config(configs, state_path)
     if not yes and not sys.stdin.isatty():
-        raise UsageError("there is no terminal to ask on", hint="Use --yes to apply without asking.")
+        raise UsageError(ErrorCode.NO_TERMINAL, "there is no terminal to ask on", hint="Use --yes to apply without asking.")
     read_key(context)
     say_warnings(config)
     refuse_unset_secrets(config)
@@ -110,7 +110,11 @@ def _saved(plan_file: str | None, **flags: object) -> SavedPlan | None:
     if plan_file is None:
         return None
     if any(flags.values()):
-        raise UsageError("--refresh, --prune and --target are part of a saved plan", hint="Leave them out beside --plan.")
+        raise UsageError(
+            ErrorCode.PLAN_OPTIONS_CONFLICT,
+            "--refresh, --prune and --target are part of a saved plan",
+            hint="Leave them out beside --plan.",
+        )
     from ...app.saved_plan import load
 
     return load(plan_file)
@@ -130,7 +134,7 @@ def _run(
         run.check_limits(force=force)
         doable = wanted.limits.allow_duplicate or len(run.plan.actions) > len(run.plan.blocked)
         if run.plan.actions and doable and not yes and not _ask():
-            raise RefusedError("not applied", hint="Nothing was changed.")
+            raise RefusedError(ErrorCode.DECLINED, "not applied", hint="Nothing was changed.")
         with Progress(run.plan, form if doable else "none") as run.executor.on_result:
             return run.executor.execute(run.plan)
 
@@ -142,7 +146,10 @@ def refuse_unset_secrets(config: Config) -> None:
         variable = first.secret_origin.removeprefix("env:")
         more = f" (and {len(unset) - 1} more)" if len(unset) > 1 else ""
         raise InvalidError(
-            f"{variable} is not set{more}", where=str(first.span), hint="Set it, or leave `secret` out to have one drawn."
+            ErrorCode.SECRET_MISSING,
+            f"{variable} is not set{more}",
+            where=str(first.span),
+            hint="Set it, or leave `secret` out to have one drawn.",
         )
 
 

@@ -10,7 +10,7 @@ from ...applying.adopt import adopt, matching
 from ...config import Config
 from ...core.clock import SystemClock, SystemRng
 from ...core.diagnostics import printable
-from ...core.errors import RefusedError, UsageError
+from ...core.errors import ErrorCode, RefusedError, UsageError
 from ...core.model import LiveWebhook, WebhookRecord
 from ...core.quoting import shell_name
 from ...state import open_ledger, read_state
@@ -49,7 +49,9 @@ def command(
     """
     if all_matching is (name is not None) or (name is None) is not (webhook_id is None):
         raise UsageError(
-            "say NAME and ID, or --matching", hint='For one: sendkit-sync import "CRM Sync" 664a1b2c3d4e5f6a7b8c9d0e'
+            ErrorCode.IMPORT_ARGUMENTS,
+            "say NAME and ID, or --matching",
+            hint='For one: sendkit-sync import "CRM Sync" 664a1b2c3d4e5f6a7b8c9d0e',
         )
     config = read_config(configs, state_path)
     say_warnings(config)
@@ -87,10 +89,14 @@ def command(
 
 def _live(config: Config, name: str, live: LiveWebhook | None, webhook_id: str) -> LiveWebhook:
     if name not in {webhook.name for webhook in config.webhooks}:
-        raise RefusedError(f'the config has no webhook "{printable(name)}"', hint="Add it first, then import.")
+        raise RefusedError(
+            ErrorCode.NOT_IN_CONFIG, f'the config has no webhook "{printable(name)}"', hint="Add it first, then import."
+        )
     if live is None:
         raise RefusedError(
-            f"there is no live webhook {printable(webhook_id)}", hint="Look its id up in SendKit, and whose key this is."
+            ErrorCode.NOT_LIVE,
+            f"there is no live webhook {printable(webhook_id)}",
+            hint="Look its id up in SendKit, and whose key this is.",
         )
     return live
 

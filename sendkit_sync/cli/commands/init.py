@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ...core.errors import SyncError, UsageError
+from ...core.errors import ErrorCode, SyncError, UsageError
 from ...core.schemas import schema
 from ...version import __version__
 from ..options import flag
@@ -42,9 +42,14 @@ def command(folder: str, recipients: tuple[str, ...], **places: bool) -> None:
     They go to FOLDER, here if it is left out. A file that is there already is left as it is.
     """
     if any(RECIPIENT.fullmatch(recipient) is None for recipient in recipients):
-        raise UsageError("a recipient is no age public key", hint="It begins with age1; age-keygen makes a pair.")
+        raise UsageError(
+            ErrorCode.RECIPIENT_INVALID,
+            "a recipient is no age public key",
+            hint="It begins with age1; age-keygen makes a pair.",
+        )
     if (places["github"] or places["gitlab"]) and not recipients:
         raise UsageError(
+            ErrorCode.ENCRYPTION_REQUIRED,
             "the pipeline commits the state, so its secrets must be sealed",
             hint="Pass --recipient AGE1... with your age public key; age-keygen makes a pair.",
         )
@@ -89,7 +94,10 @@ def _write(folder: Path, path: str, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise SyncError(
-            f"cannot be written: {error.strerror}", where=str(target), hint="Mend that and run init again: what is there stays."
+            ErrorCode.FILE_NOT_WRITTEN,
+            f"cannot be written: {error.strerror}",
+            where=str(target),
+            hint="Mend that and run init again: what is there stays.",
         ) from error
     click.echo(f"written: {target}")
 

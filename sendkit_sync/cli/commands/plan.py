@@ -7,7 +7,7 @@ import threading
 import click
 
 from ...core.diagnostics import printable
-from ...core.errors import ExitCode, InvalidError, UsageError
+from ...core.errors import ErrorCode, ExitCode, InvalidError, UsageError
 from ...planning.plan import Plan
 from ...planning.scope import PlanScope
 from ...state import read_state
@@ -83,7 +83,9 @@ def check_targets(plan: Plan) -> None:
     if plan.idle_targets:
         first = printable(plan.idle_targets[0])
         raise UsageError(
-            f'--target "{first}" matches no webhook', hint="Use a name of the config or the state; * stands for any text."
+            ErrorCode.TARGET_MATCHES_NOTHING,
+            f'--target "{first}" matches no webhook',
+            hint="Use a name of the config or the state; * stands for any text.",
         )
 
 

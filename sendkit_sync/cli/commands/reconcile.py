@@ -13,7 +13,7 @@ from ...app.metrics import Figures, check_extra, write
 from ...applying.executor import RunSettings
 from ...applying.results import Report, Result, Status
 from ...core.clock import SystemClock
-from ...core.errors import ApiError, ExitCode, LockedError, RefusedError, SyncError
+from ...core.errors import ApiError, ErrorCode, ExitCode, LockedError, RefusedError, SyncError
 from ...core.model import ActionKind
 from ...core.ports import Clock
 from ...core.redaction import REDACTOR
@@ -190,6 +190,7 @@ def _apply(one: ReconcileRun, wanted: RunRequest, stop: threading.Event) -> Exit
         run.check_limits(force=one.force)
         if one.max_changes is not None and len(run.plan.actions) > one.max_changes:
             raise RefusedError(
+                ErrorCode.TOO_MANY_CHANGES,
                 f"the plan has more changes than --max-changes {one.max_changes}: {len(run.plan.actions)}",
                 hint="Nothing was changed. Look at `sendkit-sync plan --refresh`, then raise the limit or apply by hand.",
             )

@@ -11,7 +11,7 @@ from ...config import Config
 from ...config.checks import MIN_SECRET
 from ...core.decryption import decrypt
 from ...core.diagnostics import printable
-from ...core.errors import ExitCode, RefusedError, UsageError
+from ...core.errors import ErrorCode, ExitCode, RefusedError, UsageError
 from ...core.model import Secret, SecretOrigin, State, StoredSecret, WebhookRecord
 from ...core.outcomes import Failed, Succeeded, Unknown
 from ...core.ports import Ledger, SecretCipher
@@ -54,7 +54,9 @@ def get(context: Context, /, name: str, previous: int, configs: tuple[str, ...],
     stored = dict(enumerate((recorded.secret, *recorded.previous_secrets))).get(previous)
     if stored is None:
         what = f'no {"previous " if previous else ""}secret of "{printable(name)}" is recorded'
-        raise RefusedError(what, where=path, hint="There is one after a change of it." if previous else SUPPLY)
+        raise RefusedError(
+            ErrorCode.SECRET_NOT_RECORDED, what, where=path, hint="There is one after a change of it." if previous else SUPPLY
+        )
     show(_open(cipher_for(config, context), name, recorded, stored).reveal() + "\n")
 
 
@@ -113,16 +115,18 @@ def set_(context: Context, /, name: str, lock_timeout: float, configs: tuple[str
     config, path = _place(configs, state_path)
     text = click.prompt("Secret", hide_input=True, err=True) if sys.stdin.isatty() else _from_stdin()
     if not text.strip():
-        raise UsageError("standard input holds no secret", hint=SUPPLY)
+        raise UsageError(ErrorCode.SECRET_INVALID, "standard input holds no secret", hint=SUPPLY)
     if "\0" in text:
-        raise UsageError("the secret holds a zero byte, which no variable can hold", hint=ALONE)
+        raise UsageError(ErrorCode.SECRET_INVALID, "the secret holds a zero byte, which no variable can hold", hint=ALONE)
     if len(text) < MIN_SECRET:
         say(f"warning: the secret is shorter than {MIN_SECRET} characters")
     with opened(context, config, path, "secret set", lock_timeout, adds_secret=True) as ledger:
         recorded = _of(ledger, name, path)
         if recorded.secret is not None:
             raise RefusedError(
-                f'a secret of "{printable(name)}" is recorded', hint="To change it: sendkit-sync secret rotate NAME"
+                ErrorCode.SECRET_RECORDED,
+                f'a secret of "{printable(name)}" is recorded',
+                hint="To change it: sendkit-sync secret rotate NAME",
             )
         stored = cipher_for(config, context).encrypt(name, Secret(text), SecretOrigin.CONFIG)
         ledger.record(name, replace(recorded, secret=stored))
@@ -136,12 +140,12 @@ def _from_stdin() -> str:
     """Return what stands on standard input, without the line break at its end."""
     raw = sys.stdin.buffer.read(MAX_SECRET_BYTES + 1)
     if len(raw) > MAX_SECRET_BYTES:
-        raise UsageError(f"the secret is longer than {MAX_SECRET_BYTES} bytes", hint=ALONE)
+        raise UsageError(ErrorCode.SECRET_INVALID, f"the secret is longer than {MAX_SECRET_BYTES} bytes", hint=ALONE)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         # Not chained: the error holds the bytes.
-        raise UsageError("the secret is not UTF-8", hint=ALONE) from None
+        raise UsageError(ErrorCode.SECRET_INVALID, "the secret is not UTF-8", hint=ALONE) from None
     return text.removesuffix("\n").removesuffix("\r")
 
 
@@ -170,7 +174,11 @@ def rotate(
     config, path = _place(configs, state_path)
     entry = next((webhook for webhook in config.webhooks if webhook.name == name), None)
     if entry is not None and entry.secret_origin not in ("generated", "server"):
-        raise RefusedError(f'the secret of "{printable(name)}" comes from the config', hint="Change it there, then apply.")
+        raise RefusedError(
+            ErrorCode.SECRET_FROM_CONFIG,
+            f'the secret of "{printable(name)}" comes from the config',
+            hint="Change it there, then apply.",
+        )
     wanted = RunRequest(config, path, "secret rotate", Calls(timeout, retry_for), lock_timeout_s=lock_timeout)
     with stopping() as stop, interrupted_by(stop), session(context, wanted, stop) as run:
         ledger = run.executor.ledger
@@ -202,7 +210,7 @@ def rekey(context: Context, /, lock_timeout: float, configs: tuple[str, ...], st
     """Seal every secret anew, for the recipients that the config names now; needs the identity."""
     config, path = _place(configs, state_path, entries=False)
     if not config.recipients:
-        raise RefusedError("the config has no `encryption`", hint="Add it, with the recipients.")
+        raise RefusedError(ErrorCode.NO_ENCRYPTION, "the config has no `encryption`", hint="Add it, with the recipients.")
     count = rekey_all(context, config, path, lock_timeout, "secret rekey", clear_only=False)
     click.echo(f"{count} secret{'' if count == 1 else 's'} sealed for {len(config.recipients)} recipient(s).")
 

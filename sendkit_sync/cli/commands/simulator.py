@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ...core.errors import UsageError
+from ...core.errors import ErrorCode, UsageError
 from ...simulator import Fault, Simulator
 from ..options import Duration, flag
 from ..signals import stopping
@@ -35,7 +35,9 @@ def command(
     try:
         parsed = [Fault.parse(text) for text in faults]
     except ValueError as error:
-        raise UsageError(str(error), hint='For one: --fault "POST /v1/webhooks nth=2 when=after kind=drop"') from error
+        raise UsageError(
+            ErrorCode.FAULT_INVALID, str(error), hint='For one: --fault "POST /v1/webhooks nth=2 when=after kind=drop"'
+        ) from error
     try:
         ready = Simulator(
             port=port,
@@ -47,7 +49,9 @@ def command(
         )
     except OSError as error:
         what = f"the simulator cannot start: {error.strerror or type(error).__name__}"
-        raise UsageError(what, hint="Pass --port 0 for a free port, or a --log-file in a folder that is there.") from error
+        raise UsageError(
+            ErrorCode.SIMULATOR_FAILED, what, hint="Pass --port 0 for a free port, or a --log-file in a folder that is there."
+        ) from error
     with stopping(told="") as stop, ready as simulator:
         click.echo(f"SendKit simulator on {simulator.url} (end it with Ctrl-C)")
         stop.wait()

@@ -10,7 +10,7 @@ from ...api.wire import ID
 from ...applying.resolving import doubt_text, other_secrets, record_of
 from ...core.clock import SystemClock, SystemRng
 from ...core.diagnostics import printable
-from ...core.errors import RefusedError, UsageError
+from ...core.errors import ErrorCode, RefusedError, UsageError
 from ...core.model import SENSITIVE, ActionKind, Intent, LiveWebhook, State, WebhookRecord
 from ...core.ports import Ledger
 from ...planning.diff import view
@@ -99,10 +99,12 @@ def resolve(
     """Settle an unresolved create by hand, with what you saw in SendKit."""
     if (webhook_id is None) is not not_created:
         raise UsageError(
-            "say either --id ID or --not-created", hint="Look in SendKit whether the webhook is there, and its id."
+            ErrorCode.RESOLVE_ARGUMENTS,
+            "say either --id ID or --not-created",
+            hint="Look in SendKit whether the webhook is there, and its id.",
         )
     if webhook_id is not None and not ID.fullmatch(webhook_id):
-        raise UsageError("that is no id of a webhook", hint="SendKit shows it: 24 hex digits, as a rule.")
+        raise UsageError(ErrorCode.ID_INVALID, "that is no id of a webhook", hint="SendKit shows it: 24 hex digits, as a rule.")
     path = _path(configs, state_path)
     check_api(_state(path), context, path)
     with open_ledger(
@@ -110,14 +112,20 @@ def resolve(
     ) as ledger:
         intents = [intent for intent in ledger.state.pending.get(name, ()) if intent.action is ActionKind.CREATE]
         if not intents:
-            raise RefusedError(f'"{printable(name)}" is not unresolved', hint="What is: sendkit-sync state list")
+            raise RefusedError(
+                ErrorCode.NOT_UNRESOLVED, f'"{printable(name)}" is not unresolved', hint="What is: sendkit-sync state list"
+            )
         if webhook_id is None:
             for intent in intents:
                 ledger.drop(intent)
             click.echo(f'"{printable(name)}" was not created; the next apply creates it.')
             return
         if ledger.has_id(webhook_id):
-            raise RefusedError(f"{printable(webhook_id)} is recorded already", hint="Under which name: sendkit-sync state list")
+            raise RefusedError(
+                ErrorCode.ID_RECORDED,
+                f"{printable(webhook_id)} is recorded already",
+                hint="Under which name: sendkit-sync state list",
+            )
         doubted = _resolve(ledger, intents, webhook_id)
         click.echo(f'"{printable(name)}" is recorded as {webhook_id}; whether it is live, `plan --refresh` tells.')
         if doubted:
@@ -152,7 +160,9 @@ def forget(context: Context, name: str, lock_timeout: float, configs: tuple[str,
             raise not_recorded(name, path)
         if name in ledger.state.unresolved():
             raise RefusedError(
-                f'"{printable(name)}" has a create without an outcome', hint="First: sendkit-sync state resolve NAME"
+                ErrorCode.CREATE_UNRESOLVED,
+                f'"{printable(name)}" has a create without an outcome',
+                hint="First: sendkit-sync state resolve NAME",
             )
         ledger.forget(name)
     click.echo(f'"{printable(name)}" is forgotten; the webhook stays in SendKit.')
@@ -169,7 +179,7 @@ def encrypt(context: Context, lock_timeout: float, configs: tuple[str, ...], sta
 
     config = read_config(configs, state_path, entries=False)
     if not config.recipients:
-        raise RefusedError("the config has no `encryption`", hint="Add it, with the recipients.")
+        raise RefusedError(ErrorCode.NO_ENCRYPTION, "the config has no `encryption`", hint="Add it, with the recipients.")
     path = state_path or config.state_path
     count = rekey_all(context, config, path, lock_timeout, "state encrypt", clear_only=True)
     click.echo(f"{count} secret{'' if count == 1 else 's'} sealed for {len(config.recipients)} recipient(s).")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ...core.diagnostics import printable
-from ...core.errors import ApiError, ExitCode, NoEndpointError, RefusedError
+from ...core.errors import ApiError, ErrorCode, ExitCode, NoEndpointError, RefusedError
 from ...core.model import WebhookRecord
 from ...state import read_state
 from ..completion import recorded_names
@@ -57,13 +57,17 @@ def _answer(api: Client, name: str, recorded: WebhookRecord) -> Mapping[str, obj
     except NoEndpointError as error:
         if error.status == 404 and api.get(recorded.id) is None:
             raise RefusedError(
-                f'"{printable(name)}" ({recorded.id}) is gone in SendKit', hint="Run apply --refresh to create it anew."
+                ErrorCode.GONE_IN_SENDKIT,
+                f'"{printable(name)}" ({recorded.id}) is gone in SendKit',
+                hint="Run apply --refresh to create it anew.",
             ) from error
         raise RefusedError(
-            f"the server sends no test payloads: {error.what}", hint="Sign a request of your own to the receiver."
+            ErrorCode.NO_TEST_ENDPOINT,
+            f"the server sends no test payloads: {error.what}",
+            hint="Sign a request of your own to the receiver.",
         ) from error
     except ApiError as error:
         if error.status is not None and 300 <= error.status < 500:
             raise
         hint = "It may have been delivered all the same, so it was not sent again: look at the receiver."
-        raise ApiError(error.what, status=error.status, where=error.where, hint=hint) from error
+        raise ApiError(ErrorCode.TEST_UNANSWERED, error.what, status=error.status, where=error.where, hint=hint) from error

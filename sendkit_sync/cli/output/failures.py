@@ -35,7 +35,8 @@ def tell(error: BaseException) -> int:
         case ConfigError():
             return _config_failure(error)
         case SyncError():
-            return _fail(f"{error}\n  {error.hint}" if error.hint else str(error), error.exit_code)
+            text = f"{error}\n  {error.hint}" if error.hint else str(error)
+            return _fail(text, error.exit_code, code=error.code)
         case BrokenPipeError():
             return ExitCode.FAILED
     # The last resort: a traceback could show what its values hold.
@@ -59,7 +60,8 @@ def _config_failure(error: ConfigError) -> int:
     from ...render.problems import problems_text
 
     plain = problems_text(error.diagnostics, colour=False, excerpts=False)
-    if event("error", severity=logging.ERROR, message=REDACTOR.clean(plain).rstrip(), exit_code=int(error.exit_code)):
+    message = REDACTOR.clean(plain).rstrip()
+    if event("error", severity=logging.ERROR, message=message, exit_code=int(error.exit_code), code=error.code):
         return error.exit_code
     on_terminal = sys.stderr.isatty()
     colour = on_terminal and not os.environ.get("NO_COLOR")
@@ -67,16 +69,16 @@ def _config_failure(error: ConfigError) -> int:
     return error.exit_code
 
 
-def _fail(text: str, code: ExitCode) -> int:
-    return _leave(text, code, label="error: ")
+def _fail(text: str, exit_code: ExitCode, **fields: str) -> int:
+    return _leave(text, exit_code, label="error: ", **fields)
 
 
-def _leave(text: str, code: ExitCode, label: str = "") -> int:
-    if event("error", severity=logging.ERROR, message=_clean(text), exit_code=int(code)):
-        return code
+def _leave(text: str, exit_code: ExitCode, label: str = "", **fields: str) -> int:
+    if event("error", severity=logging.ERROR, message=_clean(text), exit_code=int(exit_code), **fields):
+        return exit_code
     with contextlib.suppress(OSError):
         sys.stderr.write(f"{label}{_clean(text)}\n")
-    return code
+    return exit_code
 
 
 def _clean(text: str) -> str:

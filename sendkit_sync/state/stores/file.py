@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
-from ...core.errors import JournalGoneError, StateIOError
+from ...core.errors import ErrorCode, JournalGoneError, StateIOError
 from ...core.failpoints import reached
 from ...core.files import io_errors, write_all
 from ...core.ports import Clock, StoredState
@@ -40,7 +40,12 @@ class FileStore:
             journal = _read(self.journal_address)
             if self._snapshot_is(snapshot):
                 return StoredState(snapshot, journal)
-        raise StateIOError("the state keeps changing", where=self.address, hint="Try again when the other run has ended.")
+        raise StateIOError(
+            ErrorCode.STATE_KEEPS_CHANGING,
+            "the state keeps changing",
+            where=self.address,
+            hint="Try again when the other run has ended.",
+        )
 
     @contextmanager
     def locked(self, *, clock: Clock, purpose: str, timeout_s: float, stop: threading.Event) -> Iterator[FileTerm]:
@@ -57,6 +62,7 @@ class FileStore:
         snapshot = _read(self.address)
         if snapshot is None and not Path(self.folder).is_dir():
             raise StateIOError(
+                ErrorCode.STATE_FOLDER_MISSING,
                 "there is no such folder for the state",
                 where=self.address,
                 hint="Make the folder, or mount it; or name another file: --state, or `state` in the config.",
@@ -106,6 +112,7 @@ class FileTerm:
             _datasync(self._descriptor)
         if not self._journal_is_there():
             raise JournalGoneError(
+                ErrorCode.JOURNAL_DELETED,
                 "the journal was deleted while the run was under way",
                 where=self._store.journal_address,
                 hint="What was known is in the state. Run it again.",
@@ -115,6 +122,7 @@ class FileTerm:
         """Replace the snapshot, then remove the journal; raises `StateIOError` where another run wrote meanwhile."""
         if not self._journal_is_there() and not self._untouched():
             raise StateIOError(
+                ErrorCode.STATE_FENCED,
                 "another run took the state over, for the lock file or the journal was deleted",
                 where=self._store.address,
                 hint="Nothing was overwritten. Run again when the other one has ended, and leave both files alone.",
