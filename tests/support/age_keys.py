@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from support.workspace import TWO
@@ -12,6 +14,6 @@ IDENTITY, OTHER = (pyrage.x25519.Identity.generate() for _ in range(2))
 READER = {"SOPS_AGE_KEY": f"# a comment\n{IDENTITY}\n"}
 
 
-def encrypted_config(*identities: object, text: str = TWO) -> str:
-    recipients = ", ".join(str(identity.to_public()) for identity in identities or (IDENTITY,))  # type: ignore[attr-defined]
+def encrypted_config(*identities: Any, text: str = TWO) -> str:
+    recipients = ", ".join(str(identity.to_public()) for identity in identities or (IDENTITY,))
     return text + f"encryption: {{age: {{recipients: [{recipients}]}}}}\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
@@ -47,7 +47,7 @@ class Server:
     """Answers with `steps`, one a request (the last again and again); a step is raw bytes or (status, headers, body)."""
 
     def __init__(self) -> None:
-        self.steps: list[object] = []
+        self.steps: list[Any] = []
         self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
         self.hold = threading.Event()
         outer = self
@@ -80,9 +80,13 @@ class Server:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.http.handle_error = lambda *_: None  # a client that hangs up is what many of these tests are about
+        class Listener(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request: object, client_address: object) -> None:
+                """Say nothing: a client that hangs up is what many of these tests are about."""
+
+        self.http = Listener(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.http.server_port}"
         self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self.thread.start()

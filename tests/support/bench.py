@@ -92,7 +92,9 @@ class Bench:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
-        self._keep.callback(lambda: (server.shutdown(), thread.join(), server.server_close()))
+        self._keep.callback(server.server_close)
+        self._keep.callback(thread.join)
+        self._keep.callback(server.shutdown)
         self.addresses.append(f"http://127.0.0.1:{server.server_port}")
         return self.addresses[-1]
 

@@ -69,7 +69,8 @@ class Tab:
             answer = self._next()
             if answer.get("id") == number:
                 assert "error" not in answer, answer
-                return answer["result"]
+                result: dict[str, Any] = answer["result"]
+                return result
             self._events.append(answer)
 
     def go(self, address: str) -> None:
@@ -99,7 +100,8 @@ class Tab:
             assert part, "the browser has gone"
             self._rest += part
         message, _, self._rest = self._rest.partition(b"\0")
-        return json.loads(message)
+        answer: dict[str, Any] = json.loads(message)
+        return answer
 
 
 @contextmanager

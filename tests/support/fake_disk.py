@@ -46,7 +46,13 @@ class FakeDisk:
         """By descriptor; None: the folder itself."""
         self._synced: Names = {}
         self._unsynced: list[Change] = []
-        notes = {"open": self._open, "write": self._write, "fsync": self._sync, "replace": self._move, "unlink": self._remove}
+        notes: dict[str, Callable[..., None]] = {
+            "open": self._open,
+            "write": self._write,
+            "fsync": self._sync,
+            "replace": self._move,
+            "unlink": self._remove,
+        }
         for name, note in notes.items():
             patch.setattr(os, name, self._watched(getattr(os, name), note))
         patch.setattr(os, "close", self._closing(os.close))

@@ -20,12 +20,13 @@ from sendkit_sync.core.errors import ErrorCode, StateIOError
 from sendkit_sync.core.model import Secret, SecretOrigin, State
 from sendkit_sync.secrets.age import AgeCipher
 from sendkit_sync.secrets.export import kubernetes
+from sendkit_sync.simulator import Fault
 from sendkit_sync.state import open_ledger, read_store
 from sendkit_sync.state.codec import encode_snapshot
 from sendkit_sync.state.journal import encode_line
 from sendkit_sync.state.node import Node, text_of
 from sendkit_sync.state.stores.file import FileStore
-from support.bench import CRM, Bench, Fault
+from support.bench import CRM, Bench
 
 Cause = Callable[[Bench], object]
 CAUSES: dict[str, Cause] = {}
@@ -49,7 +50,12 @@ def site(key: str) -> Callable[[Cause], Cause]:
 
 def plain(key: str, *words: str, given: bytes = b"", **environment: str) -> None:
     """Note a site that one command leads to, in a folder with nothing but the config."""
-    CAUSES[key] = lambda b: b.run(*words, given=given, **environment)
+
+    def cause(b: Bench) -> None:
+        b.set(**environment)
+        b.run(*words, given=given)
+
+    CAUSES[key] = cause
 
 
 def applied(key: str, *words: str, given: bytes = b"", **environment: str) -> None:
@@ -57,7 +63,8 @@ def applied(key: str, *words: str, given: bytes = b"", **environment: str) -> No
 
     def cause(b: Bench) -> None:
         b.apply()
-        b.run(*words, given=given, **environment)
+        b.set(**environment)
+        b.run(*words, given=given)
 
     CAUSES[key] = cause
 
@@ -461,7 +468,8 @@ def encrypted(key: str, *words: str, **environment: str) -> None:
     def cause(b: Bench) -> None:
         b.write(SEALED)
         b.apply()
-        b.run(*words, **environment)
+        b.set(**environment)
+        b.run(*words)
 
     CAUSES[key] = cause
 
@@ -759,7 +767,8 @@ def step(key: str, *words: str, before: Callable[[Bench], object] = lambda b: No
     def cause(b: Bench) -> None:
         b.job()
         before(b)
-        b.run(*words, command=steps, **environment)
+        b.set(**environment)
+        b.run(*words, command=steps)
 
     CAUSES[key] = cause
 

@@ -136,7 +136,7 @@ class Runs(Workspace):
             webhook
             for webhook in live
             if (known := recorded.get(webhook["name"])) is not None
-            and (known["id"], known["secret"].get("value")) == (webhook["_id"], webhook["secret"])  # type: ignore[attr-defined]
+            and (known["id"], known["secret"].get("value")) == (webhook["_id"], webhook["secret"])
         ]
         figures.note(webhooks=len(self.names), duplicates=len(live) - len(self.names), losses=len(live) - len(kept), **counts)
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from sendkit_sync.simulator import Simulator
 
@@ -70,8 +71,9 @@ class Workspace:
         return self.run("apply", "--yes", "--settle", "1s", "--retry-for", "1s", *words, **settings)
 
     @property
-    def state(self) -> dict[str, dict[str, dict[str, object]]]:
-        return json.loads((self.folder / "sendkit.state.json").read_text(encoding="utf-8"))
+    def state(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads((self.folder / "sendkit.state.json").read_text(encoding="utf-8"))
+        return document
 
     def check_nothing_shown(self) -> None:
         """Assert that no output held the key or a live secret."""
@@ -87,7 +89,7 @@ class Workspace:
         for name in names:
             recorded = self.state["webhooks"][name]
             assert recorded["id"] == live[name]["_id"]
-            assert recorded["secret"]["value"] == live[name]["secret"]  # type: ignore[index]
+            assert recorded["secret"]["value"] == live[name]["secret"]
         self.check_nothing_shown()
 
 
