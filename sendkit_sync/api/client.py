@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote, urlencode
 
 from ..core.errors import ApiError, ApiUnreachableError, ErrorCode, KeyRefusedError, NoEndpointError, UsageError
-from ..core.model import PLATFORM_KEY_PREFIX, LiveWebhook, Secret, Settings
+from ..core.fields import Settings
+from ..core.model import PLATFORM_KEY_PREFIX, LiveWebhook, Secret
 from ..core.outcomes import Failed, Outcome, Succeeded, Unknown
 from ..core.ports import Clock, Rng
 from . import wire

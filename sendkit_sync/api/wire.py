@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ..core.diagnostics import printable
-from ..core.model import SENSITIVE, LiveWebhook, Secret, Settings
+from ..core.fields import FIELDS, Settings, clean
+from ..core.model import SENSITIVE, LiveWebhook, Secret
 from ..core.spellings import spellings
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -41,19 +42,12 @@ def live_of(value: object) -> LiveWebhook | None:
     webhook_id = value.get("_id", value.get("id"))
     if not isinstance(webhook_id, str) or not ID.fullmatch(webhook_id):
         return None
-    events = value.get("events")
-    names = {_clean(event) for event in events if isinstance(event, str)} if isinstance(events, list) else set()
     secret = _text(value.get("secret"))
     masked = secret is not None and secret.endswith("...")
     return LiveWebhook(
         id=webhook_id,
         name=_text(value.get("name")) or "",
-        settings=Settings(
-            _text(value.get("url")) or "",
-            tuple(sorted(names)),
-            _number(value.get("retryAttempts")),
-            _number(value.get("timeoutMs")),
-        ),
+        settings=Settings.of({field.key: field.parse(value.get(field.key)) for field in FIELDS}),
         secret=Secret(secret) if secret and not masked else None,
         secret_masked=masked,
         status=_text(value.get("status")),
@@ -83,16 +77,5 @@ def clean_message(text: str, secrets: Sequence[Secret]) -> str:
     return printable(text, 300)
 
 
-def _clean(text: str) -> str:
-    """Return `text` without lone surrogates, which cannot be written anywhere."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
 def _text(value: object) -> str | None:
-    return _clean(value) if isinstance(value, str) else None
-
-
-def _number(value: object) -> int | None:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return clean(value) if isinstance(value, str) else None

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from ..core.decryption import try_decrypt
+from ..core.fields import SHOWN
 from ..core.model import ActionKind, DesiredWebhook, Intent, LiveWebhook, Secret, SecretOrigin, StoredSecret, WebhookRecord
 from ..core.outcomes import Failed, Succeeded, Unknown
 from ..core.ports import Api, Clock, Ledger, Rng, SecretCipher
@@ -114,13 +115,7 @@ class Creator:
 def differences(webhook: DesiredWebhook, secret: Secret | None, live: LiveWebhook) -> list[str]:
     """Return what the API recorded otherwise than it was sent, as lines for people; `secret` is None where none was."""
     sent = webhook.settings.effective()
-    answered = live.settings.filled(sent)
-    pairs = (
-        ("name", webhook.name, live.name),
-        ("url", sent.url, answered.url),
-        ("events", sent.events, answered.events),
-        ("retryAttempts", sent.retry_attempts, answered.retry_attempts),
-        ("timeoutMs", sent.timeout_ms, answered.timeout_ms),
-        ("secret", secret, secret if live.secret is None or secret is None else live.secret),
-    )
-    return [f"the API recorded another {field} than was sent" for field, mine, theirs in pairs if mine != theirs]
+    shown = secret if live.secret is None or secret is None else live.secret
+    mine = {"name": webhook.name, **sent.by_key(), "secret": secret}
+    theirs = {"name": live.name, **live.settings.filled(sent).by_key(), "secret": shown}
+    return [f"the API recorded another {key} than was sent" for key in SHOWN if mine[key] != theirs[key]]

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from ..core.model import LiveWebhook, Secret, Settings
+from ..core.fields import Settings
+from ..core.model import LiveWebhook, Secret
 from ..core.outcomes import Failed, Outcome
 from ..core.ports import Api, Clock
 from .results import Failure

@@ -10,17 +10,8 @@ from dataclasses import dataclass, replace
 from ..core.decryption import try_decrypt
 from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, RefusedError, SyncError
-from ..core.model import (
-    ActionKind,
-    DesiredWebhook,
-    Intent,
-    LiveWebhook,
-    Secret,
-    SecretOrigin,
-    Settings,
-    StoredSecret,
-    WebhookRecord,
-)
+from ..core.fields import Settings
+from ..core.model import ActionKind, DesiredWebhook, Intent, LiveWebhook, Secret, SecretOrigin, StoredSecret, WebhookRecord
 from ..core.outcomes import Failed, Outcome, Succeeded, Unknown
 from ..core.ports import Api, Clock, Ledger, Rng, SecretCipher
 from ..core.quoting import shell_name
@@ -163,14 +154,7 @@ class Updater:
 
     def _fields(self, action: Action, webhook: DesiredWebhook, record: WebhookRecord) -> dict[str, object]:
         """Return the fields to send, the secret apart: those that differ, or all after an unanswered update."""
-        whole = webhook.settings.effective()
-        every: dict[str, object] = {
-            "name": webhook.name,
-            "url": whole.url,
-            "events": list(whole.events),
-            "retryAttempts": whole.retry_attempts,
-            "timeoutMs": whole.timeout_ms,
-        }
+        every: dict[str, object] = {"name": webhook.name, **webhook.settings.effective().wire()}
         if action.unanswered:
             return every
         paths = {change.path for change in action.changes}

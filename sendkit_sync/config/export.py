@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import yaml
 
 from ..core.diagnostics import Severity, printable
-from ..core.model import DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS, LiveWebhook
+from ..core.fields import DEFAULTS
+from ..core.model import LiveWebhook
 from ..core.quoting import shell_name
 from .checks import check_event, check_name, check_url
 from .schema import fits
@@ -61,13 +62,8 @@ def config_text(live: Sequence[LiveWebhook], workspace: str | None = None) -> tu
 
 
 def _entry(webhook: LiveWebhook) -> dict[str, object]:
-    settings = webhook.settings
-    entry: dict[str, object] = {"name": webhook.name.strip(), "url": settings.url, "events": list(settings.events)}
-    if settings.retry_attempts not in (None, DEFAULT_RETRY_ATTEMPTS):
-        entry["retryAttempts"] = settings.retry_attempts
-    if settings.timeout_ms not in (None, DEFAULT_TIMEOUT_MS):
-        entry["timeoutMs"] = settings.timeout_ms
-    return entry
+    fields = {key: value for key, value in webhook.settings.wire().items() if value != DEFAULTS[key]}
+    return {"name": webhook.name.strip(), **fields}
 
 
 def _wrong(webhook: LiveWebhook, entry: Mapping[str, object]) -> Iterator[str]:

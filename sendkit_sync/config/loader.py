@@ -9,13 +9,12 @@ from typing import Any
 
 from ..core.diagnostics import Diagnostic, Severity, Span, printable
 from ..core.errors import ConfigError
-from ..core.model import DesiredWebhook, Secret, Settings
-from .checks import EVENTS, KNOWN_EVENTS, MIN_SECRET, check_event, check_name, check_url, has_control
+from ..core.model import DesiredWebhook
+from .checks import has_control
+from .entries import EntryReader
 from .files import read_files
 from .problems import File, diagnostics_of
-from .tree import Map, Place, Seq
-from .variables import fill, literal_secret, secret_variable
-from .yaml_events import Problem
+from .tree import Map, Place
 
 DEFAULT_STATE = "sendkit.state.json"
 
@@ -47,26 +46,12 @@ class Config:
 
 class _Loader:
     def __init__(self, env: Mapping[str, str], files: Sequence[File]) -> None:
-        self.env = env
         self.files = files
-        self.secrets: set[str] = set()
-        self.lists: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self.reader = EntryReader(env)
         self.webhooks: dict[str, DesiredWebhook] = {}
         self.former: dict[str, tuple[str, File, Place]] = {}
         self.recipients: tuple[tuple[str, ...], Span] | None = None
         self.shared: dict[str, tuple[str, Span]] = {}
-
-    def text(self, file: File, node: Map | Seq, key: Any) -> str | None:
-        """Return a text with its variables filled in; None where it is none or one of them is missing."""
-        value = node[key]
-        if not isinstance(value, str):
-            return None
-        if "${" not in value:
-            return value
-        filled, wrong = fill(value, self.env)
-        for message in wrong:
-            file.add(node.place_of(key), message)
-        return None if wrong else filled
 
     def take(self, file: File) -> None:
         """Take over the top-level keys of a file."""
@@ -77,7 +62,7 @@ class _Loader:
             if key not in root:
                 continue
             place = root.place_of(key)
-            text = self.text(file, root, key)
+            text = self.reader.text(file, root, key)
             if text is None:
                 continue
             if not text.strip() or has_control(text):
@@ -104,39 +89,24 @@ class _Loader:
         for number, entry in enumerate(entries):
             entries[number] = None  # let go of: a large file and its webhooks are never both in memory, whole
             if isinstance(entry, Map):
-                self.webhook(file, entry, defaults)
+                self.take_webhook(file, entry, defaults)
 
-    def webhook(self, file: File, entry: Map, defaults: Mapping[str, Any]) -> None:
-        texts: dict[str, str] = {}
-        for key in ("name", "url", "renamedFrom"):
-            # What is empty in the file itself was reported by the schema.
-            if entry.get(key):
-                text = self.text(file, entry, key)
-                if text is not None:
-                    texts[key] = text if key == "url" else text.strip()
-                    for severity, message in check_url(text) if key == "url" else check_name(texts[key], key):
-                        file.add(entry.place_of(key), message, severity)
-        events = self.events(file, entry.get("events"))
-        secret, origin = self.secret(file, entry)
-        name = texts.get("name")
-        if not name:
+    def take_webhook(self, file: File, entry: Map, defaults: Mapping[str, Any]) -> None:
+        server_secrets = self.shared.get("generateSecret", ("client", None))[0] == "server"
+        webhook = self.reader.webhook(file, entry, defaults, server_secrets=server_secrets)
+        if webhook is None:
             return
-        span = file.span(entry.place_of("name"))
+        name, former = webhook.name, webhook.renamed_from
         if name in self.webhooks:
             shown = printable(name, 60)
-            file.add((span.line, span.column), f"the name `{shown}` is already taken at {self.webhooks[name].span}")
+            file.add(entry.place_of("name"), f"the name `{shown}` is already taken at {self.webhooks[name].span}")
             return
-        numbers = [entry.get(key, defaults.get(key)) for key in ("retryAttempts", "timeoutMs")]
-        retry, timeout = (int(one) if isinstance(one, int | float) and abs(one) < 1e100 else None for one in numbers)
-        former = texts.get("renamedFrom")
         if former is not None:
             place = entry.place_of("renamedFrom")
             other, _, _ = self.former.setdefault(former, (name, file, place))
             if other != name:
                 file.add(place, f"`{printable(other, 60)}` is renamed from `{printable(former, 60)}` already")
-        listed = tuple(sorted(events))
-        settings = Settings(texts.get("url", ""), self.lists.setdefault(listed, listed), retry, timeout)
-        self.webhooks[name] = DesiredWebhook(name, settings, secret, origin, former, span)
+        self.webhooks[name] = webhook
 
     def check_renames(self) -> None:
         """Refuse a `renamedFrom` that names another entry: which of the two the recorded webhook is, nobody could tell."""
@@ -162,54 +132,6 @@ class _Loader:
                 message = f"`{printable(twin, 60)}` has this URL and these events too: each delivery is made twice"
                 files[webhook.span.file].add((webhook.span.line, webhook.span.column), message, Severity.WARNING)
 
-    def events(self, file: File, listed: Any) -> set[str]:
-        events: set[str] = set()
-        if not isinstance(listed, Seq):
-            return events
-        for index, raw in enumerate(listed):
-            event = self.text(file, listed, index) if raw else None
-            if event is None:
-                continue
-            if event not in KNOWN_EVENTS:
-                for severity, message in check_event(event):
-                    misspelt = (event, EVENTS) if severity is Severity.WARNING else None
-                    file.problems.append(Problem(listed.place_of(index), message, severity, misspelt=misspelt))
-            if raw != event and event in events:
-                file.add(listed.place_of(index), "the event is given twice")
-            events.add(event)
-        return events
-
-    def secret(self, file: File, entry: Map) -> tuple[Secret | None, str]:
-        raw = entry.get("secret")
-        if not isinstance(raw, str) or not raw:
-            generate = self.shared.get("generateSecret", ("client", None))[0]
-            return None, "server" if generate == "server" else "generated"
-        place = entry.place_of("secret")
-        if variable := secret_variable(raw):
-            origin, text = f"env:{variable}", self.env.get(variable, "")
-            # A run for a fork gets its secrets as empty variables.
-            if not text:
-                file.add(place, f"the environment variable {printable(variable, 80)} is not set", Severity.WARNING)
-                return None, origin
-        else:
-            literal = literal_secret(raw)
-            self.secrets.add(raw)
-            if literal is None:
-                file.add(
-                    place, "`secret` takes `${NAME}` as its whole value and without a default, or `$${` for a literal `${`"
-                )
-                return None, "literal"
-            origin, text = "literal", literal
-            file.add(place, "the secret stands in the file; write `${NAME}` and set SENDKIT_SECRET_NAME", Severity.WARNING)
-        self.secrets.add(text)
-        if not text.strip():
-            file.add(place, "`secret` must not be empty")
-        elif not _is_utf8(text):
-            file.add(place, "the secret is not UTF-8")
-        elif len(text) < MIN_SECRET:
-            file.add(place, f"the secret is shorter than {MIN_SECRET} characters", Severity.WARNING)
-        return Secret(text), origin
-
     def state_path(self, state_given: bool) -> str:
         if "state" in self.shared:
             return self.shared["state"][0]
@@ -231,15 +153,6 @@ def _recipients(root: Map) -> tuple[str, ...]:
     return tuple(sorted(one for one in listed if isinstance(one, str))) if isinstance(listed, list) else ()
 
 
-def _is_utf8(text: str) -> bool:
-    """Tell whether `text` can be written: undecodable bytes of the environment come as lone surrogates."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def load_config(paths: Sequence[str], env: Mapping[str, str], *, state_given: bool = False, entries: bool = True) -> Config:
     """Return what the files at `paths` ask for; raise `ConfigError` with everything that is wrong.
 
@@ -255,7 +168,7 @@ def load_config(paths: Sequence[str], env: Mapping[str, str], *, state_given: bo
     state = loader.state_path(state_given)
     if not entries and any(file.problems for file in loader.files):
         return load_config(paths, env, state_given=state_given)  # all of the problems, and no secret in what is shown of them
-    found = diagnostics_of(loader.files, loader.secrets)
+    found = diagnostics_of(loader.files, loader.reader.secrets)
     if any(problem.severity is Severity.ERROR for file in loader.files for problem in file.problems) or not loader.files:
         raise ConfigError(found)
     shared = {key: value for key, (value, _span) in loader.shared.items()}

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..core.diagnostics import Diagnostic, Severity, Span, printable
+from ..core.fields import KEYS
 from .tree import Place
 from .yaml_events import LINE_BREAK, Document, Problem, near_secret
 
@@ -29,11 +30,8 @@ _SHOWN = [
     "age",
     "recipients",
     "name",
-    "url",
     "renamedFrom",
-    "events",
-    "retryAttempts",
-    "timeoutMs",
+    *KEYS,
 ]
 
 

@@ -12,12 +12,7 @@ from enum import StrEnum
 from typing import NoReturn
 
 from .diagnostics import Span
-
-DEFAULT_RETRY_ATTEMPTS = 3
-"""What the API takes for a left-out `retryAttempts` (SendKit API, Create webhook)."""
-
-DEFAULT_TIMEOUT_MS = 10_000
-"""What the API takes for a left-out `timeoutMs`, in milliseconds (SendKit API, Create webhook)."""
+from .fields import Settings
 
 SENSITIVE = "(sensitive)"
 """What every output shows in a secret's place."""
@@ -87,49 +82,6 @@ class SecretOrigin(StrEnum):
     """Given by the user, in the config or on standard input."""
     SERVER = "server"
     """Drawn by the API, and learned from its answer or its list."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The fields of a webhook that are no secret, its name apart; as they are written or sent.
-
-    `events` are sorted and without doubles. None in `retry_attempts` or `timeout_ms` means left out: it is not
-    sent, and compares as the API's default.
-    """
-
-    url: str
-    events: tuple[str, ...]
-    retry_attempts: int | None = None
-    timeout_ms: int | None = None
-
-    def effective(self) -> Settings:
-        """Return the same settings with the API's defaults in place of what was left out."""
-        if self.retry_attempts is not None and self.timeout_ms is not None:
-            return self
-        return Settings(
-            self.url,
-            self.events,
-            DEFAULT_RETRY_ATTEMPTS if self.retry_attempts is None else self.retry_attempts,
-            DEFAULT_TIMEOUT_MS if self.timeout_ms is None else self.timeout_ms,
-        )
-
-    def filled(self, other: Settings) -> Settings:
-        """Return the same settings with those of `other` in place of what an answer left out: its URL, its numbers."""
-        return Settings(
-            self.url or other.url,
-            self.events,
-            other.retry_attempts if self.retry_attempts is None else self.retry_attempts,
-            other.timeout_ms if self.timeout_ms is None else self.timeout_ms,
-        )
-
-    def wire(self) -> dict[str, object]:
-        """Return the fields under the API's names, without those that were left out."""
-        fields: dict[str, object] = {"url": self.url, "events": list(self.events)}
-        if self.retry_attempts is not None:
-            fields["retryAttempts"] = self.retry_attempts
-        if self.timeout_ms is not None:
-            fields["timeoutMs"] = self.timeout_ms
-        return fields
 
 
 @dataclass(frozen=True, slots=True)

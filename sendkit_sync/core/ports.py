@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from .model import Intent, LiveWebhook, Secret, SecretOrigin, Settings, State, StoredSecret, WebhookRecord
+from .fields import Settings
+from .model import Intent, LiveWebhook, Secret, SecretOrigin, State, StoredSecret, WebhookRecord
 from .outcomes import Outcome
 
 

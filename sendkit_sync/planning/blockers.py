@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Set
 
-from ..core.model import DesiredWebhook, LiveWebhook, Settings, State, WebhookRecord
+from ..core.fields import Settings
+from ..core.model import DesiredWebhook, LiveWebhook, State, WebhookRecord
 from .plan import Blocker, BlockerKind
 
 Route = tuple[str, tuple[str, ...]]

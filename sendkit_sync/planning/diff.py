@@ -5,7 +5,8 @@ deepdiff finds it; it is imported and asked only for fields that are not equal, 
 
 from __future__ import annotations
 
-from ..core.model import SENSITIVE, DesiredWebhook, LiveWebhook, Settings, WebhookRecord
+from ..core.fields import Settings
+from ..core.model import SENSITIVE, DesiredWebhook, LiveWebhook, WebhookRecord
 from .plan import Change, View
 
 FIELDS = ("name", "url", "events", "retryAttempts", "timeoutMs", "secret")

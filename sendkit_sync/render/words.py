@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..core.diagnostics import printable
-from ..core.model import DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS, SENSITIVE, ActionKind
+from ..core.fields import DEFAULTS, SHOWN
+from ..core.model import SENSITIVE, ActionKind
 from ..core.quoting import resolve_command, shell_name, yaml_name
 from ..planning.plan import Action, BlockerKind, JsonValue, Plan, Reason
 
@@ -17,8 +18,6 @@ SIGNS = {
     ActionKind.DELETE: "-",
     ActionKind.FORGET: "x",
 }
-
-FIELDS = ("name", "url", "events", "retryAttempts", "timeoutMs", "secret")
 
 REASONS = {
     Reason.DRIFT: "it was changed outside since the last apply",
@@ -59,10 +58,9 @@ def value_text(path: str, value: JsonValue) -> str:
         return "(none)" if path == "secret" else "(default)"
     if isinstance(value, list):
         return ", ".join(printable(item) for item in value)
-    return printable(str(value), 2048)
+    return str(value).lower() if isinstance(value, bool) else printable(str(value), 2048)
 
 
-DEFAULTS = {"retryAttempts": DEFAULT_RETRY_ATTEMPTS, "timeoutMs": DEFAULT_TIMEOUT_MS}
 Line = tuple[str, str]
 """A sign and a text: `-` what goes, `+` what comes, none for what simply is."""
 
@@ -90,7 +88,7 @@ def fields(action: Action) -> list[tuple[str, list[Line]]]:
 def _settled(action: Action) -> Iterator[tuple[str, str]]:
     """Yield the fields of the only side that an action has."""
     view = action.after if action.after is not None else action.before
-    for path in FIELDS[1:] if view is not None else ():
+    for path in SHOWN[1:] if view is not None else ():
         value = view.get(path) if view is not None else None
         if path == "secret" and (value is not None or action.kind is ActionKind.CREATE):
             yield path, secret_text(action)

@@ -7,7 +7,7 @@ import re
 from email.message import Message
 
 from .faults import Fault
-from .store import FIELDS, ApiError, Json
+from .store import ACCEPTED, ApiError, Json
 
 BASE = "/v1/webhooks"
 _KEY = re.compile(r"sk_[A-Za-z0-9_\-]+")
@@ -60,4 +60,4 @@ class Request:
             body = self.json() if self.body else None
         except ApiError:
             return []
-        return [field for field in FIELDS if field in body] if isinstance(body, dict) else []
+        return [field for field in ACCEPTED if field in body] if isinstance(body, dict) else []

@@ -13,12 +13,15 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..core.model import DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS, PLATFORM_KEY_PREFIX
+from ..core.fields import FIELDS, Field, Kind
+from ..core.model import PLATFORM_KEY_PREFIX
 
 Json = dict[str, Any]
 
 DEMO_WORKSPACE = "ws_demo"
-FIELDS = ("name", "url", "events", "secret", "retryAttempts", "timeoutMs", "status")
+BY_KEY = {field.key: field for field in FIELDS}
+REQUIRED = ("name", *(field.key for field in FIELDS if field.required))
+ACCEPTED = ("name", *BY_KEY, "secret", "status")
 
 
 class ApiError(Exception):
@@ -97,11 +100,8 @@ class Store:
             "_id": webhook_id or secrets.token_hex(12),
             "workspaceId": workspace,
             "name": fields["name"],
-            "url": fields["url"],
-            "events": fields["events"],
+            **{key: fields.get(key, field.row.default) for key, field in BY_KEY.items()},
             "secret": fields.get("secret") or secrets.token_hex(32),
-            "retryAttempts": fields.get("retryAttempts", DEFAULT_RETRY_ATTEMPTS),
-            "timeoutMs": fields.get("timeoutMs", DEFAULT_TIMEOUT_MS),
             "status": "active",
             "createdBy": "simulator",
             "createdAt": now,
@@ -197,8 +197,8 @@ def _written(item: Json) -> Json:
 def _checked(body: object, *, whole: bool) -> Json:
     if not isinstance(body, dict):
         raise ApiError(400, "Body must be a JSON object")
-    fields: Json = {key: body[key] for key in FIELDS if key in body and (key != "status" or not whole)}
-    for key in ("name", "url", "events"):
+    fields: Json = {key: body[key] for key in ACCEPTED if key in body and (key != "status" or not whole)}
+    for key in REQUIRED:
         if whole and key not in fields:
             raise ApiError(400, f"{key} is required")
     for key, value in fields.items():
@@ -213,16 +213,26 @@ def _checked(body: object, *, whole: bool) -> Json:
 def _problem(key: str, value: object) -> str | None:
     if key in ("name", "secret"):
         return None if isinstance(value, str) and value.strip() else "must be a non-empty string"
-    if key == "url":
-        return None if isinstance(value, str) and _is_url(value) else "must be an http or https URL"
-    if key == "events":
-        fine = isinstance(value, list) and value and all(isinstance(event, str) and event.strip() for event in value)
-        return None if fine else "must be a non-empty array of strings"
     if key == "status":
         return None if value in ("active", "inactive") else "must be active or inactive"
-    least = 0 if key == "retryAttempts" else 1
-    fine = isinstance(value, int) and not isinstance(value, bool) and value >= least
-    return None if fine else f"must be an integer of at least {least}"
+    return _field_problem(BY_KEY[key], value)
+
+
+def _field_problem(field: Field, value: object) -> str | None:
+    match field.kind:
+        case Kind.TEXT:
+            return None if isinstance(value, str) else "must be a string"
+        case Kind.URL:
+            return None if isinstance(value, str) and _is_url(value) else "must be an http or https URL"
+        case Kind.TEXTS:
+            fine = isinstance(value, list) and value and all(isinstance(text, str) and text.strip() for text in value)
+            return None if fine else "must be a non-empty array of strings"
+        case Kind.COUNT:
+            least = field.row.least
+            fine = isinstance(value, int) and not isinstance(value, bool) and value >= least
+            return None if fine else f"must be an integer of at least {least}"
+        case Kind.FLAG:
+            return None if isinstance(value, bool) else "must be true or false"
 
 
 def _is_url(text: str) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from sys import intern
 
 from ..core.errors import ErrorCode, StateInvalidError
-from ..core.model import ActionKind, Fingerprint, Intent, Secret, SecretOrigin, Settings, State, StoredSecret, WebhookRecord
+from ..core.fields import FIELDS, Kind, Settings, Value
+from ..core.model import ActionKind, Fingerprint, Intent, Secret, SecretOrigin, State, StoredSecret, WebhookRecord
 from .node import RESTORE_HINT, Fields, Node, parse
 
 VERSION = 1
@@ -143,17 +145,17 @@ def decode_recorded(node: Node, lists: dict[tuple[str, ...], tuple[str, ...]] | 
     if isinstance(node.value, WebhookRecord):
         return node.value
     fields = node.fields("id applied confirmed secret", _MAYBE_RECORDED)
-    confirmed = fields["confirmed"].fields("name url events", "retryAttempts timeoutMs")
+    confirmed = fields["confirmed"].fields(f"name {_REQUIRED}", _OPTIONAL)
     secret, status = fields["secret"], fields.maybe_text("status")
     missing = isinstance(secret.value, dict) and "missing" in secret.value
     if missing and not secret.fields("missing", echo=False)["missing"].flag():
         secret.fail("`missing` can only be true")
     lists = {} if lists is None else lists
-    applied = _settings(fields["applied"].fields(*_SETTINGS), lists)
+    applied = _settings(fields["applied"].fields(_REQUIRED, _OPTIONAL), lists)
     return WebhookRecord(
         id=fields.filled("id"),
         applied=applied,
-        confirmed=_settings(confirmed, lists, applied.url),
+        confirmed=_settings(confirmed, lists, applied),
         confirmed_name=confirmed.text("name"),
         secret=None if missing else decode_secret(secret),
         status=None if status is None else intern(status),
@@ -171,19 +173,31 @@ def _previous_secrets(fields: Fields) -> tuple[StoredSecret, ...]:
     return tuple(map(decode_secret, (fields["previousSecret"], *earlier)))
 
 
-_SETTINGS = ("url events", "retryAttempts timeoutMs")
+_REQUIRED = " ".join(field.key for field in FIELDS if field.required)
+_OPTIONAL = " ".join(field.key for field in FIELDS if not field.required)
 
 
 def decode_settings(node: Node) -> Settings:
     """Read the settings of a webhook."""
-    return _settings(node.fields(*_SETTINGS), {})
+    return _settings(node.fields(_REQUIRED, _OPTIONAL), {})
 
 
-def _settings(fields: Fields, lists: dict[tuple[str, ...], tuple[str, ...]], same: str | None = None) -> Settings:
+def _settings(fields: Fields, lists: dict[tuple[str, ...], tuple[str, ...]], like: Settings | None = None) -> Settings:
     """Read settings; of two equal texts or lists one is kept, for a large state holds most of them more than once."""
-    url, events = fields.text("url"), fields.texts("events")
-    retry, timeout = fields.maybe_count("retryAttempts"), fields.maybe_count("timeoutMs")
-    return Settings(same if same is not None and same == url else url, lists.setdefault(events, events), retry, timeout)
+    values = [_READ[field.kind](fields, field.key) for field in FIELDS]
+    for place, other in enumerate(like.values() if like is not None else ()):
+        if values[place] == other:
+            values[place] = other
+    return Settings(*[lists.setdefault(one, one) if type(one) is tuple else one for one in values])  # type: ignore[arg-type]
+
+
+_READ: Mapping[Kind, Callable[[Fields, str], Value]] = {
+    Kind.TEXT: Fields.maybe_text,
+    Kind.URL: Fields.text,
+    Kind.TEXTS: Fields.texts,
+    Kind.COUNT: Fields.maybe_count,
+    Kind.FLAG: Fields.maybe_flag,
+}
 
 
 def encode_secret(secret: StoredSecret) -> dict[str, object]:

@@ -138,6 +138,9 @@ class Fields:
             return None
         return value if type(value) is int and value >= 0 else self[key].count()
 
+    def maybe_flag(self, key: str) -> bool | None:
+        return self[key].flag() if key in self.members else None
+
     def texts(self, key: str) -> tuple[str, ...]:
         """Return an array of strings; none where the key is not there."""
         value = self.members.get(key, ())

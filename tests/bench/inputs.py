@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sendkit_sync.core.model import Secret, SecretOrigin, Settings, State, StoredSecret, WebhookRecord
+from sendkit_sync.core.fields import Settings
+from sendkit_sync.core.model import Secret, SecretOrigin, State, StoredSecret, WebhookRecord
 from sendkit_sync.state.codec import encode_snapshot
 
 SHARED_SECRET = "an-invented-secret-that-many-receivers-share"

@@ -24,16 +24,8 @@ from sendkit_sync.applying.pool import Step
 from sendkit_sync.applying.results import Result
 from sendkit_sync.cli.main import run
 from sendkit_sync.config.accept import compiled
-from sendkit_sync.core.model import (
-    DesiredWebhook,
-    LiveWebhook,
-    Secret,
-    SecretOrigin,
-    Settings,
-    State,
-    StoredSecret,
-    WebhookRecord,
-)
+from sendkit_sync.core.fields import Settings
+from sendkit_sync.core.model import DesiredWebhook, LiveWebhook, Secret, SecretOrigin, State, StoredSecret, WebhookRecord
 from sendkit_sync.core.outcomes import Succeeded
 from sendkit_sync.core.redaction import REDACTOR, Redactor
 from sendkit_sync.core.schemas import schema

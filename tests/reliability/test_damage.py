@@ -11,7 +11,8 @@ import pytest
 
 from sendkit_sync.cli.main import run
 from sendkit_sync.core.errors import ExitCode, StateInvalidError
-from sendkit_sync.core.model import ActionKind, Intent, Secret, SecretOrigin, Settings, State, StoredSecret, WebhookRecord
+from sendkit_sync.core.fields import Settings
+from sendkit_sync.core.model import ActionKind, Intent, Secret, SecretOrigin, State, StoredSecret, WebhookRecord
 from sendkit_sync.state import JournalLedger, open_ledger, read_state
 from support.world import CountingRng, Crash, FakeClock
 

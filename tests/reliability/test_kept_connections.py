@@ -16,7 +16,8 @@ import trustme
 from sendkit_sync.api import connection
 from sendkit_sync.api.client import Client
 from sendkit_sync.core.clock import SystemClock, SystemRng
-from sendkit_sync.core.model import Secret, Settings
+from sendkit_sync.core.fields import Settings
+from sendkit_sync.core.model import Secret
 from sendkit_sync.core.outcomes import Outcome, Succeeded
 from support.api_server import head_of, without_proxies
 from support.listening import listening

@@ -21,16 +21,8 @@ from sendkit_sync.applying.refresh import read_live
 from sendkit_sync.applying.results import Report
 from sendkit_sync.core import failpoints
 from sendkit_sync.core.errors import NoEndpointError, SyncError
-from sendkit_sync.core.model import (
-    ActionKind,
-    DesiredWebhook,
-    LiveWebhook,
-    Secret,
-    Settings,
-    State,
-    StoredSecret,
-    WebhookRecord,
-)
+from sendkit_sync.core.fields import Settings
+from sendkit_sync.core.model import ActionKind, DesiredWebhook, LiveWebhook, Secret, State, StoredSecret, WebhookRecord
 from sendkit_sync.planning.planner import make_plan
 from sendkit_sync.planning.scope import PlanScope
 from sendkit_sync.secrets.clear import ClearCipher

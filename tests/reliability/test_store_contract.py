@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from sendkit_sync.core.errors import ErrorCode, LockedError, StateIOError
-from sendkit_sync.core.model import ActionKind, Intent, Secret, SecretOrigin, Settings, StoredSecret, WebhookRecord
+from sendkit_sync.core.fields import Settings
+from sendkit_sync.core.model import ActionKind, Intent, Secret, SecretOrigin, StoredSecret, WebhookRecord
 from sendkit_sync.core.ports import Store, Term
 from sendkit_sync.state import JournalLedger, open_ledger, read_store
 from sendkit_sync.state.stores.file import FileStore

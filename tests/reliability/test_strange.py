@@ -10,7 +10,8 @@ import pytest
 
 from sendkit_sync.applying.resolving import expire_old
 from sendkit_sync.core.clock import SystemRng
-from sendkit_sync.core.model import ActionKind, Intent, Settings
+from sendkit_sync.core.fields import Settings
+from sendkit_sync.core.model import ActionKind, Intent
 from sendkit_sync.simulator import Fault, Simulator
 from sendkit_sync.simulator.store import Json, Store
 from sendkit_sync.state import JournalLedger, open_ledger

@@ -9,7 +9,8 @@ from typing import IO, Any
 
 import pytest
 
-from sendkit_sync.core.model import Secret, Settings
+from sendkit_sync.core.fields import Settings
+from sendkit_sync.core.model import Secret
 
 KEY = Secret("sk_topsecret")
 SETTINGS = Settings("https://example.com/hook", ("email.sent",))

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sendkit_sync.core.errors import ApiError, ApiUnreachableError, ErrorCode, NoEndpointError
-from sendkit_sync.core.model import LiveWebhook, Secret, Settings
+from sendkit_sync.core.fields import Settings
+from sendkit_sync.core.model import LiveWebhook, Secret
 from sendkit_sync.core.outcomes import Failed, Outcome, Succeeded, Unknown
 from support.world import FakeClock, World
 

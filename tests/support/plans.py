@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sendkit_sync.core.model import ActionKind, DesiredWebhook, Secret, Settings
+from sendkit_sync.core.fields import Settings
+from sendkit_sync.core.model import ActionKind, DesiredWebhook, Secret
 from sendkit_sync.planning.plan import Action, Blocker, BlockerKind, Change, Plan, Reason
 
 HIDDEN = "hunter2-hunter2"

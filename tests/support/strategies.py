@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from sendkit_sync.core.model import (
-    ActionKind,
-    DesiredWebhook,
-    Intent,
-    Secret,
-    SecretOrigin,
-    Settings,
-    State,
-    StoredSecret,
-    WebhookRecord,
-)
+from sendkit_sync.core.fields import Settings
+from sendkit_sync.core.model import ActionKind, DesiredWebhook, Intent, Secret, SecretOrigin, State, StoredSecret, WebhookRecord
 from sendkit_sync.planning.plan import Plan
 from sendkit_sync.planning.planner import make_plan
 

@@ -12,7 +12,8 @@ import pytest
 from sendkit_sync.applying.executor import Executor, RunSettings
 from sendkit_sync.applying.results import Report, Status
 from sendkit_sync.core.errors import StateIOError
-from sendkit_sync.core.model import DesiredWebhook, LiveWebhook, Secret, Settings
+from sendkit_sync.core.fields import Settings
+from sendkit_sync.core.model import DesiredWebhook, LiveWebhook, Secret
 from sendkit_sync.core.outcomes import Failed, Outcome, Succeeded
 from sendkit_sync.planning.planner import make_plan
 from sendkit_sync.secrets.clear import ClearCipher

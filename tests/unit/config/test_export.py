@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from sendkit_sync.config import load_config
 from sendkit_sync.config.export import config_text
-from sendkit_sync.core.model import DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS, LiveWebhook, Settings
+from sendkit_sync.core.fields import DEFAULTS, Settings
+from sendkit_sync.core.model import LiveWebhook
 from sendkit_sync.simulator import Simulator
 from support.workspace import Workspace
 
@@ -96,7 +97,7 @@ def test_a_platform_key_finds_the_workspace_in_the_file(tmp_path: Path):
 
 
 def test_a_default_is_left_out():
-    settings = Settings("https://x.example.com/", ("email.sent",), DEFAULT_RETRY_ATTEMPTS, DEFAULT_TIMEOUT_MS)
+    settings = Settings("https://x.example.com/", ("email.sent",), DEFAULTS["retryAttempts"], DEFAULTS["timeoutMs"])
     text, _ = config_text([LiveWebhook("1", "X", settings)])
     assert "retryAttempts" not in text
     assert "timeoutMs" not in text

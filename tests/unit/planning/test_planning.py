@@ -9,12 +9,8 @@ from hypothesis import given
 from hypothesis import settings as running
 from hypothesis import strategies as st
 
-from sendkit_sync.core.model import (
-    ActionKind,
-    DesiredWebhook,
-    Settings,
-    State,
-)
+from sendkit_sync.core.fields import Settings
+from sendkit_sync.core.model import ActionKind, DesiredWebhook, State
 from sendkit_sync.planning.limits import exceeded_limits
 from sendkit_sync.planning.plan import LiveSide
 from sendkit_sync.planning.planner import make_plan

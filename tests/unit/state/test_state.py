@@ -23,17 +23,8 @@ from hypothesis import strategies as st
 from sendkit_sync.core import failpoints
 from sendkit_sync.core.clock import SystemClock, SystemRng
 from sendkit_sync.core.errors import LockedError, StateInvalidError, StateIOError
-from sendkit_sync.core.model import (
-    ActionKind,
-    Fingerprint,
-    Intent,
-    Secret,
-    SecretOrigin,
-    Settings,
-    State,
-    StoredSecret,
-    WebhookRecord,
-)
+from sendkit_sync.core.fields import Settings
+from sendkit_sync.core.model import ActionKind, Fingerprint, Intent, Secret, SecretOrigin, State, StoredSecret, WebhookRecord
 from sendkit_sync.state import JournalLedger, open_ledger, read_state
 from sendkit_sync.state.codec import decode_snapshot, encode_snapshot
 from sendkit_sync.state.stores import file as state_file

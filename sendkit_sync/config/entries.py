@@ -1,0 +1,135 @@
+"""Reads one entry of a config file into a desired webhook, and notes what is wrong with it at its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..core.diagnostics import Severity, printable
+from ..core.fields import FIELDS, Field, Kind, Settings, Value
+from ..core.model import DesiredWebhook, Secret
+from .checks import EVENTS, KNOWN_EVENTS, MIN_SECRET, check_event, check_name, check_url
+from .problems import File
+from .tree import Map, Seq
+from .variables import fill, literal_secret, secret_variable
+from .yaml_events import Problem
+
+
+class EntryReader:
+    """Reads entries with the variables of `env`; `secrets` collects every text that no message may show."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self.env = env
+        self.secrets: set[str] = set()
+        self._lists: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def webhook(self, file: File, entry: Map, defaults: Mapping[str, Any], *, server_secrets: bool) -> DesiredWebhook | None:
+        """Return what `entry` asks for; None where it has no usable name."""
+        name = self._name(file, entry, "name")
+        settings = Settings.of({field.key: self._value(file, entry, defaults, field) for field in FIELDS})
+        renamed_from = self._name(file, entry, "renamedFrom")
+        secret, origin = self._secret(file, entry, server_secrets=server_secrets)
+        if not name:
+            return None
+        return DesiredWebhook(name, settings, secret, origin, renamed_from, file.span(entry.place_of("name")))
+
+    def text(self, file: File, node: Map | Seq, key: Any) -> str | None:
+        """Return a text with its variables filled in; None where it is none or one of them is missing."""
+        value = node[key]
+        if not isinstance(value, str):
+            return None
+        if "${" not in value:
+            return value
+        filled, wrong = fill(value, self.env)
+        for message in wrong:
+            file.add(node.place_of(key), message)
+        return None if wrong else filled
+
+    def _name(self, file: File, entry: Map, key: str) -> str | None:
+        # What is empty in the file itself was reported by the schema.
+        text = self.text(file, entry, key) if entry.get(key) else None
+        if text is None:
+            return None
+        name = text.strip()
+        for severity, message in check_name(name, key):
+            file.add(entry.place_of(key), message, severity)
+        return name
+
+    def _value(self, file: File, entry: Map, defaults: Mapping[str, Any], field: Field) -> Value:
+        """Return the value of a field; empty or None where it is left out, or is none that can be used."""
+        key = field.key
+        node = entry if key in entry or not isinstance(defaults, Map) else defaults
+        raw = node.get(key)
+        match field.kind:
+            case Kind.TEXT:
+                return self.text(file, node, key) if raw else field.parse(raw)
+            case Kind.URL:
+                url = self.text(file, node, key) if raw else None
+                for severity, message in check_url(url) if url is not None else ():
+                    file.add(node.place_of(key), message, severity)
+                return url or ""
+            case Kind.TEXTS:
+                listed = tuple(sorted(self._texts(file, raw, events=key == "events")))
+                return self._lists.setdefault(listed, listed)
+            case Kind.COUNT:
+                return int(raw) if isinstance(raw, int | float) and abs(raw) < 1e100 else None
+            case Kind.FLAG:
+                return field.parse(raw)
+
+    def _texts(self, file: File, listed: Any, *, events: bool) -> set[str]:
+        found: set[str] = set()
+        for index, raw in enumerate(listed if isinstance(listed, Seq) else ()):
+            text = self.text(file, listed, index) if raw else None
+            if text is None:
+                continue
+            if events and text not in KNOWN_EVENTS:
+                file.problems += _event_problems(listed, index, text)
+            if raw != text and text in found:
+                file.add(listed.place_of(index), "the event is given twice" if events else "the text is given twice")
+            found.add(text)
+        return found
+
+    def _secret(self, file: File, entry: Map, *, server_secrets: bool) -> tuple[Secret | None, str]:
+        raw = entry.get("secret")
+        if not isinstance(raw, str) or not raw:
+            return None, "server" if server_secrets else "generated"
+        place = entry.place_of("secret")
+        if variable := secret_variable(raw):
+            origin, text = f"env:{variable}", self.env.get(variable, "")
+            # A run for a fork gets its secrets as empty variables.
+            if not text:
+                file.add(place, f"the environment variable {printable(variable, 80)} is not set", Severity.WARNING)
+                return None, origin
+        else:
+            literal = literal_secret(raw)
+            self.secrets.add(raw)
+            if literal is None:
+                file.add(
+                    place, "`secret` takes `${NAME}` as its whole value and without a default, or `$${` for a literal `${`"
+                )
+                return None, "literal"
+            origin, text = "literal", literal
+            file.add(place, "the secret stands in the file; write `${NAME}` and set SENDKIT_SECRET_NAME", Severity.WARNING)
+        self.secrets.add(text)
+        if not text.strip():
+            file.add(place, "`secret` must not be empty")
+        elif not _is_utf8(text):
+            file.add(place, "the secret is not UTF-8")
+        elif len(text) < MIN_SECRET:
+            file.add(place, f"the secret is shorter than {MIN_SECRET} characters", Severity.WARNING)
+        return Secret(text), origin
+
+
+def _event_problems(listed: Seq, index: int, event: str) -> Iterator[Problem]:
+    for severity, message in check_event(event):
+        misspelt = (event, EVENTS) if severity is Severity.WARNING else None
+        yield Problem(listed.place_of(index), message, severity, misspelt=misspelt)
+
+
+def _is_utf8(text: str) -> bool:
+    """Tell whether `text` can be written: undecodable bytes of the environment come as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

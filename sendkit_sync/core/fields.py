@@ -1,0 +1,182 @@
+"""The one table of a webhook's fields. A new field of the API is one line in `Settings`, and one in a schema.
+
+Whatever reads, sends, records, compares, shows or simulates a webhook goes through `FIELDS`. The name and the secret
+are no rows: the name identifies the webhook, and the secret never stands beside the others in clear.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from operator import attrgetter
+from typing import Any
+
+Value = str | int | bool | tuple[str, ...] | None
+"""The value of a field; None where it was left out."""
+
+
+class Kind(StrEnum):
+    """The type of a field, and with it how its values are read and written."""
+
+    TEXT = "text"
+    URL = "URL"
+    TEXTS = "list of texts"
+    """Sorted and without duplicates: the order means nothing."""
+    COUNT = "whole number"
+    FLAG = "true or false"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is known of a field.
+
+    `key` is its name in the API and in the config, `default` what the API takes for one that is left out. `least` is
+    the smallest number that the simulator accepts, `usual` the range that the API documents.
+    """
+
+    key: str
+    kind: Kind
+    default: Value = None
+    least: int = 0
+    usual: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A row of the table with the attribute of `Settings` that holds its value."""
+
+    row: Row
+    attribute: str
+    required: bool
+
+    @property
+    def key(self) -> str:
+        """The name in the API and in the config."""
+        return self.row.key
+
+    @property
+    def kind(self) -> Kind:
+        """The type of the field."""
+        return self.row.kind
+
+    def parse(self, raw: object) -> Value:
+        """Return a value of the API's JSON; what has another type counts as left out."""
+        return _PARSE[self.row.kind](raw)
+
+
+def _row(key: str, kind: Kind, **more: Any) -> Mapping[str, Row]:
+    return {"row": Row(key, kind, **more)}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The fields of a webhook that are no secret, its name apart (SendKit API, Create webhook).
+
+    None means left out: it is not sent, and compares as the API's default.
+    """
+
+    url: str = dataclasses.field(metadata=_row("url", Kind.URL))
+    events: tuple[str, ...] = dataclasses.field(metadata=_row("events", Kind.TEXTS))
+    retry_attempts: int | None = dataclasses.field(
+        default=None, metadata=_row("retryAttempts", Kind.COUNT, default=3, usual=(0, 10))
+    )
+    timeout_ms: int | None = dataclasses.field(
+        default=None, metadata=_row("timeoutMs", Kind.COUNT, default=10_000, least=1, usual=(1000, 30_000))
+    )
+
+    @classmethod
+    def of(cls, values: Mapping[str, Value]) -> Settings:
+        """Return the settings with these values, by key; an absent text or list is empty, any other left out."""
+        return cls(*[values.get(key, missing) for key, missing in _ABSENT])  # type: ignore[arg-type]
+
+    def values(self) -> tuple[Value, ...]:
+        """Return the values in the order of `FIELDS`."""
+        return _VALUES(self)
+
+    def by_key(self) -> dict[str, Value]:
+        """Return the values by key, None for what is left out."""
+        return dict(zip(KEYS, _VALUES(self), strict=True))
+
+    def as_json(self) -> dict[str, str | int | bool | list[str] | None]:
+        """Return the values by key, lists as JSON has them."""
+        pairs = zip(KEYS, _VALUES(self), strict=True)
+        return {key: list(value) if type(value) is tuple else value for key, value in pairs}
+
+    def effective(self) -> Settings:
+        """Return the same settings with the API's defaults in place of what was left out."""
+        values = _VALUES(self)
+        if None not in values:
+            return self
+        return Settings(*[default if mine is None else mine for mine, default in zip(values, _DEFAULTS, strict=True)])
+
+    def filled(self, other: Settings) -> Settings:
+        """Return the same settings with those of `other` in place of what an answer left out; a list is never left out."""
+        pairs = zip(_VALUES(self), _VALUES(other), strict=True)
+        return Settings(*[theirs if mine is None or mine == "" else mine for mine, theirs in pairs])
+
+    def wire(self) -> dict[str, object]:
+        """Return the fields as the API takes them, without those that were left out."""
+        return {key: value for key, value in self.as_json().items() if value is not None}
+
+    def spelling(self) -> tuple[object, ...]:
+        """Return what is equal for two that differ in case, or in a slash at the end of a URL, and nothing else."""
+        pairs = zip(FIELDS, _VALUES(self.effective()), strict=True)
+        return tuple(_spelling(field.kind, value) for field, value in pairs)
+
+
+def _spelling(kind: Kind, value: Value) -> Value:
+    if isinstance(value, tuple):
+        return tuple(sorted(text.casefold() for text in value))
+    if isinstance(value, str):
+        return value.casefold().rstrip("/") if kind is Kind.URL else value.casefold()
+    return value
+
+
+def clean(text: str) -> str:
+    """Return `text` without lone surrogates, which cannot be written anywhere."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _text(raw: object) -> str | None:
+    return clean(raw) if isinstance(raw, str) else None
+
+
+def _texts(raw: object) -> tuple[str, ...]:
+    return tuple(sorted({clean(text) for text in raw if isinstance(text, str)})) if isinstance(raw, list) else ()
+
+
+def _count(raw: object) -> int | None:
+    if isinstance(raw, float) and raw.is_integer():
+        return int(raw)
+    return raw if isinstance(raw, int) and not isinstance(raw, bool) else None
+
+
+def _flag(raw: object) -> bool | None:
+    return raw if isinstance(raw, bool) else None
+
+
+_PARSE: Mapping[Kind, Callable[[object], Value]] = {
+    Kind.TEXT: _text,
+    Kind.URL: lambda raw: _text(raw) or "",
+    Kind.TEXTS: _texts,
+    Kind.COUNT: _count,
+    Kind.FLAG: _flag,
+}
+
+FIELDS = tuple(
+    Field(field.metadata["row"], field.name, field.default is dataclasses.MISSING) for field in dataclasses.fields(Settings)
+)
+"""The rows in the order in which they are shown."""
+
+KEYS = tuple(field.key for field in FIELDS)
+SHOWN = ("name", *KEYS, "secret")
+"""The keys of a webhook in the order in which a plan shows them."""
+
+DEFAULTS: Mapping[str, Value] = {field.key: field.row.default for field in FIELDS}
+"""What the API takes for a field that is left out, by key; None where it has no default."""
+
+_DEFAULTS: tuple[Any, ...] = tuple(DEFAULTS.values())
+_ABSENT = tuple((field.key, () if field.kind is Kind.TEXTS else "" if field.kind is Kind.URL else None) for field in FIELDS)
+_VALUES: Callable[[Settings], tuple[Any, ...]] = attrgetter(*[field.attribute for field in FIELDS])
