@@ -5,44 +5,32 @@ deepdiff finds it; it is imported and asked only for fields that are not equal, 
 
 from __future__ import annotations
 
-from ..core.fields import Settings
+from ..core.fields import SHOWN, Settings
 from ..core.model import SENSITIVE, DesiredWebhook, LiveWebhook, WebhookRecord
 from .plan import Change, View
-
-FIELDS = ("name", "url", "events", "retryAttempts", "timeoutMs", "secret")
-"""The order in which changes are listed."""
 
 
 def view(name: str, settings: Settings, secret: str | None = SENSITIVE) -> View:
     """Return a webhook as plans show it, with the API's defaults filled in and the secret masked."""
-    whole = settings.effective()
-    return {
-        "name": name,
-        "url": whole.url,
-        "events": list(whole.events),
-        "retryAttempts": whole.retry_attempts,
-        "timeoutMs": whole.timeout_ms,
-        "secret": secret,
-    }
+    return {"name": name, **settings.effective().as_json(), "secret": secret}
 
 
 def changes(before: View, after: View, *, secret_changed: bool) -> tuple[Change, ...]:
-    """Return the fields that differ between two views, in the order of `FIELDS`; the secret only if told so."""
-    fields: set[str] = set()
-    unlike = [field for field in FIELDS[:-1] if before[field] != after[field]]
-    if unlike:
-        from deepdiff import DeepDiff
+    """Return the fields that differ between two views, in the order of `SHOWN`; the secret only if told so."""
+    fields = _unlike(before, after) | ({"secret"} if secret_changed else set())
+    return tuple(Change(field, before[field], after[field]) for field in SHOWN if field in fields)
 
-        old, new = ({field: side[field] for field in unlike} for side in (before, after))
-        found = DeepDiff(old, new, ignore_order=False, view="tree")
-        fields = {str(item.path(output_format="list")[0]) for items in found.values() for item in items}
-    if secret_changed:
-        fields.add("secret")
-    return tuple(Change(field, before[field], after[field]) for field in FIELDS if field in fields)
+
+def _unlike(before: View, after: View) -> set[str]:
+    """Return the keys, the secret's apart, under which two views differ; the order of a list means nothing."""
+    from deepdiff import DeepDiff
+
+    found = DeepDiff(before, after, ignore_order=True, exclude_paths="secret", view="tree")
+    return {str(item.path(output_format="list")[0]) for items in found.values() for item in items}
 
 
 def drifted_fields(recorded: WebhookRecord, live: LiveWebhook) -> tuple[str, ...]:
-    """Return the fields, in the order of `FIELDS`, in which live differs from what the API confirmed last.
+    """Return the fields, in the order of `SHOWN`, in which live differs from what the API confirmed last.
 
     What an answer left out never differs.
     """
@@ -50,8 +38,8 @@ def drifted_fields(recorded: WebhookRecord, live: LiveWebhook) -> tuple[str, ...
         return ()
     confirmed = recorded.confirmed.filled(recorded.applied.effective())
     seen = live.settings.filled(confirmed)
-    before, after = view(recorded.confirmed_name, confirmed), view(live.name, seen)
-    return tuple(field for field in FIELDS[:-1] if before[field] != after[field])
+    fields = _unlike(view(recorded.confirmed_name, confirmed), view(live.name, seen))
+    return tuple(field for field in SHOWN if field in fields)
 
 
 def same_but_for_spelling(one: LiveWebhook, other: LiveWebhook) -> bool:
@@ -60,10 +48,7 @@ def same_but_for_spelling(one: LiveWebhook, other: LiveWebhook) -> bool:
 
 
 def _spelling(live: LiveWebhook) -> tuple[object, ...]:
-    settings = live.settings.effective()
-    events = sorted(event.casefold() for event in settings.events)
-    url = settings.url.casefold().rstrip("/")
-    return live.name.strip().casefold(), url, events, settings.retry_attempts, settings.timeout_ms
+    return live.name.strip().casefold(), *live.settings.spelling()
 
 
 def view_before(name: str, recorded: WebhookRecord, live: LiveWebhook | None, drifted: tuple[str, ...]) -> View:
