@@ -37,6 +37,8 @@ def compiled(schema: Mapping[str, Any]) -> Accepts:
     if kind == "integer" and rules.keys() <= {"minimum"}:
         least = rules.get("minimum")
         return _integer if least is None else lambda value: _integer(value) and value >= least
+    if kind == "boolean" and not rules:
+        return lambda value: type(value) is bool
     if kind is None and rules.keys() == {"const"} and type(rules["const"]) is int:
         return lambda value: type(value) is int and value == rules["const"]
     return lambda value: kind is None and not rules

@@ -36,13 +36,13 @@ def _accepts() -> Accepts:
 
 
 def fits(root: Any) -> bool:
-    """Tell whether data is seen to fit the schema at once; false also where only jsonschema could tell."""
-    return _accepts()(root)
+    """Tell whether data fits the schema."""
+    return not any(True for _ in _errors(root))
 
 
 def _errors(root: Any) -> Iterable[ValidationError]:
-    """Return what jsonschema finds; it is imported and asked only for data that is not seen to fit."""
-    if fits(root):
+    """Return what jsonschema finds; it is imported and asked only for data that the quick check does not accept."""
+    if _accepts()(root):
         return ()
     from jsonschema import Draft7Validator, validators
 
