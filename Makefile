@@ -9,10 +9,14 @@ ROUNDS ?= 10
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch .venv/ready
 
-# Checkers that are no Python packages. Where Go or npm are missing, the tests that need them are skipped.
+# Programs that are no development dependencies: checkers, and what the samples of the docs run with. Where one cannot be
+# installed, the tests that need it are skipped.
 .venv/tools: .venv/ready
 	-GOBIN=$(CURDIR)/$(BIN) go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
 	-npm install --silent --no-audit --no-fund --fetch-retries=1 --prefix .venv/npm yaml-language-server@1.19.0
+	-npm install --silent --no-audit --no-fund --fetch-retries=1 --prefix .venv/npm wrangler@4.86.0
+	-$(PYTHON) -m venv .venv/programs
+	-.venv/programs/bin/python -m pip install --quiet --disable-pip-version-check awscli==1.46.3 deno==2.9.8
 	touch .venv/tools
 
 demo: .venv/ready
