@@ -1,16 +1,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ROUNDS ?= 10
+COVERAGE := 90
 
-.PHONY: demo test check docs soak mutants bench clean
+.PHONY: demo quick format check test test-all docs soak mutants bench clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch .venv/ready
 
-# Programs that are no development dependencies: checkers, and what the samples of the docs run with. Where one cannot be
-# installed, the tests that need it are skipped.
+# Programs that are not Python packages: checkers, and what the samples in the docs run with. Where one cannot be installed,
+# the tests that need it are skipped.
 .venv/tools: .venv/ready
 	-GOBIN=$(CURDIR)/$(BIN) go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
 	-npm install --silent --no-audit --no-fund --fetch-retries=1 --prefix .venv/npm yaml-language-server@1.19.0
@@ -22,8 +23,20 @@ ROUNDS ?= 10
 demo: .venv/ready
 	$(BIN)/sendkit-sync demo
 
+# Under a minute: what to run while working.
+quick: check
+	$(BIN)/pytest -q -n auto tests/unit
+
+format: .venv/ready
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
 test: .venv/ready .venv/tools
-	$(BIN)/pytest -q -n auto --cov --cov-report=term
+	$(BIN)/pytest -q -n auto --cov --cov-report=term --cov-fail-under=$(COVERAGE)
+
+# On every Python from 3.11 to 3.14 that is installed; ARGS are for pytest.
+test-all: .venv/ready
+	$(BIN)/python tests/every_python.py $(ARGS)
 
 check: .venv/ready
 	$(BIN)/ruff check
@@ -40,7 +53,7 @@ soak: .venv/ready
 mutants: .venv/ready
 	$(BIN)/python tests/reliability/mutants.py
 
-# Another environment than .venv: what is measured is the package as it is installed, without what development adds.
+# In an environment of its own, without the development packages: the package is measured as users install it.
 bench:
 	test -x build/bench/bin/pip || $(PYTHON) -m venv build/bench
 	build/bench/bin/pip install --quiet --disable-pip-version-check '.[bench]'
