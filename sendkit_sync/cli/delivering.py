@@ -31,6 +31,8 @@ def deliver(form: str, secrets: Mapping[str, Secret], output: str | None, secret
         text = delivery.dotenv(secrets)
     elif form == "json":
         text = delivery.as_json(secrets)
+    elif form == "env-json":
+        text = delivery.env_json(secrets)
     else:
         text = delivery.kubernetes(secrets, secret_name)
     if output is None:

@@ -15,7 +15,7 @@ from ..core.model import Secret
 
 PREFIX = "SENDKIT_SECRET_"
 
-FORMS = ("dotenv", "json", "kubernetes", "github-actions")
+FORMS = ("dotenv", "json", "env-json", "kubernetes", "github-actions")
 """The values of `secret export --format`."""
 
 
@@ -64,6 +64,11 @@ def dotenv(secrets: Mapping[str, Secret]) -> str:
 def as_json(secrets: Mapping[str, Secret]) -> str:
     """Return a JSON object of webhook name to secret."""
     return json.dumps({name: secrets[name].reveal() for name in sorted(secrets)}, indent=2) + "\n"
+
+
+def env_json(secrets: Mapping[str, Secret]) -> str:
+    """Return a JSON object of variable to secret, as secret managers and `wrangler secret bulk` take it."""
+    return json.dumps({variable: secret.reveal() for variable, secret in variables(secrets).items()}, indent=2) + "\n"
 
 
 def kubernetes(secrets: Mapping[str, Secret], name: str) -> str:

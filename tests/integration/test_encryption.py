@@ -580,6 +580,10 @@ class TestExport:
         exported = json.loads(self.export(nasty, "--format", "json", "--only", "CRM Sync").stdout)
         assert exported == {"CRM Sync": NASTY}
 
+    def test_env_json_maps_variables_to_secrets(self, nasty: Workspace):
+        exported = json.loads(self.export(nasty, "--format", "env-json").stdout)
+        assert exported == {"SENDKIT_SECRET_CRM_SYNC": NASTY, "SENDKIT_SECRET_ANALYTICS": live(nasty)["Analytics"]["secret"]}
+
     @pytest.mark.parametrize("words", [("--output", "env"), ()], ids=["named", "from GITHUB_ENV"])
     def test_github_actions_masks_and_appends(self, nasty: Workspace, words: tuple[str, ...]):
         path = nasty.folder / "env"

@@ -58,6 +58,7 @@ CALLS: dict[str, list[list[str]]] = {
     "secret get": [["secret", "get", "Drawn"], ["secret", "get", "Supplied", "--previous"]],
     "secret export": [
         ["secret", "export", "--format", "json"],
+        ["secret", "export", "--format", "env-json"],
         ["secret", "export", "--format", "dotenv", "--output", "asked-for"],
         ["secret", "export", "--format", "kubernetes"],
         ["secret", "export", "--format", "github-actions", "--output", "asked-for"],
