@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 
 METHODS = ("*", "GET", "POST", "PATCH", "DELETE")
-KINDS = ("status", "drop", "cut", "delay", "garbage", "drip", "redirect", "gzip-bomb", "no-id", "empty")
+KINDS = ("status", "drop", "cut", "delay", "garbage", "drip", "redirect", "gzip-bomb", "no-id", "empty", "page")
 BOMB_BYTES = 256 * 1024 * 1024
 """How long the body of a `gzip-bomb` is when it is unpacked."""
 
@@ -23,7 +23,8 @@ class Fault:
     """One fault: it hits the `nth` request (each, for None) that fits `method` and `path`.
 
     With `when="before"` the server does not act on the request (but after a mere `delay` it does); with
-    `"after"` it acts first, and only the answer goes wrong. For `drip`, `delay_s` is the wait between two bytes.
+    `"after"` it acts first, and only the answer goes wrong. For `drip`, `delay_s` is the wait between two bytes. `page` is
+    a page of HTML with `status`, as a firewall sends it.
     """
 
     method: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Print nothing: the log is the simulator's."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the time of the `Date` header."""
+        return super().date_time_string(time.time() + self.server.simulator.clock_offset_s if timestamp is None else timestamp)
 
     def _handle(self) -> None:
         simulator = self.server.simulator
@@ -82,7 +87,7 @@ class Handler(BaseHTTPRequestHandler):
         elif fault.kind == "redirect":
             headers["Location"] = fault.location or f"{self.server.simulator.url}/elsewhere"
             self._send(told, b"", headers)
-        elif fault.kind == "garbage":
+        elif fault.kind in ("garbage", "page"):
             self._send(told, b"<html>this is not JSON</html>", headers, "text/html")
         elif fault.kind == "gzip-bomb":
             self._send(told, gzip_bomb(), {**headers, "Content-Encoding": "gzip"})
@@ -125,7 +130,7 @@ def _server_message(fault: Fault, status: int) -> int | None:
     """Return the status that a client sees under a fault; None for no answer."""
     if fault.kind == "drop":
         return None
-    if fault.kind == "status":
+    if fault.kind in ("status", "page"):
         return fault.status
     if fault.kind == "redirect":
         return fault.status if 300 <= fault.status < 400 else 307

@@ -10,6 +10,7 @@ from .faults import Fault
 from .store import ACCEPTED, ApiError, Json
 
 BASE = "/v1/webhooks"
+WORKSPACES = "/v1/workspaces"
 _KEY = re.compile(r"sk_[A-Za-z0-9_\-]+")
 
 

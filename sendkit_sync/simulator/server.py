@@ -8,7 +8,7 @@ import re
 import socket
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -18,8 +18,9 @@ from urllib.parse import parse_qsl
 from .delivery import deliver
 from .faults import Fault, FaultBook
 from .handler import RATE_LIMIT, Handler
-from .request import BASE, Request
-from .store import ApiError, Json, Store, success_body, workspace_of
+from .request import BASE, WORKSPACES, Request
+from .store import ApiError, Json, Store, success_body
+from .workspaces import Keys, Workspaces
 
 
 class Simulator:
@@ -29,17 +30,23 @@ class Simulator:
         self,
         *,
         port: int = 0,
-        keys: Mapping[str, Sequence[str]] | None = None,
+        keys: Keys | None = None,
+        workspaces: Sequence[str] | None = None,
+        id_form: str = "same",
         faults: Sequence[Fault] = (),
         mask_secrets: bool = False,
         list_enabled: bool = True,
+        workspaces_enabled: bool = True,
+        clock_offset_s: float = 0.0,
         latency_s: float = 0.0,
         page_form: str = "cursor",
         log_path: Path | None = None,
     ) -> None:
         self.requests: list[Json] = []
-        self.keys = keys
+        self.workspaces = Workspaces(keys, workspaces, id_form)
         self.list_enabled = list_enabled
+        self.workspaces_enabled = workspaces_enabled
+        self.clock_offset_s = clock_offset_s
         self.latency_s = latency_s
         self.store = Store(mask_secrets=mask_secrets, page_form=page_form)
         self.faults = FaultBook(faults)
@@ -130,8 +137,16 @@ class Simulator:
         self._server.serve_forever(poll_interval=0.05)
 
     def _route(self, request: Request) -> tuple[int, Json]:
+        key = request.header("X-Api-Key"), request.bearer()
+        if request.path == WORKSPACES and request.method == "GET":
+            if not self.workspaces_enabled:
+                raise ApiError(404, "Route not found")
+            return 200, success_body(self.workspaces.listed(*key, self.store.workspaces()))
+        status, answer = self._webhooks(request, self.workspaces.of(*key, request.header("X-Workspace-Id")))
+        return status, {**answer, "data": self.workspaces.shown(answer["data"])}
+
+    def _webhooks(self, request: Request, workspace: str) -> tuple[int, Json]:
         method, path = request.method, request.path
-        workspace = workspace_of(self.keys, request.header("X-Api-Key"), request.bearer(), request.header("X-Workspace-Id"))
         if path == BASE and method == "POST":
             return 201, success_body(self.store.create(workspace, request.json()))
         if path == BASE and method == "GET":

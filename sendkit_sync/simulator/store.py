@@ -7,18 +7,16 @@ import binascii
 import copy
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..core.fields import FIELDS, Field, Kind
-from ..core.model import PLATFORM_KEY_PREFIX
 
 Json = dict[str, Any]
 
-DEMO_WORKSPACE = "ws_demo"
 BY_KEY = {field.key: field for field in FIELDS}
 REQUIRED = ("name", *(field.key for field in FIELDS if field.required))
 ACCEPTED = ("name", *BY_KEY, "secret", "status")
@@ -51,29 +49,6 @@ def error_body(status: int, message: str) -> Json:
     return {"error": phrase, "message": message, "code": status}
 
 
-def workspace_of(
-    keys: Mapping[str, Sequence[str]] | None, api_key: str | None, bearer: str | None, workspace: str | None
-) -> str:
-    """Return the workspace that a request acts on, or raise what the API answers to its headers."""
-    if api_key is not None and bearer is not None:
-        raise ApiError(400, "Send the API key in one place: X-Api-Key or Authorization")
-    key = api_key if api_key is not None else bearer
-    if not key:
-        raise ApiError(401, "API key is missing")
-    allowed = None if keys is None else keys.get(key)
-    if not key.startswith("sk_") or (keys is not None and not allowed):
-        raise ApiError(401, "Invalid API key")
-    if key.startswith(PLATFORM_KEY_PREFIX):
-        if not workspace:
-            raise ApiError(400, "X-Workspace-Id header is required with a platform key")
-        if allowed is not None and workspace not in allowed:
-            raise ApiError(403, "No access to this workspace")
-        return workspace
-    if workspace is not None:
-        raise ApiError(400, "X-Workspace-Id header is not allowed with a workspace key")
-    return allowed[0] if allowed else DEMO_WORKSPACE
-
-
 class Store:
     """The webhooks of all workspaces; safe for threads."""
 
@@ -84,6 +59,7 @@ class Store:
         self._page_form = page_form
         self._lock = threading.RLock()
         self._items: dict[str, Json] = {}
+        self._workspaces: dict[str, dict[str, Json]] = {}
         self._order: dict[str, int] = {}
         self._made = 0
 
@@ -91,6 +67,11 @@ class Store:
         """Return whole copies of all live webhooks, oldest first."""
         with self._lock:
             return copy.deepcopy(list(self._items.values()))
+
+    def workspaces(self) -> list[str]:
+        """Return the workspaces that ever held a webhook."""
+        with self._lock:
+            return list(self._workspaces)
 
     def create(self, workspace: str, body: object, webhook_id: str | None = None) -> Json:
         """Make a webhook, under `webhook_id` or a new id, and answer it whole."""
@@ -111,6 +92,7 @@ class Store:
         with self._lock:
             self._made += 1
             self._items[item["_id"]] = item
+            self._workspaces.setdefault(workspace, {})[item["_id"]] = item
             self._order[item["_id"]] = self._made
             return _written(item)
 
@@ -150,7 +132,8 @@ class Store:
     def drop(self, webhook_id: str) -> None:
         """Remove a webhook behind the API's back; KeyError where there is none."""
         with self._lock:
-            del self._items[webhook_id]
+            item = self._items.pop(webhook_id)
+            del self._workspaces[item["workspaceId"]][webhook_id]
             del self._order[webhook_id]
 
     def change(self, webhook_id: str, fields: Mapping[str, Any]) -> None:
@@ -162,7 +145,7 @@ class Store:
         """Answer one page of a workspace's webhooks."""
         limit = _number(query.get("limit", "25"), "limit", 100)
         with self._lock:
-            items = [item for item in self._items.values() if item["workspaceId"] == workspace]
+            items = list(self._workspaces.get(workspace, {}).values())
             total = len(items)
             if self._page_form == "pages":
                 page = _number(query.get("page", "1"), "page", None)

@@ -7,7 +7,9 @@ import hmac
 import http.client
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import pytest
 import requests
 
 from sendkit_sync.simulator import Fault, Simulator
+from sendkit_sync.simulator.workspaces import other_id
 
 KEY = "sk_workspace1"
 PLATFORM = "sk_user_platform1"
@@ -288,3 +291,39 @@ def test_close_ends_a_long_delay() -> None:
     sim.serve_forever()
     with pytest.raises(requests.ConnectionError):
         call(sim, "GET")
+
+
+def listed(sim: Simulator, key: str) -> list[str]:
+    answer = requests.get(f"{sim.url}/v1/workspaces", headers={"X-Api-Key": key}, timeout=10)
+    assert answer.status_code == 200, answer.text
+    return [workspace["id"] for workspace in answer.json()["data"]]
+
+
+def test_a_key_sees_the_workspaces_that_it_reaches() -> None:
+    with Simulator(keys={KEY: ["ws_a"], PLATFORM: ["ws_a", "ws_b"]}) as sim:
+        assert listed(sim, PLATFORM) == ["ws_a", "ws_b"]
+        assert listed(sim, KEY) == ["ws_a"]
+    with Simulator(workspaces=[f"ws_{number}" for number in range(1000)]) as sim:
+        assert len(listed(sim, PLATFORM)) == 1000
+        assert call(sim, "POST", body=BODY, key=PLATFORM, X_Workspace_Id="ws_999").status_code == 201
+        assert call(sim, "POST", body=BODY, key=PLATFORM, X_Workspace_Id="ws_1000").status_code == 403
+    with Simulator(workspaces_enabled=False) as sim:
+        assert requests.get(f"{sim.url}/v1/workspaces", headers={"X-Api-Key": KEY}, timeout=10).status_code == 404
+
+
+def test_webhooks_may_show_another_form_of_their_workspaces_id() -> None:
+    hexadecimal = "0123456789abcdef01234567"
+    with Simulator(keys={PLATFORM: [hexadecimal, "ws_b"]}, id_form="other") as sim:
+        for workspace in (hexadecimal, "ws_b"):
+            made = call(sim, "POST", body=BODY, key=PLATFORM, X_Workspace_Id=workspace).json()["data"]
+            items = call(sim, "GET", key=PLATFORM, X_Workspace_Id=workspace).json()["data"]
+            assert {made["workspaceId"], items[0]["workspaceId"]} == {other_id(workspace)}
+            assert other_id(workspace) != workspace
+        assert listed(sim, PLATFORM) == [hexadecimal, "ws_b"]
+
+
+def test_a_page_of_a_firewall_and_another_clock_can_be_ordered() -> None:
+    with Simulator(faults=[Fault.parse("POST kind=page status=403")], clock_offset_s=-3600) as sim:
+        answer = call(sim, "POST", body=BODY)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (403, "text/html")
+        assert time.time() - parsedate_to_datetime(answer.headers["Date"]).timestamp() == pytest.approx(3600, abs=5)
