@@ -7,6 +7,7 @@ accept nothing, so that jsonschema decides.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,7 +21,7 @@ def _integer(value: Any) -> bool:
     return kind is int or (kind is float and value.is_integer())
 
 
-_OBJECT_RULES = {"properties", "required", "additionalProperties"}
+_OBJECT_RULES = {"properties", "patternProperties", "required", "additionalProperties"}
 _ARRAY_RULES = {"items", "minItems", "uniqueItems"}
 
 
@@ -29,7 +30,9 @@ def compiled(schema: Mapping[str, Any]) -> Accepts:
     rules = {key: rule for key, rule in schema.items() if key not in _SAYS_NOTHING}
     kind = rules.pop("type", None)
     if kind == "object" and rules.keys() <= _OBJECT_RULES and rules.get("additionalProperties") is False:
-        return _object({name: compiled(part) for name, part in rules.get("properties", {}).items()}, rules.get("required", []))
+        parts = {name: compiled(part) for name, part in rules.get("properties", {}).items()}
+        patterns = [(re.compile(pattern), compiled(part)) for pattern, part in rules.get("patternProperties", {}).items()]
+        return _object(parts, patterns, rules.get("required", []))
     if kind == "array" and rules.keys() <= _ARRAY_RULES:
         return _array(compiled(rules.get("items", {})), rules.get("minItems", 0), rules.get("uniqueItems", False))
     if kind == "string" and rules.keys() <= {"minLength", "enum"}:
@@ -44,7 +47,7 @@ def compiled(schema: Mapping[str, Any]) -> Accepts:
     return lambda value: kind is None and not rules
 
 
-def _object(parts: Mapping[str, Accepts], required: list[str]) -> Accepts:
+def _object(parts: Mapping[str, Accepts], patterns: list[tuple[re.Pattern[str], Accepts]], required: list[str]) -> Accepts:
     find = parts.get
     needed = frozenset(required)
 
@@ -53,7 +56,11 @@ def _object(parts: Mapping[str, Accepts], required: list[str]) -> Accepts:
             return False
         for name, item in value.items():
             part = find(name)
-            if part is None or not part(item):
+            if part is None:
+                found = [accepts for pattern, accepts in patterns if pattern.search(name)]
+                if not found or not all(accepts(item) for accepts in found):
+                    return False
+            elif not part(item):
                 return False
         return True
 

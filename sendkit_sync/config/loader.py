@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..core.diagnostics import Diagnostic, Severity, Span, printable
@@ -69,7 +70,7 @@ class _Loader:
                 if root[key]:
                     file.add(place, f"`{key}` must not be empty or hold control characters")
                 continue
-            value = str(file.path.parent / text) if key == "state" else text
+            value = _state_address(file, text) if key == "state" else text
             if key in self.shared and self.shared[key][0] != value:
                 file.add(place, f"`{key}` differs from the one at {self.shared[key][1]}")
             self.shared.setdefault(key, (value, file.span(place)))
@@ -108,6 +109,13 @@ class _Loader:
                 file.add(place, f"`{printable(other, 60)}` is renamed from `{printable(former, 60)}` already")
         self.webhooks[name] = webhook
 
+    def check_any_webhooks(self) -> None:
+        """Refuse files of which none has `webhooks`: that never means that there are to be no webhooks."""
+        roots = [file.document.root for file in self.files]
+        if all(isinstance(root, Map) and "webhooks" not in root for root in roots) and self.files:
+            which = "the file lacks" if len(roots) == 1 else "none of the files has"
+            self.files[0].add((1, 1), f"{which} the key `webhooks`; write `webhooks: []` for no webhooks")
+
     def check_renames(self) -> None:
         """Refuse a `renamedFrom` that names another entry: which of the two the recorded webhook is, nobody could tell."""
         for former, (name, file, place) in self.former.items():
@@ -135,14 +143,25 @@ class _Loader:
     def state_path(self, state_given: bool) -> str:
         if "state" in self.shared:
             return self.shared["state"][0]
-        if not self.files:
+        if not self.files or state_given:
             return DEFAULT_STATE
+        for file in self.files:
+            if not file.regular:
+                file.add((1, 1), "standard input, pipes and devices need `state` or --state: no state is put beside them")
+                return DEFAULT_STATE
         first = self.files[0].path
         for file in self.files:
-            if not state_given and file.path.parent.resolve() != first.parent.resolve():
+            if file.path.parent.resolve() != first.parent.resolve():
                 file.add((1, 1), "config files in several folders need `state` or --state")
                 break
         return str(first.parent / DEFAULT_STATE)
+
+
+def _state_address(file: File, text: str) -> str:
+    """Return where the state is: a store's URL as it stands, a path relative to the file that names it."""
+    if "://" in text:
+        return text
+    return str((file.path.parent if file.regular else Path()) / text)
 
 
 def _recipients(root: Map) -> tuple[str, ...]:
@@ -161,13 +180,13 @@ def load_config(paths: Sequence[str], env: Mapping[str, str], *, state_given: bo
     loader = _Loader(env, read_files(paths))
     for file in loader.files:
         loader.take(file)
-    for file in loader.files if entries else ():
+    loader.check_any_webhooks()
+    state = loader.state_path(state_given)
+    # With a problem in sight all of them are collected, and no secret is in what is shown of them.
+    for file in loader.files if entries or any(file.problems for file in loader.files) else ():
         loader.take_webhooks(file)
     loader.check_renames()
     loader.check_routes()
-    state = loader.state_path(state_given)
-    if not entries and any(file.problems for file in loader.files):
-        return load_config(paths, env, state_given=state_given)  # all of the problems, and no secret in what is shown of them
     found = diagnostics_of(loader.files, loader.reader.secrets)
     if any(problem.severity is Severity.ERROR for file in loader.files for problem in file.problems) or not loader.files:
         raise ConfigError(found)

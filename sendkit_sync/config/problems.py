@@ -37,11 +37,15 @@ _SHOWN = [
 
 @dataclass(slots=True)
 class File:
-    """A config file: its bytes, what they hold, and the problems found so far; `shown` is its path, fit to print."""
+    """A config file: its bytes, what they hold, and the problems found so far.
+
+    `shown` is its path, fit to print. One that is not `regular`, as a pipe, has no place beside it for other files.
+    """
 
     path: Path
     shown: str
     data: bytes = b""
+    regular: bool = True
     document: Document = field(default_factory=Document)
     problems: list[Problem] = field(default_factory=list)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -89,8 +90,9 @@ def _translate(root: Any, error: ValidationError) -> Iterator[Problem]:
         case "additionalProperties":
             node: Any = error.instance
             known: tuple[str, ...] = tuple(error.schema["properties"])  # type: ignore[index]
+            patterns = [re.compile(pattern) for pattern in error.schema.get("patternProperties", ())]  # type: ignore[union-attr]
             for key in node:
-                if key not in known:
+                if key not in known and not any(pattern.search(key) for pattern in patterns):
                     yield Problem(node.key_at(key), f"unknown key{shown_key(key)}", misspelt=(key, known))
         case "required":
             missing = next((key for key in rule if error.message.startswith(repr(key))), rule[0])

@@ -22,7 +22,7 @@ def command(context: Context, configs: tuple[str, ...], strict: bool, form: str)
     """Check the config files; needs no key and no network."""
     count = 0
     try:
-        config = read_config(configs, None)
+        config = read_config(configs, "")  # whatever the state is called
         found, code = config.warnings, ExitCode.INVALID if strict and config.warnings else ExitCode.DONE
         count = len(config.webhooks)
     except ConfigError as error:

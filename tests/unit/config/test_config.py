@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,84 @@ def test_what_is_no_yaml_is_told_with_the_usual_reason(tmp_path: Path, entry: st
     with pytest.raises(ConfigError) as caught:
         load_config([str(tmp_path / "webhooks.yaml")], {})
     assert advice in str(caught.value.diagnostics[0])
+
+
+def names(paths: list[Path | str], **env: str) -> list[str]:
+    return [webhook.name for webhook in load_config([str(path) for path in paths], env, state_given=True).webhooks]
+
+
+def write(folder: Path, *files: str) -> None:
+    for file in files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(HEAD + HOOK.format(file), encoding="utf-8")
+
+
+def test_what_editors_and_other_tools_hide_in_a_folder_is_no_config(tmp_path: Path):
+    write(tmp_path, "b.yaml", "a.yml", "c.txt", "sub/d.yaml")
+    for hidden in (".draft.yaml", "._b.yaml", ".#b.yaml", ".sops.yaml"):
+        (tmp_path / hidden).write_text("creation_rules: [", encoding="utf-8")
+    assert names([tmp_path]) == ["a.yml", "b.yaml"]
+
+
+def test_a_pattern_is_the_files_that_match_it_hidden_ones_and_folders_apart(tmp_path: Path):
+    write(tmp_path, "teams/a/x.yaml", "teams/b/y.yaml", "teams/.c/z.yaml", "teams/d.yaml/w.yml")
+    assert names([tmp_path / "teams/**/*.yaml"]) == ["teams/a/x.yaml", "teams/b/y.yaml"]
+    assert names([tmp_path / "teams/[ab]/?.yaml", tmp_path / "teams/a/x.yaml"]) == ["teams/a/x.yaml", "teams/b/y.yaml"]
+
+
+def test_a_path_that_is_there_is_no_pattern(tmp_path: Path):
+    write(tmp_path, "a[1].yaml", "a1.yaml")
+    assert names([tmp_path / "a[1].yaml"]) == ["a[1].yaml"]
+
+
+def test_a_pattern_that_matches_nothing_is_an_error(tmp_path: Path):
+    with pytest.raises(ConfigError) as caught:
+        load_config([str(tmp_path / "*.yaml")], {})
+    assert "*.yaml:1:1: error: the pattern matches no file" in str(caught.value.diagnostics[0])
+
+
+def test_a_config_that_is_no_regular_file_needs_a_place_for_the_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    text = HEAD + HOOK.format("A")
+
+    def read_from(pipe_text: str, *, state_given: bool) -> Config:
+        """Read a pipe, as `-c <(sops -d webhooks.yaml)` gives one."""
+        reading, writing = os.pipe()
+        os.write(writing, pipe_text.encode())
+        os.close(writing)
+        try:
+            return load_config([f"/proc/self/fd/{reading}"], {}, state_given=state_given)
+        finally:
+            os.close(reading)
+
+    with pytest.raises(ConfigError) as caught:
+        read_from(text, state_given=False)
+    assert "need `state` or --state" in str(caught.value.diagnostics[0])
+    assert read_from(text, state_given=True).webhooks[0].name == "A"
+    assert read_from(f"state: s.json\n{text}", state_given=False).state_path == "s.json"
+
+
+def test_files_may_share_keys_while_one_has_the_webhooks(tmp_path: Path):
+    write(tmp_path, "a.yaml")
+    (tmp_path / "shared.yaml").write_text("version: 1\nworkspace: w\nx-note: [1]\n", encoding="utf-8")
+    config = load_config([str(tmp_path)], {})
+    assert (config.workspace, [webhook.name for webhook in config.webhooks]) == ("w", ["a.yaml"])
+    (tmp_path / "a.yaml").unlink()
+    (tmp_path / "more.yaml").write_text("version: 1\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_config([str(tmp_path)], {})
+    assert "none of the files has the key `webhooks`" in str(caught.value.diagnostics[0])
+
+
+def test_the_state_of_a_store_is_no_path(tmp_path: Path):
+    (tmp_path / "a.yaml").write_text("version: 1\nstate: postgresql://db/x#main\nwebhooks: []\n", encoding="utf-8")
+    assert load_config([str(tmp_path / "a.yaml")], {}).state_path == "postgresql://db/x#main"
+
+
+def test_keys_that_begin_with_x_are_the_users_own(tmp_path: Path):
+    entry = "    x-owner: {team: growth}\n"
+    config = load(
+        tmp_path, "$schema: https://x.example/s.json\nx-defaults: &d {timeoutMs: 2000}\n" + HEAD + HOOK.format("A") + entry
+    )
+    assert (len(config.webhooks), config.warnings) == (1, ())
+    assert "unknown key `X-owner`" in errors(tmp_path, HEAD + HOOK.format("A") + "    X-owner: 1\n    x-b: 1\n")

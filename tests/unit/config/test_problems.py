@@ -83,6 +83,9 @@ FILES: dict[str, str | bytes | dict[str, str]] = {
     "two renames of one": HEAD + entry(renamedFrom="Old") + entry(name="B", renamedFrom="Old"),
     "a folder of nothing": {"folder/x.txt": ""},
     "no file": {},
+    "a pattern of nothing": {},
+    "a device": {},
+    "shared keys alone": {"a.yaml": "version: 1\n", "b.yaml": "version: 1\n"},
     "too large": HEAD + ONE,
 }
 UNREACHED = {"schema.py: {...} is not valid"}
@@ -105,6 +108,7 @@ def prepare(case: str) -> list[str]:
     if case == "too large":
         os.truncate("webhooks.yaml", (64 << 20) + 1)
     paths = {"a folder of nothing": ["folder"], "no file": ["webhooks.yaml"], "two folders": ["a", "b"]}
+    paths |= {"a pattern of nothing": ["*.yaml"], "a device": ["/dev/null"]}
     return paths.get(case, sorted(files) if isinstance(files, dict) else ["webhooks.yaml"])
 
 
