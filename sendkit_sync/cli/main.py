@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 COMMANDS = {
-    "validate": "Check the config files; needs no key and no network.",
-    "plan": "Show what apply would do, and change nothing.",
-    "apply": "Bring SendKit to what the config says.",
-    "state": "Look at the record and mend it; secrets stay masked.",
-    "secret": "Read, supply, rotate and hand on signing secrets.",
-    "import": "Start recording live webhooks, unchanged.",
+    "validate": "Check the config files. Needs no API key and no network.",
+    "plan": "Show what apply would do. Changes nothing.",
+    "apply": "Make SendKit match the config.",
+    "state": "Inspect and repair the state. Secrets stay masked.",
+    "secret": "Read, export, supply and rotate signing secrets.",
+    "import": "Start managing live webhooks. Changes nothing in SendKit.",
     "export": "Write the live webhooks as a config file, without secrets.",
-    "test": "Have SendKit send its test payload to a webhook.",
-    "reconcile": "Make one unattended pass: settle, look at the live side, plan, apply.",
-    "init": "Start a repository: a config, and the files for where it runs.",
-    "simulator": "Serve the SendKit API on loopback, for trying out.",
-    "demo": "Run the main job on the simulator, end to end.",
+    "test": "Have SendKit send a signed test delivery to a webhook.",
+    "reconcile": "Run once, unattended: resolve, refresh, plan, apply. For schedulers.",
+    "init": "Create a starter config and, on request, CI or scheduler files.",
+    "simulator": "Serve a simulated SendKit API on loopback, to try things out.",
+    "demo": "Run the whole workflow against the simulator.",
 }
 
 
@@ -66,11 +66,18 @@ class LazyGroup(Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="sendkit-sync")
-@click.option("--api-url", envvar=["SENDKIT_SYNC_API_URL", "SENDKIT_API_URL"], help="Address of the API; https, off loopback.")
-@flag("--api-key-file", metavar="FILE", help="File that holds the API key; default: the variable SENDKIT_API_KEY.")
-@flag("--no-color", is_flag=True, help="No colours; NO_COLOR does the same.")
-@flag("-v", "--verbose", count=True, help="Say more on stderr; -vv says most.")
-@flag("--log-format", type=click.Choice(["text", "json"]), default="text", help="Form of the log on stderr.")
+@click.option(
+    "--api-url", envvar=["SENDKIT_SYNC_API_URL", "SENDKIT_API_URL"], help="API base URL. Must use https, except on loopback."
+)
+@flag("--api-key-file", metavar="FILE", help="File with the API key. Default: the environment variable SENDKIT_API_KEY.")
+@flag("--no-color", is_flag=True, help="Turn off colors. The environment variable NO_COLOR does the same.")
+@flag("-v", "--verbose", count=True, help="Log each step to stderr. -vv also logs each API call.")
+@flag(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="Log format on stderr. `json` writes one object per line.",
+)
 @click.pass_context
 def cli(
     ctx: click.Context, api_url: str | None, api_key_file: str | None, no_color: bool, verbose: int, log_format: str

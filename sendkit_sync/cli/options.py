@@ -1,4 +1,4 @@
-"""Flags that commands share, and the durations they are written in."""
+"""Flags that several commands share, and the type of durations."""
 
 from __future__ import annotations
 
@@ -39,21 +39,46 @@ config_flag = flag(
     "configs",
     multiple=True,
     metavar="PATH",
-    help="Config file or folder; repeatable. Default: webhooks.yaml.",
+    help="Config file, or folder with *.yaml and *.yml files. Can be repeated. Default: webhooks.yaml.",
 )
 state_flag = flag(
-    "--state", "state_path", metavar="FILE", help="State file; default: sendkit.state.json beside the first config."
+    "--state",
+    "state_path",
+    metavar="FILE",
+    help="State file. Default: `state` in the config, else sendkit.state.json next to the first config file.",
 )
-timeout_flag = flag("--timeout", type=Duration(), default="30s", help="The whole of one call.")
-retry_flag = flag("--retry-for", type=Duration(), default="2m", help="How long to try again what surely did not happen.")
-refresh_flag = flag("--refresh", is_flag=True, help="Look at the live webhooks too; sends GET only.")
-prune_flag = flag("--prune", is_flag=True, help="Delete recorded webhooks that are no longer in the config.")
-target_flag = flag("--target", "targets", multiple=True, metavar="NAME", help="Plan only this webhook; repeatable, with *.")
-parallelism_flag = flag("--parallelism", type=click.IntRange(1, 64), default=4, help="Calls at once.")
-lock_flag = flag("--lock-timeout", type=Duration(), default="0s", help="How long to wait for a busy lock.")
+timeout_flag = flag(
+    "--timeout", type=Duration(), default="30s", help="Time limit for one API call, including reading the response."
+)
+retry_flag = flag(
+    "--retry-for", type=Duration(), default="2m", help="How long to retry a call that is known not to have reached the API."
+)
+refresh_flag = flag(
+    "--refresh",
+    is_flag=True,
+    help="Also read the live webhooks from SendKit and report drift. Read-only: sends GET requests only.",
+)
+prune_flag = flag("--prune", is_flag=True, help="Delete orphans: recorded webhooks that are no longer in the config.")
+target_flag = flag(
+    "--target",
+    "targets",
+    multiple=True,
+    metavar="NAME",
+    help="Only plan webhooks with this name. * matches any text. Can be repeated.",
+)
+parallelism_flag = flag("--parallelism", type=click.IntRange(1, 64), default=4, help="Maximum number of concurrent API calls.")
+lock_flag = flag("--lock-timeout", type=Duration(), default="0s", help="How long to wait if another run holds the lock.")
 settle_flag = flag(
-    "--settle", "settle_s", type=Duration(), default="10s", help="How long to look for the outcome of an unclear call."
+    "--settle",
+    "settle_s",
+    type=Duration(),
+    default="10s",
+    help="How long to look in the live list for a create whose outcome is unknown.",
 )
 resend_flag = flag(
-    "--resend-after", "resend_after_s", type=Duration(), default="5m", help="When an attempt without a trace has expired."
+    "--resend-after",
+    "resend_after_s",
+    type=Duration(),
+    default="5m",
+    help="How long to wait before an unresolved create may be sent again.",
 )

@@ -24,7 +24,6 @@ from ..options import (
     lock_flag,
     parallelism_flag,
     prune_flag,
-    refresh_flag,
     resend_flag,
     retry_flag,
     settle_flag,
@@ -47,18 +46,23 @@ if TYPE_CHECKING:
 @click.command("apply")
 @config_flag
 @state_flag
-@flag("--plan", "plan_file", metavar="FILE", help="Apply this saved plan, or nothing.")
-@flag("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
-@refresh_flag
+@flag(
+    "--plan",
+    "plan_file",
+    metavar="FILE",
+    help="Apply exactly this saved plan. Fails if the config or the state has changed since.",
+)
+@flag("--yes", is_flag=True, help="Apply without asking. Required without a terminal.")
+@flag("--refresh", is_flag=True, help="Also read the live webhooks from SendKit before planning, and correct drift.")
 @prune_flag
 @target_flag
-@flag("--force", is_flag=True, help="Go beyond the limits on what is deleted or gone at once.")
-@flag("--allow-duplicate", is_flag=True, help="Create in spite of a look-alike.")
+@flag("--force", is_flag=True, help="Allow deleting or re-creating more than 30% of the recorded webhooks in one run.")
+@flag("--allow-duplicate", is_flag=True, help="Create the webhook even if a live one looks like a duplicate.")
 @parallelism_flag
 @lock_flag
 @settle_flag
 @resend_flag
-@flag("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Form of the output.")
+@flag("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output format.")
 @timeout_flag
 @retry_flag
 @click.pass_obj
@@ -79,9 +83,9 @@ def command(
     retry_for: float,
     **limits: float,
 ) -> int:
-    """Bring SendKit to what the config says.
+    """Make SendKit match the config.
 
-    Every outcome is recorded before the next thing is done.
+    Shows the plan, asks, and carries it out. Each call is recorded before it is sent, and so is its outcome.
     """
     saved = _saved(plan_file, refresh=refresh, prune=prune, targets=targets)
     config = read_config(configs, state_path)

@@ -1,4 +1,4 @@
-"""`demo`: the main job on the simulator, each step run as a user would run it."""
+"""`demo`: the whole workflow on the simulator, each step run as a user would run it."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ MORE = """\
 
 @click.command("demo")
 def command() -> int:
-    """Run the main job on the simulator, end to end.
+    """Run the whole workflow against the simulator.
 
-    It works in a folder of its own, which is removed afterwards.
+    Works in a temporary folder and needs no API key.
     """
     with tempfile.TemporaryDirectory() as folder, Simulator() as simulator:
         config = Path(folder, "webhooks.yaml")

@@ -16,12 +16,12 @@ from ..wiring import Calls, Context, client, list_of
 @click.command("export")
 @timeout_flag
 @retry_flag
-@flag("--workspace", metavar="ID", help="Workspace of a platform key; default: SENDKIT_WORKSPACE_ID.")
+@flag("--workspace", metavar="ID", help="Workspace id, with a platform key. Default: SENDKIT_WORKSPACE_ID.")
 @click.pass_obj
 def command(context: Context, /, timeout: float, retry_for: float, workspace: str | None) -> None:
     """Write the live webhooks as a config file, without secrets.
 
-    `validate` accepts what stdout gets.
+    The output is a valid config file.
     """
     scope = workspace or os.environ.get("SENDKIT_WORKSPACE_ID") or None
     with client(context, scope, Calls(timeout, retry_for), stop=threading.Event(), on_wait=say) as api:

@@ -1,4 +1,4 @@
-"""`import`: starts recording live webhooks, unchanged."""
+"""`import`: adopts live webhooks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..wiring import Calls, Context, check_api, cipher_for, client, list_of, rea
 @click.command("import")
 @click.argument("name", required=False, shell_complete=config_names)
 @click.argument("webhook_id", metavar="[ID]", required=False)
-@flag("--matching", "all_matching", is_flag=True, help="Adopt every live webhook that one entry matches by name and URL.")
+@flag("--matching", "all_matching", is_flag=True, help="Adopt every live webhook that has the name and URL of a config entry.")
 @config_flag
 @state_flag
 @lock_flag
@@ -43,7 +43,7 @@ def command(
     timeout: float,
     retry_for: float,
 ) -> None:
-    """Start recording live webhooks, unchanged.
+    """Start managing live webhooks. Changes nothing in SendKit.
 
     Adopts the live webhook ID under the NAME of a config entry, or with --matching all that match one.
     """

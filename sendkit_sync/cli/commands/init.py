@@ -1,4 +1,4 @@
-"""`init`: starts a repository with a config and the files of the places where the tool runs."""
+"""`init`: writes a starter config, and files for CI and schedulers."""
 
 from __future__ import annotations
 
@@ -30,16 +30,26 @@ IGNORED_SEALED = "sendkit.state.json.backup\nsendkit.state.json.lock\n"
 
 @click.command("init")
 @click.argument("folder", default=".", required=False)
-@flag("--github", is_flag=True, help="A workflow: the plan on pull requests, apply on main; needs --recipient.")
-@flag("--gitlab", is_flag=True, help="A pipeline: the plan on merge requests, apply on main; needs --recipient.")
-@flag("--pre-commit", is_flag=True, help="A hook that checks the config before each commit.")
-@flag("--kubernetes", is_flag=True, help="A CronJob with a volume for the state.")
-@flag("--systemd", is_flag=True, help="A service and a timer.")
-@flag("--recipient", "recipients", multiple=True, metavar="AGE1...", help="Seal secrets for this age public key; repeatable.")
+@flag("--github", is_flag=True, help="Add a GitHub Actions workflow: plan on pull requests, apply on main. Needs --recipient.")
+@flag(
+    "--gitlab",
+    is_flag=True,
+    help="Add a GitLab CI pipeline: plan on merge requests, apply on the default branch. Needs --recipient.",
+)
+@flag("--pre-commit", is_flag=True, help="Add a pre-commit hook that validates the config.")
+@flag("--kubernetes", is_flag=True, help="Add a Kubernetes CronJob with a volume for the state.")
+@flag("--systemd", is_flag=True, help="Add a systemd service and timer.")
+@flag(
+    "--recipient",
+    "recipients",
+    multiple=True,
+    metavar="AGE1...",
+    help="Encrypt secrets for this age public key. Can be repeated.",
+)
 def command(folder: str, recipients: tuple[str, ...], **places: bool) -> None:
-    """Start a repository: a config, and the files for where it runs.
+    """Create a starter config and, on request, CI or scheduler files.
 
-    They go to FOLDER, here if it is left out. A file that is there already is left as it is.
+    Writes to FOLDER, by default the current one. Existing files are never overwritten.
     """
     if any(RECIPIENT.fullmatch(recipient) is None for recipient in recipients):
         raise UsageError(

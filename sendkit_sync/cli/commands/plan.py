@@ -23,10 +23,10 @@ from ..wiring import Calls, Context, plan_of, read_config, refuse_clear_writes
 @refresh_flag
 @prune_flag
 @target_flag
-@flag("--out", metavar="FILE", help="Save the plan for `apply --plan FILE`; it holds no secret.")
-@flag("--detailed-exitcode", is_flag=True, help="Exit with 2 when changes are pending.")
-@flag("--format", "form", type=click.Choice(["text", "json", "markdown", "html"]), default="text", help="Form of the output.")
-@flag("--step-summary", is_flag=True, help="Append the plan as Markdown to the file that GITHUB_STEP_SUMMARY names.")
+@flag("--out", metavar="FILE", help="Save the plan to FILE for `apply --plan FILE`. It contains no secrets.")
+@flag("--detailed-exitcode", is_flag=True, help="Exit with code 2 if changes are pending.")
+@flag("--format", "form", type=click.Choice(["text", "json", "markdown", "html"]), default="text", help="Output format.")
+@flag("--step-summary", is_flag=True, help="Append the plan as Markdown to the file named by GITHUB_STEP_SUMMARY.")
 @timeout_flag
 @retry_flag
 @click.pass_obj
@@ -45,9 +45,9 @@ def command(
     timeout: float,
     retry_for: float,
 ) -> int:
-    """Show what apply would do, and change nothing.
+    """Show what apply would do. Changes nothing.
 
-    It never writes the state, and sends GET at most.
+    Works offline unless --refresh is given. Never writes the state, and never sends anything but GET.
     """
     config = read_config(configs, state_path)
     path = state_path or config.state_path

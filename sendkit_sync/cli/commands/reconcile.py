@@ -1,4 +1,4 @@
-"""`reconcile`: one unattended pass, for cron, systemd and Kubernetes."""
+"""`reconcile`: one unattended run, for cron, systemd and Kubernetes."""
 
 from __future__ import annotations
 
@@ -76,12 +76,17 @@ class ReconcileRun:
 @config_flag
 @state_flag
 @prune_flag
-@flag("--dry-run", is_flag=True, help="Only look and plan; sends GET only, writes no state, takes no lock.")
-@flag("--max-changes", type=click.IntRange(0), metavar="N", help="Refuse a plan of more changes than this.")
-@flag("--deadline", type=Duration(), default="10m", help="The whole of the run; at its end no new call is made.")
-@flag("--metrics-file", metavar="FILE", help="Write Prometheus metrics to this file; needs the extra `metrics`.")
-@flag("--force", is_flag=True, help="Go beyond the limits on what is deleted or gone at once.")
-@flag("--allow-duplicate", is_flag=True, help="Create in spite of a look-alike.")
+@flag("--dry-run", is_flag=True, help="Only refresh and plan. Sends GET requests only, writes no state, takes no lock.")
+@flag("--max-changes", type=click.IntRange(0), metavar="N", help="Refuse a plan with more than N changes.")
+@flag(
+    "--deadline",
+    type=Duration(),
+    default="10m",
+    help="Time limit for the whole run. When it expires, calls in flight finish and no new ones start.",
+)
+@flag("--metrics-file", metavar="FILE", help="Write Prometheus metrics to FILE. Needs the extra `metrics`.")
+@flag("--force", is_flag=True, help="Allow deleting or re-creating more than 30% of the recorded webhooks in one run.")
+@flag("--allow-duplicate", is_flag=True, help="Create the webhook even if a live one looks like a duplicate.")
 @parallelism_flag
 @lock_flag
 @settle_flag
@@ -105,9 +110,9 @@ def command(
     retry_for: float,
     **limits: float,
 ) -> int:
-    """Make one unattended pass: settle, look at the live side, plan, apply.
+    """Run once, unattended: resolve, refresh, plan, apply. For schedulers.
 
-    It never asks, and ends with one line on stdout.
+    Never asks, and prints one summary line to stdout.
     """
     if metrics_file is not None:
         check_extra()

@@ -1,4 +1,4 @@
-"""`secret`: the only commands by which a secret reaches a screen or a file."""
+"""`secret`: the only commands that show a secret or write one to a file."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ SUPPLY = "Supply it: sendkit-sync secret set NAME < FILE"
 
 @click.group("secret", cls=Group)
 def command() -> None:
-    """Read, supply, rotate and hand on signing secrets."""
+    """Read, export, supply and rotate signing secrets."""
 
 
 @command.command("get")
 @click.argument("name", shell_complete=recorded_names)
-@flag("--previous", count=True, help="The secret before the last change; given twice, the one before that.")
+@flag("--previous", count=True, help="Print the previous secret. Given twice, the one before that.")
 @config_flag
 @state_flag
 @click.pass_obj
 def get(context: Context, /, name: str, previous: int, configs: tuple[str, ...], state_path: str | None) -> None:
-    """Print one secret to stdout."""
+    """Print the secret of one webhook to stdout."""
     config, path = _place(configs, state_path, entries=False)
     state = read_state(path)
     check_api(state, context, path)
@@ -61,10 +61,23 @@ def get(context: Context, /, name: str, previous: int, configs: tuple[str, ...],
 
 
 @command.command("export")
-@flag("--format", "form", type=click.Choice(delivery.FORMS), required=True, help="Who is to read it.")
-@flag("--only", "only", multiple=True, metavar="NAME", shell_complete=recorded_names, help="Only this webhook; repeatable.")
-@flag("--output", metavar="FILE", help="Write a file of mode 0600; for github-actions, append to it (default: GITHUB_ENV).")
-@flag("--secret-name", default="sendkit-webhooks", metavar="NAME", help="Name of the Kubernetes Secret.")
+@flag("--format", "form", type=click.Choice(delivery.FORMS), required=True, help="Output format.")
+@flag(
+    "--only",
+    "only",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=recorded_names,
+    help="Only export this webhook. Can be repeated.",
+)
+@flag(
+    "--output",
+    metavar="FILE",
+    help="Write to FILE, mode 0600. With github-actions, append to it (default: the file named by GITHUB_ENV).",
+)
+@flag(
+    "--secret-name", default="sendkit-webhooks", metavar="NAME", help="Name of the Kubernetes Secret, with --format kubernetes."
+)
 @config_flag
 @state_flag
 @click.pass_obj
@@ -78,7 +91,7 @@ def export(
     configs: tuple[str, ...],
     state_path: str | None,
 ) -> None:
-    """Write the secrets in a form that other programs read."""
+    """Print the recorded secrets as dotenv, JSON, a Kubernetes Secret, or GitHub Actions variables."""
     config, path = _place(configs, state_path, entries=False)
     state = read_state(path)
     recorded = dict(state.webhooks) if state is not None else {}
@@ -108,9 +121,9 @@ def export(
 @state_flag
 @click.pass_obj
 def set_(context: Context, /, name: str, lock_timeout: float, configs: tuple[str, ...], state_path: str | None) -> None:
-    """Supply, on standard input, the secret that SendKit has of a webhook which was imported without one.
+    """Record the secret of a webhook that was imported without one.
 
-    Nothing is sent.
+    Reads the secret that SendKit has from standard input, or asks for it on a terminal. Sends nothing to SendKit.
     """
     config, path = _place(configs, state_path)
     text = click.prompt("Secret", hide_input=True, err=True) if sys.stdin.isatty() else _from_stdin()
@@ -167,7 +180,7 @@ def rotate(
     timeout: float,
     retry_for: float,
 ) -> int:
-    """Give a webhook a new secret; the old one is kept as the previous one."""
+    """Generate a new signing secret and send it to SendKit. The old one stays available with --previous."""
     from ..session import RunRequest, session
     from ..signals import interrupted_by, stopping
 
@@ -207,7 +220,7 @@ def rotate(
 @state_flag
 @click.pass_obj
 def rekey(context: Context, /, lock_timeout: float, configs: tuple[str, ...], state_path: str | None) -> None:
-    """Seal every secret anew, for the recipients that the config names now; needs the identity."""
+    """Encrypt all secrets again for the recipients now in the config. Needs an identity that can read them."""
     config, path = _place(configs, state_path, entries=False)
     if not config.recipients:
         raise RefusedError(ErrorCode.NO_ENCRYPTION, "the config has no `encryption`", hint="Add it, with the recipients.")

@@ -13,24 +13,24 @@ from ..signals import stopping
 
 
 @click.command("simulator")
-@flag("--port", type=click.IntRange(0, 65535), default=8787, help="Port on 127.0.0.1; 0 takes a free one.")
+@flag("--port", type=click.IntRange(0, 65535), default=8787, help="Port on 127.0.0.1. 0 picks a free one.")
 @flag(
     "--fault",
     "faults",
     multiple=True,
     metavar="FAULT",
-    help='Fault to order, as "POST /v1/webhooks nth=2 when=after kind=drop".',
+    help='Inject a fault, such as "POST /v1/webhooks nth=2 when=after kind=drop". Can be repeated.',
 )
-@flag("--latency", type=Duration(), default="0s", help="How long each answer takes.")
-@flag("--mask-secrets", is_flag=True, help="Show secrets cut in what is read.")
-@flag("--no-list", is_flag=True, help="Have no list of webhooks.")
-@flag("--log-file", metavar="FILE", help="Append one JSON line a request.")
+@flag("--latency", type=Duration(), default="0s", help="Delay before each response.")
+@flag("--mask-secrets", is_flag=True, help="Mask secrets in responses to reads, as SendKit may do.")
+@flag("--no-list", is_flag=True, help="Simulate an API without the list endpoint.")
+@flag("--log-file", metavar="FILE", help="Append one JSON line per request to FILE.")
 def command(
     port: int, faults: tuple[str, ...], latency: float, mask_secrets: bool, no_list: bool, log_file: str | None
 ) -> None:
-    """Serve the SendKit API on loopback, for trying out.
+    """Serve a simulated SendKit API on loopback, to try things out.
 
-    Any key that begins with sk_ fits.
+    Accepts any API key that starts with `sk_`.
     """
     try:
         parsed = [Fault.parse(text) for text in faults]

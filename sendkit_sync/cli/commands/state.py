@@ -1,4 +1,4 @@
-"""`state`: looks at the record and mends it; secrets stay masked."""
+"""`state`: inspects and repairs the state. Secrets stay masked."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ..wiring import Context, check_api, read_config
 
 @click.group("state", cls=Group)
 def command() -> None:
-    """Look at the record and mend it; secrets stay masked."""
+    """Inspect and repair the state. Secrets stay masked."""
 
 
 def _path(configs: tuple[str, ...], state_path: str | None) -> str:
@@ -44,7 +44,7 @@ def _state(path: str) -> State:
 @config_flag
 @state_flag
 def list_(configs: tuple[str, ...], state_path: str | None) -> None:
-    """List what is recorded: name, id, status, secret (masked)."""
+    """List the recorded webhooks and the unresolved creates. Secrets are masked."""
     state = _state(_path(configs, state_path))
     for name, recorded in sorted(state.webhooks.items()):
         secret = SENSITIVE if recorded.secret else "(missing)"
@@ -58,7 +58,7 @@ def list_(configs: tuple[str, ...], state_path: str | None) -> None:
 @config_flag
 @state_flag
 def show(name: str, configs: tuple[str, ...], state_path: str | None) -> None:
-    """Show one record as JSON, its secret masked."""
+    """Show one recorded webhook as JSON. Its secret is masked."""
     from ...render.json import dump
 
     path = _path(configs, state_path)
@@ -81,8 +81,8 @@ def _document(name: str, recorded: WebhookRecord) -> dict[str, object]:
 
 @command.command("resolve")
 @click.argument("name", shell_complete=recorded_names)
-@flag("--id", "webhook_id", metavar="ID", help="The webhook that the unresolved create made.")
-@flag("--not-created", is_flag=True, help="The unresolved create made nothing.")
+@flag("--id", "webhook_id", metavar="ID", help="The create made the webhook with this id.")
+@flag("--not-created", is_flag=True, help="The create made nothing. The next apply creates the webhook.")
 @lock_flag
 @config_flag
 @state_flag
@@ -96,7 +96,10 @@ def resolve(
     configs: tuple[str, ...],
     state_path: str | None,
 ) -> None:
-    """Settle an unresolved create by hand, with what you saw in SendKit."""
+    """Settle an unresolved create by hand.
+
+    Look in SendKit first: use --id if the webhook exists there, --not-created if it does not.
+    """
     if (webhook_id is None) is not not_created:
         raise UsageError(
             ErrorCode.RESOLVE_ARGUMENTS,
@@ -150,7 +153,7 @@ def _resolve(ledger: Ledger, intents: Sequence[Intent], webhook_id: str) -> bool
 @state_flag
 @click.pass_obj
 def forget(context: Context, name: str, lock_timeout: float, configs: tuple[str, ...], state_path: str | None) -> None:
-    """Drop a record, its secret too, and leave the webhook."""
+    """Remove a webhook and its secret from the state. The webhook in SendKit stays."""
     path = _path(configs, state_path)
     check_api(_state(path), context, path)
     with open_ledger(
@@ -174,7 +177,7 @@ def forget(context: Context, name: str, lock_timeout: float, configs: tuple[str,
 @state_flag
 @click.pass_obj
 def encrypt(context: Context, lock_timeout: float, configs: tuple[str, ...], state_path: str | None) -> None:
-    """Seal every secret that is recorded in clear, for the recipients in the config."""
+    """Encrypt all secrets that are recorded in clear, for the recipients in the config."""
     from ..rekeying import rekey_all
 
     config = read_config(configs, state_path, entries=False)

@@ -1,4 +1,4 @@
-"""`test`: has SendKit send its signed test payload to a webhook."""
+"""`test`: has SendKit send a signed test delivery to a webhook."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 def command(
     context: Context, /, name: str, configs: tuple[str, ...], state_path: str | None, timeout: float, retry_for: float
 ) -> int:
-    """Have SendKit send its test payload to a webhook."""
+    """Have SendKit send a signed test delivery to a webhook.
+
+    Fails if the receiver does not accept it.
+    """
     config = read_config(configs, state_path, entries=False)
     path = state_path or config.state_path
     state = read_state(path)

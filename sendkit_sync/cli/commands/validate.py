@@ -15,11 +15,11 @@ from ..wiring import Context, read_config
 
 @click.command("validate")
 @config_flag
-@flag("--strict", is_flag=True, help="Warnings fail too.")
-@flag("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", help="Form of the output.")
+@flag("--strict", is_flag=True, help="Fail on warnings too.")
+@flag("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", help="Output format.")
 @click.pass_obj
 def command(context: Context, configs: tuple[str, ...], strict: bool, form: str) -> int:
-    """Check the config files; needs no key and no network."""
+    """Check the config files. Needs no API key and no network."""
     count = 0
     try:
         config = read_config(configs, "")  # whatever the state is called
