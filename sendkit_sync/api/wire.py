@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from ..core.diagnostics import printable
 from ..core.fields import FIELDS, Settings, clean
-from ..core.model import SENSITIVE, LiveWebhook, Secret
+from ..core.model import SENSITIVE, DeliveryStats, LiveWebhook, Secret
 from ..core.spellings import spellings
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -53,7 +53,21 @@ def live_of(value: object) -> LiveWebhook | None:
         status=_text(value.get("status")),
         workspace_id=_text(value.get("workspaceId")),
         created_at=_text(value.get("createdAt")),
+        stats=_stats_of(value.get("stats")),
     )
+
+
+def _stats_of(value: object) -> DeliveryStats:
+    """Return what the list counts of a webhook (SendKit API, List webhooks)."""
+    if not isinstance(value, dict):
+        return DeliveryStats()
+    return DeliveryStats(
+        _total(value.get("totalDelivered")), _total(value.get("totalFailed")), _text(value.get("lastDeliveredAt"))
+    )
+
+
+def _total(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def message_of(body: bytes, status_line: str) -> str:

@@ -102,11 +102,24 @@ class DesiredWebhook:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryStats:
+    """What SendKit counts of a webhook since it exists; None for what an answer leaves out.
+
+    `last_delivered_at` is the API's own text, ISO 8601 in UTC.
+    """
+
+    delivered: int | None = None
+    failed: int | None = None
+    last_delivered_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LiveWebhook:
     """A webhook as the API answers it.
 
     `secret` is None where the answer has none or a masked one (it ends in `...`); `secret_masked` tells the two
-    apart. `created_at` is the API's own text, ISO 8601 in UTC.
+    apart. `created_at` is the API's own text, ISO 8601 in UTC. `stats` differ from one read to the next, and never
+    make two webhooks unequal.
     """
 
     id: str
@@ -117,6 +130,7 @@ class LiveWebhook:
     status: str | None = None
     workspace_id: str | None = None
     created_at: str | None = None
+    stats: DeliveryStats = field(default=DeliveryStats(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
