@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..core.decryption import try_decrypt
@@ -10,6 +11,7 @@ from ..core.fields import SHOWN
 from ..core.model import ActionKind, DesiredWebhook, Intent, LiveWebhook, Secret, SecretOrigin, StoredSecret, WebhookRecord
 from ..core.outcomes import Failed, Succeeded, Unknown
 from ..core.ports import Api, Clock, Ledger, Rng, SecretCipher
+from ..planning.plan import SecretSource
 from .announce import announce
 from .resolving import record_of, renamed
 
@@ -34,14 +36,16 @@ class Creator:
         *,
         former: WebhookRecord | None = None,
         replaces: str | None = None,
+        source: SecretSource = SecretSource.GENERATED,
     ) -> tuple[Succeeded | Failed | Unknown, list[str]]:
         """Make `webhook`; return what came of it and warnings about the answer.
 
         `seen` are the ids of look-alikes that are live already; `former` is the record of the webhook that is gone,
-        kept under the name `replaces` where that is another one. Raises `StateIOError` where the intent or the
+        kept under the name `replaces` where that is another one. `source` is where the plan says that the secret comes
+        from. Raises `StateIOError` where the intent or the
         outcome cannot be written; a call that was made then stays an intent for the next run to settle.
         """
-        secret, stored = self._secret(webhook, former, replaces)
+        secret, stored = self._secret(webhook, former, replaces, source)
         intent = Intent(
             op=self.rng.token(),
             action=ActionKind.CREATE,
@@ -69,40 +73,33 @@ class Creator:
         return answer, differences(webhook, secret, answer.live)
 
     def _secret(
-        self, webhook: DesiredWebhook, former: WebhookRecord | None, replaces: str | None
+        self, webhook: DesiredWebhook, former: WebhookRecord | None, replaces: str | None, source: SecretSource
     ) -> tuple[Secret | None, StoredSecret | None]:
         if webhook.secret is not None:
             return webhook.secret, self.cipher.encrypt(webhook.name, webhook.secret, SecretOrigin.CONFIG)
-        earlier = self._earlier_secret(webhook.name, former, replaces)
-        if earlier is not None:
-            return earlier
+        for names, stored in self._earlier(webhook.name, former, replaces, source):
+            secret = try_decrypt(self.cipher, names, stored)
+            if secret is not None:
+                return secret, stored
         if self.server_secrets:
             return None, None
         drawn = Secret(self.rng.secret())
         return drawn, self.cipher.encrypt(webhook.name, drawn, SecretOrigin.GENERATED)
 
-    def _earlier_secret(
-        self, name: str, former: WebhookRecord | None, replaces: str | None
-    ) -> tuple[Secret, StoredSecret] | None:
-        """Return the secret to go on with, where it can be read.
+    def _earlier(
+        self, name: str, former: WebhookRecord | None, replaces: str | None, source: SecretSource
+    ) -> Iterator[tuple[tuple[str, ...], StoredSecret]]:
+        """Yield the secrets to go on with, the best first, each with the names that it may be encrypted for.
 
-        That of an expired attempt, so that one proof fits all attempts; else that of a webhook which is gone.
+        Those of expired attempts, so that one proof fits all of them; or that of the webhook which is gone.
         """
-        state = self.ledger.state
-        kept = [
-            intent.secret
-            for intent in reversed(state.pending.get(name, ()))
-            if intent.secret is not None and intent.secret.origin is SecretOrigin.GENERATED
-        ]
-        names: tuple[str, ...] = (name,)
-        if former is not None:
-            names = (name, *renamed(former.former_names, replaces))
-            kept += [former.secret] if former.secret is not None and former.secret.origin is not SecretOrigin.CONFIG else []
-        for stored in kept:
-            secret = try_decrypt(self.cipher, names, stored)
-            if secret is not None:
-                return secret, stored
-        return None
+        names = (name,) if former is None else (name, *renamed(former.former_names, replaces))
+        if source is SecretSource.ATTEMPT:
+            for intent in reversed(self.ledger.state.pending.get(name, ())):
+                if intent.secret is not None and intent.secret.origin is SecretOrigin.GENERATED:
+                    yield names, intent.secret
+        elif source is SecretSource.RECORDED and former is not None and former.secret is not None:
+            yield names, former.secret
 
     def _doubt(self, live: LiveWebhook, webhook: DesiredWebhook, secret: Secret | None) -> str | None:
         if self.ledger.has_id(live.id):

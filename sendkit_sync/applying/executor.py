@@ -14,7 +14,7 @@ from ..core.errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndp
 from ..core.model import ActionKind, LiveWebhook
 from ..core.outcomes import Failed, Outcome, Succeeded, Unknown
 from ..core.ports import Api, Clock, Ledger, Rng, SecretCipher
-from ..planning.plan import Action, Plan
+from ..planning.plan import Action, Plan, SecretSource
 from .adopt import adopt_unchanged
 from .create import Creator
 from .delete import Deleter
@@ -185,7 +185,8 @@ class Executor:
 
     def _create(self, action: Action, seen: tuple[str, ...]) -> Result:
         assert action.desired is not None
-        answer, warnings = self.creator.create(action.desired, seen, former=action.recorded, replaces=action.former_name)
+        former, source = action.recorded, action.secret_source or SecretSource.GENERATED
+        answer, warnings = self.creator.create(action.desired, seen, former=former, replaces=action.former_name, source=source)
         self._warnings.extend(f'"{action.name}": {text}' for text in warnings)
         if isinstance(answer, Succeeded) and answer.live is not None:
             wrong = self._check_workspace(answer.live)

@@ -16,7 +16,7 @@ from ..core.outcomes import Failed, Outcome, Succeeded, Unknown
 from ..core.ports import Api, Clock, Ledger, Rng, SecretCipher
 from ..core.quoting import shell_name
 from ..planning.diff import same_but_for_spelling
-from ..planning.plan import Action
+from ..planning.plan import Action, SecretSource
 from .announce import announce
 from .create import differences
 from .resolving import renamed
@@ -169,7 +169,7 @@ class Updater:
         sent again, or where it is sealed, one more is drawn.
         """
         if webhook.secret is None:
-            sent = self._sent_secret(webhook.name, record)
+            sent = self._sent_secret(webhook.name, record) if action.secret_source is SecretSource.ATTEMPT else None
             return sent if sent is not None else (None, None)
         if record.secret is None or not record.secret.matches(webhook.secret):
             return webhook.secret, self.cipher.encrypt(webhook.name, webhook.secret, SecretOrigin.CONFIG)

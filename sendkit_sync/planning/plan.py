@@ -46,6 +46,26 @@ class BlockerKind(StrEnum):
     """A live webhook of the same name, or of the same URL and events, that nobody recorded."""
 
 
+class SecretSource(StrEnum):
+    """Where the secret comes from that an action sends."""
+
+    CONFIG = "config"
+    """The config gives it."""
+    GENERATED = "generated"
+    """This tool generates it when the action is carried out."""
+    SERVER = "server"
+    """SendKit generates it: nothing is sent."""
+    ATTEMPT = "attempt"
+    """An earlier attempt in the state; generated where that one cannot be read or proved."""
+    RECORDED = "recorded"
+    """The recorded secret of the webhook that is gone; generated where it cannot be read."""
+
+    @property
+    def from_state(self) -> bool:
+        """Whether the state decides what is sent."""
+        return self in (SecretSource.ATTEMPT, SecretSource.RECORDED)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One field that differs; `path` is its name in the config. A secret's values are `(sensitive)`."""
@@ -72,6 +92,7 @@ class Action:
     those of them that were changed outside. `before` and `after` are None where there is no such side.
     `unanswered` tells that an earlier update has no known outcome, so that all fields are sent again.
     `former_name` is the name that `recorded` stands under, where that is another one. `live` is what a refresh saw.
+    `secret_source` is None where no secret is sent; nothing else is ever sent than from there.
     """
 
     kind: ActionKind
@@ -88,6 +109,7 @@ class Action:
     recorded: WebhookRecord | None = field(default=None, compare=False)
     former_name: str | None = None
     live: LiveWebhook | None = field(default=None, compare=False)
+    secret_source: SecretSource | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +168,11 @@ class Plan:
     def count(self, kind: ActionKind) -> int:
         """Return how many actions are of `kind`."""
         return sum(action.kind is kind for action in self.actions)
+
+    @property
+    def secrets_from_state(self) -> tuple[Action, ...]:
+        """The actions that send a secret which the state holds: whoever can change the state could choose it."""
+        return tuple(one for one in self.actions if one.secret_source is not None and one.secret_source.from_state)
 
     @property
     def blocked(self) -> tuple[Action, ...]:

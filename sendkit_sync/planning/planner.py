@@ -10,6 +10,7 @@ from .blockers import Blockers
 from .diff import changes, differs, drifted_fields, secret_differs, view, view_before
 from .plan import Action, Blocker, BlockerKind, LiveFacts, LiveSide, Plan, Reason
 from .scope import PlanScope
+from .sources import of_create, of_update
 
 
 def make_plan(
@@ -146,6 +147,7 @@ class _Planner:
                 desired=webhook,
                 recorded=gone,
                 former_name=_other(old, webhook.name),
+                secret_source=of_create(webhook, gone, self._state),
             )
         )
 
@@ -184,6 +186,7 @@ class _Planner:
                 recorded=record,
                 former_name=_other(old, webhook.name),
                 live=live,
+                secret_source=of_update(webhook, record, self._state, unanswered=unanswered),
             )
         )
 

@@ -31,6 +31,7 @@ def _action(action: Action) -> dict[str, Any]:
             for change in action.changes
         ],
         "drifted": list(action.drifted),
+        "secret_source": action.secret_source and str(action.secret_source),
         "blocked_by": None if blocker is None else {"kind": str(blocker.kind), "name": blocker.name, "id": blocker.id},
     }
 

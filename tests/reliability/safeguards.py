@@ -55,6 +55,7 @@ DISK = "tests/reliability/test_disk.py::"
 FAULTS = "tests/integration/test_faults.py::"
 FORGE = "tests/integration/test_forge.py::"
 GATE = "tests/unit/applying/test_throttle.py::"
+SOURCES = "tests/unit/planning/test_sources.py::"
 SIGNATURE = "tests/integration/test_receivers.py::TestSignature::"
 
 CALLS = (
@@ -684,11 +685,42 @@ RECEIVERS = (
         'found = found or offered == hmac.digest(key, body, "sha256").hex().encode()',
     ),
 )
+SECRETS = (
+    one(
+        "an attempt's secret is sent only where the plan says so",
+        f"{SOURCES}test_a_secret_of_the_state_that_the_plan_did_not_show_is_not_sent[an attempt to create it]",
+        "applying/create.py",
+        "        if source is SecretSource.ATTEMPT:\n",
+        "        if True:\n",
+    ),
+    one(
+        "a recorded secret is sent again only where the plan says so",
+        f"{SOURCES}test_a_secret_of_the_state_that_the_plan_did_not_show_is_not_sent[the record]",
+        "applying/create.py",
+        "        elif source is SecretSource.RECORDED and former",
+        "        elif former",
+    ),
+    one(
+        "a rotation's secret is sent again only where the plan says so",
+        f"{SOURCES}test_an_unanswered_rotation_that_the_plan_did_not_show_is_not_sent",
+        "applying/update.py",
+        " if action.secret_source is SecretSource.ATTEMPT else None",
+        "",
+    ),
+    one(
+        "a plan shows that a secret comes from an earlier attempt",
+        f"{SOURCES}test_a_plan_says_where_a_secret_comes_from[tried before]",
+        "planning/sources.py",
+        "        return SecretSource.ATTEMPT\n    if gone",
+        "        return SecretSource.GENERATED\n    if gone",
+    ),
+)
 GROUPS = (
     ("Calls", CALLS),
     ("Settling and looking before a call", SETTLING),
     ("The state on disk", STATE),
     ("The state in git, and the plan that was reviewed", FORGES),
+    ("Secrets, and where they come from", SECRETS),
     ("Signatures of deliveries", RECEIVERS),
 )
 SAFEGUARDS = tuple(safeguard for _, group in GROUPS for safeguard in group)
