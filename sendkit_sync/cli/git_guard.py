@@ -10,6 +10,7 @@ from ..config import Config
 from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, RefusedError
 from ..core.model import State
+from ..core.store_address import is_url
 from .output.messages import say
 
 FILES = ("", ".journal", ".backup", ".tmp", ".backup.tmp")
@@ -67,6 +68,8 @@ def warn_of_exported(path: str) -> None:
 
 def taken_by_git(path: str, *, ends: Sequence[str] = FILES) -> bool | None:
     """Tell whether `git add` takes a file whose name is `path` with one of `ends`; None where git cannot be asked."""
+    if is_url(path):
+        return False
     real = Path(os.path.realpath(path))
     if not any((folder / ".git").exists() for folder in real.parents):
         return False

@@ -44,8 +44,9 @@ config_flag = flag(
 state_flag = flag(
     "--state",
     "state_path",
-    metavar="FILE",
-    help="State file. Default: `state` in the config, else sendkit.state.json next to the first config file.",
+    metavar="ADDRESS",
+    help="State: a path, or a URL (postgresql://, s3://, gs://, az://). Default: `state` in the config, else "
+    "sendkit.state.json next to the first config file.",
 )
 timeout_flag = flag(
     "--timeout", type=Duration(), default="30s", help="Time limit for one API call, including reading the response."

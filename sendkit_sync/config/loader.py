@@ -11,6 +11,7 @@ from typing import Any
 from ..core.diagnostics import Diagnostic, Severity, Span, printable
 from ..core.errors import ConfigError
 from ..core.model import DesiredWebhook
+from ..core.store_address import address_problem, is_url
 from .checks import has_control
 from .entries import EntryReader
 from .files import read_files
@@ -69,6 +70,10 @@ class _Loader:
             if not text.strip() or has_control(text):
                 if root[key]:
                     file.add(place, f"`{key}` must not be empty or hold control characters")
+                continue
+            problem = address_problem(text) if key == "state" else None
+            if problem is not None:
+                file.add(place, problem)
                 continue
             value = _state_address(file, text) if key == "state" else text
             if key in self.shared and self.shared[key][0] != value:
@@ -159,7 +164,7 @@ class _Loader:
 
 def _state_address(file: File, text: str) -> str:
     """Return where the state is: a store's URL as it stands, a path relative to the file that names it."""
-    if "://" in text:
+    if is_url(text):
         return text
     return str((file.path.parent if file.regular else Path()) / text)
 

@@ -7,6 +7,9 @@ import threading
 import time
 from dataclasses import dataclass
 
+_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Where there is no such clock, as on macOS, a suspend goes unnoticed until the first write that comes after it."""
+
 
 class SystemClock:
     """The clock of this machine."""
@@ -16,6 +19,9 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def boottime(self) -> float:
+        return time.clock_gettime(_BOOTTIME)
 
     def sleep(self, duration_s: float, wake: threading.Event) -> bool:
         return wake.wait(duration_s)

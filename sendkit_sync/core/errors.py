@@ -6,10 +6,12 @@ SyncError                       1  something failed or was refused
   InvalidError                 65  something that was read is not valid
     ConfigError                65  the config files, with all their diagnostics
     StateInvalidError          65  the snapshot or the journal
+    StateAddressError          65  the address of a state
     PlanFileError              65  a saved plan
   ApiUnreachableError          69  the API cannot be reached, nothing was changed
   StateIOError                 74  the state cannot be read or written
     JournalGoneError           74  the journal was deleted while a run wrote to it
+    FencedError                74  another run holds the lease; nothing was overwritten
   LockedError                  75  another run holds the lock
   KeyRefusedError              77  the API key is missing or was refused
   RefusedError                  1  a limit, a stale plan, a "no"
@@ -144,6 +146,11 @@ class ErrorCode(StrEnum):
     # The state
     STATE_LOCKED = "state_locked"
     STATE_FENCED = "state_fenced"
+    STATE_ADDRESS_INVALID = "state_address_invalid"
+    STATE_ADDRESS_HOLDS_CREDENTIAL = "state_address_holds_credential"
+    STORE_FAILED = "store_failed"
+    STORE_OBJECT_MISSING = "store_object_missing"
+    LEASE_ENDED = "lease_ended"
     STATE_EMPTY = "state_empty"
     STATE_CONFLICT_MARKERS = "state_conflict_markers"
     STATE_NOT_JSON = "state_not_json"
@@ -234,6 +241,10 @@ class StateInvalidError(InvalidError):
     """The snapshot or the journal is damaged, cut, foreign, or of a newer version; nothing was overwritten."""
 
 
+class StateAddressError(InvalidError):
+    """The address of a state is no URL of a store that is known, or it holds a credential."""
+
+
 class PlanFileError(InvalidError):
     """A saved plan cannot be used: it is damaged or of a newer version."""
 
@@ -252,6 +263,10 @@ class StateIOError(SyncError):
 
 class JournalGoneError(StateIOError):
     """Somebody deleted the journal while the run wrote to it: another run may be under way."""
+
+
+class FencedError(StateIOError):
+    """Another process took the lease over, or replaced the state: this run writes and sends nothing more."""
 
 
 class LockedError(SyncError):

@@ -24,6 +24,10 @@ class Clock(Protocol):
         """Return a clock that never goes back, with no meaning but in differences."""
         ...
 
+    def boottime(self) -> float:
+        """Return a clock like `monotonic` that also counts the time in which the machine was suspended."""
+        ...
+
     def sleep(self, duration_s: float, wake: threading.Event) -> bool:
         """Wait, at most `duration_s`, for `wake`; return whether it was set."""
         ...

@@ -79,7 +79,8 @@ def _checksum(body: dict[str, object]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def _decode_line(raw: bytes, where: str) -> Node:
+def decode_line(raw: bytes, where: str) -> Node:
+    """Return the object that a line holds; raises `StateInvalidError` where its checksum does not match."""
     node = parse(text_of(raw, where), where)
     if not isinstance(node.value, dict):
         node.fail("must be an object")
@@ -105,7 +106,7 @@ def _replayed(snapshot: Snapshot, raw: bytes, where: str) -> tuple[State, str]:
     lines = raw.split(b"\n")[:-1]
     if not lines:
         raise StateInvalidError(ErrorCode.JOURNAL_DAMAGED, "the journal has no header", where=where)
-    fields = _decode_line(lines[0], f"{where}:1").fields("journal lineage baseSerial version")
+    fields = decode_line(lines[0], f"{where}:1").fields("journal lineage baseSerial version")
     header = Header(fields.filled("journal"), fields.filled("lineage"), fields["baseSerial"].count())
     if fields["version"].count() != 1:
         raise StateInvalidError(ErrorCode.JOURNAL_VERSION, "the journal is of a newer version", where=where)
@@ -121,7 +122,7 @@ def _replayed(snapshot: Snapshot, raw: bytes, where: str) -> tuple[State, str]:
         )
     book = MutableState.of(state)
     for number, line in enumerate(lines[1:], 2):
-        decode_entry(_decode_line(line, f"{where}:{number}")).change(book)
+        decode_entry(decode_line(line, f"{where}:{number}")).change(book)
     return replace(state, workspace_id=book.workspace_id, webhooks=book.webhooks, pending=book.pending), header.journal
 
 

@@ -14,9 +14,8 @@ from sendkit_sync.core.fields import Settings
 from sendkit_sync.core.model import ActionKind, Intent, Secret, SecretOrigin, StoredSecret, WebhookRecord
 from sendkit_sync.core.ports import Store, Term
 from sendkit_sync.state import JournalLedger, open_ledger, read_store
-from sendkit_sync.state.stores.file import FileStore
-from support.memory import Disk, MemoryStore
-from support.world import CountingRng, Crash, FakeClock, World
+from support.stores import ALL, place
+from support.world import CountingRng, Crash, FakeClock
 
 API = "https://api.example"
 PLACE = Settings("https://a.example", ("email.sent",))
@@ -27,17 +26,18 @@ RNG = CountingRng()
 Opener = Callable[[], Store]
 
 
-@pytest.fixture(params=["file", "memory"])
+@pytest.fixture(params=ALL)
 def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
     """Return what opens the same state again and again, as one process after the other does."""
-    if request.param == "file":
-        return lambda: FileStore(str(tmp_path / "state.json"))
-    disk = Disk()
-    return lambda: MemoryStore(disk, World(FakeClock()))
+    return place(request.param, request, tmp_path).open
 
 
-def term(store: Store, purpose: str = "test") -> AbstractContextManager[Term]:
-    return store.locked(clock=FakeClock(), purpose=purpose, timeout_s=0.0, stop=threading.Event())
+def term(store: Store, purpose: str = "test", *, waits: bool = True) -> AbstractContextManager[Term]:
+    """Take the lock; a lease is watched for a while where another has it, and not at all where this one may not wait."""
+    stop = threading.Event()
+    if not waits:
+        stop.set()
+    return store.locked(clock=FakeClock(), purpose=purpose, timeout_s=0.0, stop=stop)
 
 
 def ledger(store: Store) -> AbstractContextManager[JournalLedger]:
@@ -95,7 +95,7 @@ def test_a_fold_ends_the_journal_and_leaves_the_snapshot_where_it_gets_none(open
 
 
 def test_the_lock_lets_one_in_and_is_given_back_on_leaving(opener: Opener):
-    with term(opener(), "first"), pytest.raises(LockedError), term(opener(), "second"):
+    with term(opener(), "first"), pytest.raises(LockedError, match="first"), term(opener(), "second", waits=False):
         pass
     with pytest.raises(KeyboardInterrupt), term(opener(), "third"):
         raise KeyboardInterrupt

@@ -18,7 +18,7 @@ class Disk:
         self.snapshot: bytes | None = None
         self.backup: bytes | None = None
         self.journal: bytes | None = None
-        self.locked = False
+        self.locked: str | None = None
 
 
 class MemoryStore:
@@ -44,12 +44,12 @@ class MemoryStore:
     @contextmanager
     def locked(self, *, clock: Clock, purpose: str, timeout_s: float, stop: threading.Event) -> Iterator[MemoryStore]:
         if self.disk.locked:
-            raise LockedError("the state is locked", where=self.address, holder=None)
-        self.disk.locked = True
+            raise LockedError(f"the state is locked by {self.disk.locked}", where=self.address, holder=None)
+        self.disk.locked = purpose
         try:
             yield self
         finally:
-            self.disk.locked = False
+            self.disk.locked = None
 
     def read(self) -> StoredState:
         return StoredState(self.disk.snapshot, self.disk.journal)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyrage
@@ -26,7 +28,12 @@ from sendkit_sync.state.codec import encode_snapshot
 from sendkit_sync.state.journal import encode_line
 from sendkit_sync.state.node import Node, text_of
 from sendkit_sync.state.stores.file import FileStore
+from sendkit_sync.state.stores.head import Head, Pointer, decode_head, encode_head
+from sendkit_sync.state.stores.lease import LeaseStore
+from sendkit_sync.state.stores.objects import ObjectRegister
 from support.bench import CRM, Bench
+from support.fake_register import Cell, fake_store
+from support.world import FakeClock
 
 Cause = Callable[[Bench], object]
 CAUSES: dict[str, Cause] = {}
@@ -670,6 +677,103 @@ def _(b: Bench) -> None:
 def _(b: Bench) -> None:
     b.write("", "sendkit.state.json.journal")
     b.run("plan")
+
+
+def at_address(key: str, address: str) -> None:
+    """Note a site that a plan with this address of the state leads to."""
+    CAUSES[key] = lambda b: b.run("plan", "--state", address)
+
+
+at_address("state_address_invalid/scheme", "ftp://host/state")
+at_address("state_address_invalid/unreadable", "postgresql://db:port/x")
+at_address("state_address_invalid/option", "s3://bucket/key?retries=3")
+at_address("state_address_holds_credential", "postgresql://me:pw@db/x")
+at_address("state_address_invalid/object", "s3://bucket")
+at_address(
+    "state_address_invalid/endpoint",
+    "s3://bucket/key?endpoint=http://store.example.com",
+)
+
+
+at_address("state_address_invalid/table", "postgresql://127.0.0.1/db?table=a-b")
+at_address("state_address_invalid/tls", "postgresql://db.example.com/db?sslmode=require")
+
+
+@site("extra_missing/postgres")
+def _(b: Bench) -> None:
+    b.patch.setitem(sys.modules, "psycopg", None)
+    b.run("plan", "--state", "postgresql://127.0.0.1/db")
+
+
+@site("extra_missing/cloud")
+def _(b: Bench) -> None:
+    b.patch.setitem(sys.modules, "obstore", None)
+    b.run("plan", "--state", "s3://bucket/key")
+
+
+@site("store_object_missing")
+def _(b: Bench) -> None:
+    import obstore
+    from obstore.store import MemoryStore
+
+    store = MemoryStore()
+    obstore.put(store, "key", encode_head(Head(1, "n"), Pointer("0" * 64, 5), None, []))
+    read_store(LeaseStore(ObjectRegister(store, "key", "s3://bucket/key"), SystemClock()))
+
+
+@site("state_version/format")
+def _(b: Bench) -> None:
+    decode_head(encode_line({"format": 2}).rstrip(), "s3://bucket/key", "", lambda pointer: b"")
+
+
+@site("state_locked/lease")
+def _(b: Bench) -> None:
+    b.patch.setattr("sendkit_sync.state.stores.lease.shown_holder", lambda card: "me@here (pid 1, since today, apply)")
+    stop = threading.Event()
+    stop.set()
+    with lease(Cell()) as term, term.store.locked(clock=FakeClock(), purpose="apply", timeout_s=0.0, stop=stop):
+        raise AssertionError
+
+
+@contextlib.contextmanager
+def lease(cell: Cell) -> Iterator[Any]:
+    store = fake_store(cell)
+    with store.locked(clock=FakeClock(), purpose="apply", timeout_s=0.0, stop=threading.Event()) as term:
+        yield SimpleNamespace(store=store, term=term, register=store._register)
+
+
+@site("lease_ended/interrupted")
+def _(b: Bench) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with lease(Cell()) as held:
+        with b.patch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+            patch.setattr(held.register, "swap", interrupt)
+            held.term.append(b"line\n")
+        held.term.append(b"line\n")
+
+
+@site("lease_ended/given_back")
+def _(b: Bench) -> None:
+    with lease(Cell()) as held:
+        pass
+    held.term.append(b"line\n")
+
+
+@site("state_fenced/lease")
+def _(b: Bench) -> None:
+    cell = Cell()
+    with lease(cell) as held:
+        fake_store(cell).unlock()
+        held.term.append(b"line\n")
+
+
+@site("store_failed")
+def _(b: Bench) -> None:
+    cell = Cell()
+    cell.away = True
+    read_store(fake_store(cell))
 
 
 def on_disk(key: str, raw: str) -> None:

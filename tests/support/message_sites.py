@@ -14,6 +14,8 @@ OTHERS = ("options.py", "errors.py")
 FIXED = {"ConfigError": "config_invalid", "MissingExtraError": "extra_missing", "LockedError": "state_locked"}
 """Classes of one code, which their calls do not name."""
 MAKERS = {
+    "_ended": "lease_ended",
+    "invalid": "state_address_invalid",
     "fail": "state_value_invalid",
     "_no_plan": "plan_invalid",
     "_stale": "plan_stale",

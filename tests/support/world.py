@@ -22,12 +22,17 @@ class FakeClock:
     def __init__(self) -> None:
         self.steady = 100.0
         self.wall = START + self.steady
+        self.slept_s = 0.0
+        """How long the machine was suspended."""
 
     def now(self) -> float:
         return self.wall
 
     def monotonic(self) -> float:
         return self.steady
+
+    def boottime(self) -> float:
+        return self.steady + self.slept_s
 
     def sleep(self, duration_s: float, wake: threading.Event) -> bool:
         self.advance(duration_s)

@@ -129,6 +129,8 @@ class FileTerm:
             )
         if snapshot is not None:
             self._write_snapshot(snapshot)
+        if not Path(self._store.journal_address).exists():
+            return
         reached("fold-done")
         with io_errors(self._store.journal_address, "cannot remove the journal"):
             Path(self._store.journal_address).unlink(missing_ok=True)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 from ...core.errors import LockedError
 from ...core.files import io_errors, write_all
 from ...core.ports import Clock
+from .holder import holder_card, shown_holder
 
 _POLL_S = 0.2
 
@@ -26,7 +25,7 @@ def locked(path: str, *, clock: Clock, purpose: str, timeout_s: float, stop: thr
         _take(descriptor, path, clock, timeout_s, stop)
         with io_errors(path, "cannot write the lock"):
             os.ftruncate(descriptor, 0)
-            write_all(descriptor, _card(clock, purpose))
+            write_all(descriptor, holder_card(clock, purpose).encode() + b"\n")
         try:
             yield
         finally:
@@ -57,23 +56,8 @@ def _take(descriptor: int, path: str, clock: Clock, timeout_s: float, stop: thre
             )
 
 
-def _card(clock: Clock, purpose: str) -> bytes:
-    import getpass
-    import socket
-
-    try:
-        who = getpass.getuser()
-    except (KeyError, OSError):
-        who = f"uid {os.getuid()}"
-    since = datetime.fromtimestamp(clock.now(), UTC).isoformat(timespec="seconds")
-    card = {"who": who, "host": socket.gethostname(), "pid": os.getpid(), "since": since, "purpose": purpose}
-    return json.dumps(card).encode() + b"\n"
-
-
 def _holder(descriptor: int) -> str | None:
     try:
-        card = json.loads(os.pread(descriptor, 4096, 0))
-        text = f"{card['who']}@{card['host']} (pid {card['pid']}, since {card['since']}, {card['purpose']})"
-    except (OSError, ValueError, KeyError, TypeError):
+        return shown_holder(os.pread(descriptor, 4096, 0))
+    except OSError:
         return None
-    return "".join(char if char.isprintable() else "?" for char in text)
