@@ -19,9 +19,10 @@ HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME))
 
 from sendkit_sync.app import metrics  # noqa: E402
+from sendkit_sync.app.outcome import document  # noqa: E402
 from sendkit_sync.applying.results import Report, Status  # noqa: E402
+from sendkit_sync.cli.flags import Option  # noqa: E402
 from sendkit_sync.cli.main import COMMANDS, cli  # noqa: E402
-from sendkit_sync.cli.outcome import document  # noqa: E402
 from sendkit_sync.core.errors import MEANINGS, ErrorCode  # noqa: E402
 
 PAGE = HOME / "docs" / "reference.md"
@@ -37,7 +38,10 @@ ENVIRONMENT = {
     "SENDKIT_WORKSPACE_ID": "The workspace to use with a platform key, if the config names none.",
     "SENDKIT_VAR_<NAME>": "The value of `${NAME}` in the config, in any field but `secret`.",
     "SENDKIT_SECRET_<NAME>": "The value of `secret: ${NAME}` in the config.",
-    "SENDKIT_SYNC_<FLAG>": "Sets a flag, under the name in the tables above. A flag on the command line wins.",
+    "SENDKIT_SYNC_<FLAG>": "Sets a flag of every command that has it and accepts the value, if the tables above name it. "
+    "A flag on the command line wins.",
+    "SENDKIT_SYNC_<COMMAND>_<FLAG>": "Sets a flag of one command, for example `SENDKIT_SYNC_SECRET_EXPORT_FORMAT`. Wins over "
+    "`SENDKIT_SYNC_<FLAG>`. A repeatable flag takes one value per line.",
     "SOPS_AGE_KEY": "The age identity (private key) that decrypts recorded secrets.",
     "SOPS_AGE_KEY_FILE": "A file with one or several age identities, used in addition to `SOPS_AGE_KEY`.",
     "PGHOST": "The PostgreSQL server of a `postgresql:///` state; `PGPASSWORD` and the other variables of libpq work too.",
@@ -122,16 +126,17 @@ def _default(option: click.Option) -> str:
     return f"`{default}`" if isinstance(default, (str, int, float)) and not option.is_flag and not option.count else ""
 
 
-def _variables(option: click.Option) -> str:
-    names = [option.envvar] if isinstance(option.envvar, str) else list(option.envvar or [])
-    return ", ".join(f"`{name}`" for name in names)
+def _variables(name: str, option: click.Option) -> str:
+    """Return the variables of a flag; its own is left out where one sets the flag of every command."""
+    own, *others = option.variables(tuple(name.split())) if isinstance(option, Option) else [""]
+    return ", ".join(f"`{variable}`" for variable in ([own, *others] if not name else others or [own]) if variable)
 
 
-def _flags(command: click.Command) -> str:
+def _flags(name: str, command: click.Command) -> str:
     rows = []
     for option in options(command):
         names = ", ".join(option.opts + option.secondary_opts)
-        cells = (f"`{names}{_value(option)}`", option.help or "", _default(option), _variables(option))
+        cells = (f"`{names}{_value(option)}`", option.help or "", _default(option), _variables(name, option))
         rows.append("| " + " | ".join(_cell(cell) if cell[:1] != "`" else cell.replace("|", "\\|") for cell in cells) + " |\n")
     return "| Flag | Meaning | Default | Variable |\n| --- | --- | --- | --- |\n" + "".join(rows) if rows else ""
 
@@ -143,7 +148,7 @@ def _usage(name: str, command: click.Command) -> str:
 
 def _command(name: str, command: click.Command) -> str:
     text = "\n".join(map(_wrapped, inspect.cleandoc(command.help or "").split("\n\n")))
-    return f"\n### {name}\n\n`{_usage(name, command)}`\n\n{text}\n{_flags(command)}"
+    return f"\n### {name}\n\n`{_usage(name, command)}`\n\n{text}\n{_flags(name, command)}"
 
 
 def _schemas() -> Iterator[str]:
@@ -225,7 +230,7 @@ def _codes() -> str:
 
 def page() -> str:
     """Return the whole reference."""
-    parts = [HEAD, "\n## Commands\n\n", _wrapped(COMMANDS_INTRO), "\n", _flags(cli)]
+    parts = [HEAD, "\n## Commands\n\n", _wrapped(COMMANDS_INTRO), "\n", _flags("", cli)]
     parts += [_command(name, command) for name, command in commands()]
     parts += [_configuration(), "\n## Environment variables\n\n| Variable | Meaning |\n| --- | --- |\n"]
     parts += [f"| `{name}` | {_cell(text)} |\n" for name, text in ENVIRONMENT.items()]

@@ -34,13 +34,13 @@ class SavedPlan:
     workspace_id: str | None
     plan: Mapping[str, Any]
 
-    def check_base(self, state: State) -> None:
+    def check_base(self, state: State | None) -> None:
         """Raise `RefusedError` where `state`, as it was before the run, is not the one the plan was made from."""
         base = self.plan["state"]
         if base["lineage"] is None:
-            if not state.webhooks and not state.pending:
+            if state is None or (not state.webhooks and not state.pending):
                 return
-        elif (base["lineage"], base["serial"]) == (state.lineage, state.serial):
+        elif state is not None and (base["lineage"], base["serial"]) == (state.lineage, state.serial):
             return
         raise _stale("the recorded state has changed since")
 

@@ -49,9 +49,16 @@ class RunSettings:
         return self.parallelism + min(AHEAD, self.parallelism - 1)
 
 
+Observer = Callable[[Result], None]
+"""Hears of each action of a run once, when nothing more is learned of it."""
+
+
+def _ignore(_: Result) -> None: ...
+
+
 @dataclass(slots=True)
 class Executor:
-    """One run against one ledger. `on_result` hears of each action as it is done, `run_all` runs several at once."""
+    """One run against one ledger; `run_all` runs several actions at once."""
 
     api: Api
     ledger: Ledger
@@ -62,10 +69,10 @@ class Executor:
     deleter: Deleter
     limits: RunSettings
     stop_reason: StopReason
-    on_result: Callable[[Result], None] = lambda _: None
     run_all: Runner = run_all
     _warnings: list[str] = field(default_factory=list)
     _adopted: list[Result] = field(default_factory=list)
+    _observer: Observer = _ignore
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -119,12 +126,15 @@ class Executor:
         lost = [name for name in self.ledger.state.unresolved() if name not in unproved]
         expire_old(self.ledger, self.clock, lost, self.limits.resend_after_s)
 
-    def execute(self, plan: Plan) -> Report:
-        """Carry out `plan` as far as it goes; every outcome is recorded before it is reported.
+    def execute(self, plan: Plan, observer: Observer = _ignore) -> Report:
+        """Carry out `plan` as far as it goes; every outcome is recorded before `observer` hears of it.
 
         Raises `StateIOError` where an outcome cannot be kept, and before the first create or delete what `Api.list`
         raises, and `RefusedError` for the key of another workspace.
         """
+        self._observer = observer
+        for result in self._adopted:
+            self._announce(result)
         results: dict[str, Result] = {}
         creates = [action for action in plan.actions if action.kind is ActionKind.CREATE]
         if not creates and any(action.kind is ActionKind.DELETE for action in plan.actions):
@@ -135,7 +145,10 @@ class Executor:
             self._note(results, Result(ActionKind.CREATE, name, None, Status.FAILED, failure))
         changes = {ActionKind.CREATE, ActionKind.UPDATE}
         self._run([action for action in plan.actions if action.kind in changes and action.name not in results], seen, results)
-        self._settle_unknown(preflight, results)
+        unknown = [name for name, result in results.items() if _may_be_resolved(result)]
+        self._settle_unknown(preflight, unknown, results)
+        for name in unknown:
+            self._announce(results[name])
         self._run([action for action in plan.actions if action.kind not in changes], seen, results)
         self._add_unresolved(results)
         made = {result.id for result in results.values() if result.id and result.kind is ActionKind.CREATE}
@@ -214,9 +227,8 @@ class Executor:
             with suppress(NoEndpointError):
                 check_workspace(self.api.list(), self.ledger.state.workspace_id)
 
-    def _settle_unknown(self, preflight: Preflight, results: dict[str, Result]) -> None:
-        """Find out what became of the creates of this run whose answer does not tell."""
-        names = [name for name, one in results.items() if one.kind is ActionKind.CREATE and one.status is Status.UNRESOLVED]
+    def _settle_unknown(self, preflight: Preflight, names: Sequence[str], results: dict[str, Result]) -> None:
+        """Find out what became of the creates `names` of this run, whose answers do not tell."""
         if not names:
             return
         try:
@@ -250,24 +262,35 @@ class Executor:
 
     def _add_unresolved(self, results: dict[str, Result]) -> None:
         """Add what earlier runs left and nothing of this plan was about."""
-        for name in self.ledger.state.unresolved():
-            failure = Failure("unresolved", "an earlier create has no outcome yet")
-            results.setdefault(name, Result(ActionKind.CREATE, name, None, Status.UNRESOLVED, failure))
-        for intent in self.ledger.state.intents():
-            if intent.action is ActionKind.DELETE:
-                failure = Failure("unresolved", "an earlier delete has no outcome yet")
-                results.setdefault(intent.name, Result(intent.action, intent.name, intent.id, Status.UNRESOLVED, failure))
+        left: list[tuple[ActionKind, str, str | None]] = [
+            (ActionKind.CREATE, name, None) for name in self.ledger.state.unresolved()
+        ]
+        left += [(one.action, one.name, one.id) for one in self.ledger.state.intents() if one.action is ActionKind.DELETE]
+        for kind, name, webhook_id in left:
+            if name not in results:
+                failure = Failure("unresolved", f"an earlier {kind} has no outcome yet")
+                results[name] = Result(kind, name, webhook_id, Status.UNRESOLVED, failure)
+                self._announce(results[name])
 
     def _note(self, results: dict[str, Result], result: Result) -> None:
         results[result.name] = result
+        if not _may_be_resolved(result):
+            self._announce(result)
+
+    def _announce(self, result: Result) -> None:
         why = f": {result.failure.message}" if result.failure is not None else ""
         about = {"fields": {"action": str(result.kind), "name": result.name, "status": str(result.status)}}
         log.info('%s "%s": %s%s', result.kind, result.name, result.status.replace("_", " "), why, extra=about)
-        self.on_result(result)
+        self._observer(result)
 
     def _warn(self, text: str) -> None:
         if text not in self._warnings:
             self._warnings.append(text)
+
+
+def _may_be_resolved(result: Result) -> bool:
+    """Tell whether a look at the live list may still say what became of it."""
+    return result.kind is ActionKind.CREATE and result.status is Status.UNRESOLVED
 
 
 def _result(action: Action, answer: Outcome) -> Result:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import click
 
+from ..app.context import Context, Source
 from ..app.saved_plan import load
+from ..app.wiring import state_path_of
 from ..cli.main import run
 from ..cli.options import config_flag, state_flag
-from ..cli.wiring import read_config
+from ..cli.output.streams import tell
 from ..core.errors import ErrorCode, RefusedError, UsageError
 from ..core.ports import Forge
 from .github import GitHub
@@ -44,14 +46,14 @@ def steps() -> None:
 @state_flag
 def take(configs: tuple[str, ...], state_path: str | None) -> None:
     """Take the branch's last state, and find out whether it can be committed back."""
-    path = state_path or read_config(configs, None).state_path
-    click.echo(take_state(path, forge_of(dict(os.environ)).branch))
+    path = state_path_of(Context(), Source(configs, state_path))
+    tell(take_state(path, forge_of(dict(os.environ)).branch) + "\n")
 
 
 @steps.command()
 def record() -> None:
     """Commit the state and any journal back to the branch."""
-    click.echo(record_state())
+    tell(record_state() + "\n")
 
 
 @steps.command()
@@ -60,7 +62,7 @@ def record() -> None:
 def comment(plan_file: str, markdown_file: str) -> None:
     """Show the plan in the one comment on the pull request, which is made or updated."""
     text = body(load(plan_file), Path(markdown_file).read_text(encoding="utf-8"))
-    click.echo(forge_of(dict(os.environ)).comment(text))
+    tell(forge_of(dict(os.environ)).comment(text) + "\n")
 
 
 @steps.command()
@@ -69,14 +71,14 @@ def reviewed(plan_file: str) -> None:
     """Refuse a plan that is not the one that the merged pull request showed."""
     plan = load(plan_file)
     if not plan.plan["actions"]:
-        click.echo("The plan has no changes: nothing was to be reviewed.")
+        tell("The plan has no changes: nothing was to be reviewed.\n")
         return
     request = forge_of(dict(os.environ)).merged()
     if request is None:
         raise RefusedError(ErrorCode.PLAN_NOT_REVIEWED, "no merged pull request of this repository made this commit", hint=HINT)
     if not any(shows(text, plan) for text in request.comments):
         raise RefusedError(ErrorCode.PLAN_NOT_REVIEWED, f"the plan is not the one that {request.name} showed", hint=HINT)
-    click.echo(f"The plan is the one that {request.name} showed.")
+    tell(f"The plan is the one that {request.name} showed.\n")
 
 
 HINT = "Nothing was changed. Look at the plan of this job; to apply it as it is, start the job by hand."

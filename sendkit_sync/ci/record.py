@@ -12,9 +12,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..cli.process import without_secrets
+from ..app.wiring import read_state
 from ..core.errors import ErrorCode, RefusedError, SyncError, UsageError
-from ..state import read_state
 
 NOTE = "sendkit-sync-taken.json"
 """What was taken, noted in the folder of git's own files."""
@@ -110,6 +109,15 @@ def record() -> str:
             return f"Recorded on {branch}."
     hint = f"Keep this job's state, and commit it to {branch} by hand."
     raise RefusedError(ErrorCode.STATE_PUSH_REFUSED, f"{branch} does not take the state", where=str(state_path), hint=hint)
+
+
+OURS = ("SENDKIT_API_KEY", "SENDKIT_SECRET_", "SOPS_AGE_KEY")
+"""How the variables begin that hold what only this tool is to read."""
+
+
+def without_secrets() -> dict[str, str]:
+    """Return the environment for a child process that is not this tool: without the key, secrets and identities."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
 
 
 class Git:

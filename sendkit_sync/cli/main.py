@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import importlib
-import os
 import sys
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -14,8 +12,9 @@ import click
 
 from ..version import __version__
 from .groups import Group
-from .options import flag
+from .output.streams import open_missing
 from .process import set_up as set_up_process
+from .settings import Settings, global_flags
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -64,35 +63,17 @@ class LazyGroup(Group):
         return list(COMMANDS.items())
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, params=global_flags(), context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="sendkit-sync")
-@click.option(
-    "--api-url", envvar=["SENDKIT_SYNC_API_URL", "SENDKIT_API_URL"], help="API base URL. Must use https, except on loopback."
-)
-@flag("--api-key-file", metavar="FILE", help="File with the API key. Default: the environment variable SENDKIT_API_KEY.")
-@flag("--no-color", is_flag=True, help="Turn off colors. The environment variable NO_COLOR does the same.")
-@flag("-v", "--verbose", count=True, help="Log each step to stderr. -vv also logs each API call.")
-@flag(
-    "--log-format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    help="Log format on stderr. `json` writes one object per line.",
-)
 @click.pass_context
-def cli(
-    ctx: click.Context, api_url: str | None, api_key_file: str | None, no_color: bool, verbose: int, log_format: str
-) -> None:
+def cli(ctx: click.Context, /, **flags: Any) -> None:
     """Webhooks as code for SendKit: plan the difference, create each webhook once, keep every secret."""
-    from .output.logs import set_up
-    from .wiring import DEFAULT_API_URL, Context
-
-    set_up(verbose, log_format)
-    colour = not no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
-    ctx.obj = Context((api_url or DEFAULT_API_URL).rstrip("/"), api_key_file, colour, verbose, log_format)
+    ctx.obj = Settings(**flags).log()
 
 
 def main() -> NoReturn:
     """Run the command line and leave with the exit code of the contract."""
+    open_missing()
     set_up_process()
     # A run makes many records and few cycles: full collections would go through all the records again and again.
     gc.set_threshold(10_000, 50, 1000)
@@ -102,21 +83,8 @@ def main() -> NoReturn:
         from .output.failures import tell
 
         code = tell(error)
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
-    if _stdout_is_broken():
-        os._exit(code)
     gc.freeze()  # the interpreter looks for cycles once more while it ends: for nothing
     sys.exit(code)
-
-
-def _stdout_is_broken() -> bool:
-    """Tell whether flushing stdout fails: then the interpreter must not try again while it ends."""
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError):
-        return True
-    return False
 
 
 def run(arguments: list[str], commands: click.Group = cli) -> int:

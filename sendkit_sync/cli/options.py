@@ -1,14 +1,19 @@
-"""Flags that several commands share, and the type of durations."""
+"""Flags that commands share, the durations they are written in, and what a use case is given of them."""
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+from .flags import flag
+from .settings import Command, Settings
+
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_CALLS = ("timeout_s", "retry_for_s")
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -26,11 +31,34 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return float(found[1]) * _UNITS_S[found[2]]
 
 
-def flag(*names: str, **settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return a click option that `SENDKIT_SYNC_<FLAG>` sets too."""
-    long = next(name for name in names if name.startswith("--"))
-    variable = "SENDKIT_SYNC_" + long.split("/")[0].removeprefix("--").replace("-", "_").upper()
-    return click.option(*names, envvar=variable, show_default="default" in settings, **settings)
+def as_command(name: str, group: click.Group | None = None) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make a command of a function; `group` is the one that it belongs to, if any."""
+    make = click.command if group is None else group.command
+    return make(name, cls=Command)
+
+
+def use_case(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give `function` a `Context` first and, where the command has --config, a `Source` in place of what makes them."""
+
+    @click.pass_obj
+    @functools.wraps(function)
+    def run(settings: Settings, /, **flags: Any) -> Any:
+        from ..app.context import DEFAULT_API_URL, Context, Source
+        from .output.console import console
+
+        if "configs" in flags:
+            flags["source"] = Source(flags.pop("configs"), flags.pop("state_path", None))
+        calls = {name: flags.pop(name) for name in _CALLS if name in flags}
+        url = (settings.api_url or DEFAULT_API_URL).rstrip("/")
+        return function(Context(url, api_key_file=settings.api_key_file, observer=console, **calls), **flags)
+
+    return run
+
+
+def colour() -> bool:
+    """Tell whether text on stdout is coloured in this run."""
+    settings = click.get_current_context().obj
+    return isinstance(settings, Settings) and settings.colour
 
 
 config_flag = flag(
@@ -39,6 +67,7 @@ config_flag = flag(
     "configs",
     multiple=True,
     metavar="PATH",
+    everywhere=True,
     help="Config file, or folder with *.yaml and *.yml files. Can be repeated. Default: webhooks.yaml.",
 )
 state_flag = flag(
@@ -47,12 +76,23 @@ state_flag = flag(
     metavar="ADDRESS",
     help="State: a path, or a URL (postgresql://, s3://, gs://, az://). Default: `state` in the config, else "
     "sendkit.state.json next to the first config file.",
+    everywhere=True,
 )
 timeout_flag = flag(
-    "--timeout", type=Duration(), default="30s", help="Time limit for one API call, including reading the response."
+    "--timeout",
+    "timeout_s",
+    type=Duration(),
+    default="30s",
+    everywhere=True,
+    help="Time limit for one API call, including reading the response.",
 )
 retry_flag = flag(
-    "--retry-for", type=Duration(), default="2m", help="How long to retry a call that is known not to have reached the API."
+    "--retry-for",
+    "retry_for_s",
+    type=Duration(),
+    default="2m",
+    everywhere=True,
+    help="How long to retry a call that is known not to have reached the API.",
 )
 refresh_flag = flag(
     "--refresh",
@@ -67,8 +107,19 @@ target_flag = flag(
     metavar="NAME",
     help="Only plan webhooks with this name. * matches any text. Can be repeated.",
 )
+force_flag = flag(
+    "--force", is_flag=True, help="Allow deleting or re-creating more than 30% of the recorded webhooks in one run."
+)
+duplicate_flag = flag("--allow-duplicate", is_flag=True, help="Create the webhook even if a live one looks like a duplicate.")
 parallelism_flag = flag("--parallelism", type=click.IntRange(1, 64), default=4, help="Maximum number of concurrent API calls.")
-lock_flag = flag("--lock-timeout", type=Duration(), default="0s", help="How long to wait if another run holds the lock.")
+lock_flag = flag(
+    "--lock-timeout",
+    "lock_timeout_s",
+    type=Duration(),
+    default="0s",
+    everywhere=True,
+    help="How long to wait if another run holds the lock.",
+)
 settle_flag = flag(
     "--settle",
     "settle_s",

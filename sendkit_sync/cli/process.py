@@ -5,12 +5,13 @@ Python's own handlers print a traceback with the text of the error, which may ho
 
 from __future__ import annotations
 
-import os
 import resource
 import sys
 import threading
 import warnings
 from types import TracebackType
+
+from .output.streams import write_error
 
 
 def set_up() -> None:
@@ -23,21 +24,12 @@ def set_up() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, most))
 
 
-OURS = ("SENDKIT_API_KEY", "SENDKIT_SECRET_", "SOPS_AGE_KEY")
-"""How the variables begin that hold what only this tool is to read."""
-
-
-def without_secrets() -> dict[str, str]:
-    """Return the environment for a child process that is not this tool: without the key, secrets and identities."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-
-
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     text = "interrupted" if issubclass(kind, KeyboardInterrupt) else f"unexpected {kind.__name__}"
     # Where the log is JSON it is loaded. Loading it here could hide from the interpreter that a signal ended the process.
     logs = sys.modules.get(f"{__package__}.output.logs")
     if logs is None or not logs.event("error", severity=40, message=text):
-        sys.stderr.write(f"error: {text}\n")
+        write_error(f"error: {text}\n")
 
 
 def _uncaught_in_thread(details: threading.ExceptHookArgs) -> None:

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any
 
 from ..core.errors import ApiError, ApiUnreachableError, LockedError
-from .output.messages import say
+from .output.messages import note
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -28,25 +28,26 @@ def handled(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
 
 
 @contextmanager
-def stopping(told: str = "Stopping: what is under way is finished and recorded first.") -> Iterator[threading.Event]:
-    """Give an event that SIGINT, SIGTERM and SIGHUP set; a signal stops new calls and lets those under way end.
+def stopping(
+    stop: threading.Event, told: str = "Stopping: what is under way is finished and recorded first."
+) -> Iterator[None]:
+    """Let SIGINT, SIGTERM and SIGHUP set `stop`, which stops new calls and lets those under way end.
 
     `told` is what a terminal is told then.
     """
-    stop = threading.Event()
 
     def end() -> None:
         first = not stop.is_set()
         stop.set()
         if first and told and sys.stderr.isatty():
-            say(f"\n{told}")
+            note(f"\n{told}")
 
     def handle(number: int, frame: FrameType | None) -> None:
         # From a thread: the signal may have come while this one waits on `stop` and holds the event's own lock.
         threading.Thread(target=end, daemon=True).start()
 
     with handled(handle):
-        yield stop
+        yield
 
 
 @contextmanager

@@ -76,6 +76,7 @@ class ErrorCode(StrEnum):
     FAULT_INVALID = "fault_invalid"
     NOT_IN_A_JOB = "not_in_a_job"
     STDOUT_NOT_MASKED = "stdout_not_masked"
+    OUTPUT_LOST = "output_lost"
 
     # The address, the key, the workspace
     ADDRESS_INVALID = "address_invalid"

@@ -180,6 +180,11 @@ class Plan:
         return tuple(action for action in self.actions if action.blocked_by is not None)
 
     @property
+    def drifted(self) -> int:
+        """How many actions answer a change that was made outside."""
+        return sum(action.reason in (Reason.DRIFT, Reason.MISSING) for action in self.actions)
+
+    @property
     def pending(self) -> bool:
         """Whether anything is left to do; orphans do not count."""
         return bool(self.actions or self.unresolved)

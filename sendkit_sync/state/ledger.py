@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -15,6 +15,8 @@ from . import journal
 from .codec import Snapshot
 from .snapshots import fold, recover
 from .stores import open_store
+
+Check = Callable[[State | None], None]
 
 MEND = "What was recorded is safe. See that the disk has space and takes writes, then run it again."
 
@@ -29,15 +31,17 @@ def open_ledger(
     purpose: str,
     lock_timeout_s: float = 0.0,
     stop: threading.Event | None = None,
+    check: Check = lambda _: None,
 ) -> Iterator[JournalLedger]:
     """Hold the lock of a store, given as such or by its address, recover what a killed run left, and fold on leaving.
 
-    `stop` ends the wait for the lock.
+    `stop` ends the wait for the lock. `check` is given what is recorded, or None, under the lock and before anything is
+    written; what it raises ends the run.
     """
     store = open_store(store) if isinstance(store, str) else store
     with store.locked(clock=clock, purpose=purpose, timeout_s=lock_timeout_s, stop=stop or threading.Event()) as term:
         failpoints.reached("lock-taken")
-        snapshot = recover(store, term, api, rng)
+        snapshot = recover(store, term, api, rng, check)
         ledger = JournalLedger(store, term, snapshot, rng.token())
         try:
             yield ledger

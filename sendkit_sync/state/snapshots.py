@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from ..core import failpoints
@@ -49,10 +50,14 @@ def _load(store: Store, text: str | None, lines: bytes | None) -> tuple[Snapshot
     return snapshot, *journal.replay(snapshot, lines, store.journal_address)
 
 
-def recover(store: Store, term: Term, api: str, rng: Rng) -> Snapshot:
-    """Return the snapshot of a locked store, with what a killed run left folded into it; the first one where there is none."""
+def recover(store: Store, term: Term, api: str, rng: Rng, check: Callable[[State | None], None]) -> Snapshot:
+    """Return the snapshot of a locked store, with what a killed run left folded into it; the first one where there is none.
+
+    `check` may refuse what is recorded before anything is written.
+    """
     stored = term.read()
     loaded = _load(store, _text_of(stored.snapshot, store), stored.journal)
+    check(None if loaded is None else loaded[1])
     if loaded is None:
         state = State(rng.token(), 0, api)
         term.fold(encode_snapshot(state, None))

@@ -17,7 +17,7 @@ import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sendkit_sync.cli.private_file import append_private, replace_private
+from sendkit_sync.app.private_file import append_private, replace_private
 from sendkit_sync.core import failpoints
 from sendkit_sync.core.clock import SystemRng
 from sendkit_sync.core.errors import RefusedError, StateIOError

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sendkit_sync.cli.git_guard import taken_by_git
+from sendkit_sync.app.git_guard import taken_by_git
 from sendkit_sync.cli.main import run
 from sendkit_sync.simulator import Simulator
 
@@ -57,7 +57,7 @@ def test_apply_is_refused_in_ci_before_any_call(
         assert apply_in(simulator, monkeypatch) == 1
         assert simulator.requests == []
     assert WARNING in capsys.readouterr().err
-    assert not list(tree.glob("sendkit.state.json*"))
+    assert [path.name for path in tree.glob("sendkit.state.json*")] == ["sendkit.state.json.lock"]
 
 
 @pytest.mark.parametrize("words", [["import", "--matching"], ["reconcile"]], ids=" ".join)
@@ -71,7 +71,7 @@ def test_whatever_writes_secrets_is_refused_in_ci(
         assert run(words) == 1
         assert simulator.requests == []
     assert WARNING in capsys.readouterr().err
-    assert not list(tree.glob("sendkit.state.json*"))
+    assert [path.name for path in tree.glob("sendkit.state.json*")] == ["sendkit.state.json.lock"]
 
 
 def test_apply_warns_only_where_a_person_runs_it(
@@ -95,24 +95,24 @@ def test_apply_warns_only_where_a_person_runs_it(
 )
 def test_every_file_that_holds_secrets_must_be_ignored(tree: Path, ignore: str, taken: bool):
     (tree / ".gitignore").write_text(ignore, encoding="utf-8")
-    assert taken_by_git("sendkit.state.json") is taken
+    assert taken_by_git("sendkit.state.json", os.environ) is taken
 
 
 def test_a_state_that_is_tracked_is_taken_whatever_is_ignored(tree: Path):
     (tree / "sendkit.state.json").write_text("{}", encoding="utf-8")
     git(tree, "add", "-f", "sendkit.state.json")
     (tree / ".gitignore").write_text("sendkit.state.json*\n", encoding="utf-8")
-    assert taken_by_git("sendkit.state.json")
+    assert taken_by_git("sendkit.state.json", os.environ)
 
 
 def test_a_link_out_of_the_tree_is_followed(tree: Path, tmp_path_factory: pytest.TempPathFactory):
     outside = tmp_path_factory.mktemp("outside") / "sendkit.state.json"
     (tree / "sendkit.state.json").symlink_to(outside)
-    assert not taken_by_git("sendkit.state.json")
+    assert not taken_by_git("sendkit.state.json", os.environ)
 
 
 def test_a_name_that_begins_with_a_dash_is_no_flag(tree: Path):
-    assert taken_by_git("--stdin")
+    assert taken_by_git("--stdin", os.environ)
 
 
 def test_another_repository_in_the_environment_does_not_decide(
@@ -122,7 +122,7 @@ def test_another_repository_in_the_environment_does_not_decide(
     git(other, "init", "-q")
     (other / ".git" / "info" / "exclude").write_text("*\n", encoding="utf-8")
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
-    assert taken_by_git("sendkit.state.json")
+    assert taken_by_git("sendkit.state.json", os.environ)
 
 
 @pytest.mark.parametrize(("ignore", "warned"), [("", True), (".env\n", False)], ids=["not ignored", "ignored"])
@@ -150,7 +150,7 @@ def test_a_work_tree_of_another_user_is_looked_at_too(tree: Path):
     for path in (tree, tree / ".git"):
         os.chown(path, 4711, 4711)
     assert subprocess.run(["git", "status"], cwd=tree, check=False, capture_output=True).returncode == 128
-    assert taken_by_git("sendkit.state.json")
+    assert taken_by_git("sendkit.state.json", os.environ)
 
 
 def test_git_is_not_given_what_it_does_not_need(
@@ -162,7 +162,7 @@ def test_git_is_not_given_what_it_does_not_need(
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     for name in ("SENDKIT_API_KEY", "SENDKIT_SECRET_CRM", "SENDKIT_VAR_X", "SOPS_AGE_KEY", "SOPS_AGE_KEY_FILE", "GITHUB_TOKEN"):
         monkeypatch.setenv(name, "canary-of-the-environment")
-    assert taken_by_git("sendkit.state.json")
+    assert taken_by_git("sendkit.state.json", os.environ)
     seen = (folder / "seen").read_text(encoding="utf-8")
     assert "check-ignore" in seen
     assert "canary" not in seen

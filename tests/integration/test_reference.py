@@ -34,7 +34,7 @@ def test_every_command_and_flag_has_help(name: str):
     assert command.help, name
     for option in generate.options(command):
         assert option.help, f"{name} {option.opts}"
-        assert option.envvar, f"{name} {option.opts}: no variable"
+        assert option.variables(tuple(name.split())), f"{name} {option.opts}: no variable"
     assert name.split(maxsplit=1)[0] in generate.page()
 
 

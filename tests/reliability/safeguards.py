@@ -308,8 +308,8 @@ SETTLING = (
     one(
         "what a killed run left is settled first",
         f"{KILLED}[outcome-buffered]",
-        "cli/session.py",
-        "        executor.settle()\n",
+        "app/run.py",
+        "            executor.settle()\n",
         "",
     ),
     one(
@@ -550,7 +550,7 @@ STATE = (
     one(
         "a state that holds something belongs to one API address",
         "tests/reliability/test_addresses.py::test_a_state_that_holds_something_is_refused_at_another_address",
-        "cli/wiring.py",
+        "app/checks.py",
         "state is not None and not state.empty and state.api != context.api_url",
         "False",
     ),

@@ -111,6 +111,13 @@ plain(
 )
 
 
+@site("output_lost")
+def _(b: Bench) -> None:
+    with Path("/dev/full").open("w") as full:
+        b.patch.setattr("sys.stdout", full)
+        b.run("plan")
+
+
 @site("workspace_conflict")
 def _(b: Bench) -> None:
     b.write("workspace: ws_1\n" + CRM)
@@ -294,9 +301,6 @@ def _(b: Bench) -> None:
 @site("declined")
 def _(b: Bench) -> None:
     b.patch.setattr("sendkit_sync.cli.commands.apply._ask", lambda: False)
-    b.patch.setattr(os, "isatty", lambda descriptor: True)
-    terminal = type("Terminal", (), {"isatty": lambda self: True})()
-    b.patch.setattr("sendkit_sync.cli.commands.apply.sys", type("Sys", (), {"stdin": terminal, "stderr": sys.stderr}))
     b.run("apply")
 
 

@@ -8,9 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import click
-
 from ...simulator import Simulator
+from ..options import as_command
+from ..output.streams import tell
 
 FIRST = """\
 version: 1
@@ -30,7 +30,7 @@ MORE = """\
 """
 
 
-@click.command("demo")
+@as_command("demo")
 def command() -> int:
     """Run the whole workflow against the simulator.
 
@@ -39,20 +39,19 @@ def command() -> int:
     with tempfile.TemporaryDirectory() as folder, Simulator() as simulator:
         config = Path(folder, "webhooks.yaml")
         config.write_text(FIRST, encoding="utf-8")
-        click.echo(f"webhooks.yaml:\n\n{FIRST}")
+        tell(f"webhooks.yaml:\n\n{FIRST}\n")
         plain = {name: value for name, value in os.environ.items() if not name.startswith(("SENDKIT_", "SOPS_"))}
         environment = plain | {"SENDKIT_API_URL": simulator.url, "SENDKIT_API_KEY": "sk_demo"}
         for step in (["validate"], ["plan"], ["apply", "--yes"], ["plan"], None, ["plan"], ["state", "list"]):
             if step is None:
                 config.write_text(FIRST + MORE, encoding="utf-8")
-                click.echo(f"# added to webhooks.yaml:\n{MORE}")
+                tell(f"# added to webhooks.yaml:\n{MORE}\n")
                 continue
-            click.echo(f"$ sendkit-sync {' '.join(step)}")
-            sys.stdout.flush()
+            tell(f"$ sendkit-sync {' '.join(step)}\n")
             code = subprocess.run(
                 [sys.executable, "-m", "sendkit_sync", *step], cwd=folder, env=environment, check=False
             ).returncode
             if code:
                 return code
-            click.echo()
+            tell("\n")
     return 0

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import click
 
 from ...core.errors import ErrorCode, UsageError
 from ...simulator import Fault, Simulator
-from ..options import Duration, flag
+from ..flags import flag
+from ..options import Duration, as_command
+from ..output.streams import tell
 from ..signals import stopping
 
 
-@click.command("simulator")
+@as_command("simulator")
 @flag("--port", type=click.IntRange(0, 65535), default=8787, help="Port on 127.0.0.1. 0 picks a free one.")
 @flag(
     "--fault",
@@ -52,6 +55,7 @@ def command(
         raise UsageError(
             ErrorCode.SIMULATOR_FAILED, what, hint="Pass --port 0 for a free port, or a --log-file in a folder that is there."
         ) from error
-    with stopping(told="") as stop, ready as simulator:
-        click.echo(f"SendKit simulator on {simulator.url} (end it with Ctrl-C)")
+    stop = threading.Event()
+    with stopping(stop, told=""), ready as simulator:
+        tell(f"SendKit simulator on {simulator.url} (end it with Ctrl-C)\n")
         stop.wait()

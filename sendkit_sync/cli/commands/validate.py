@@ -6,34 +6,33 @@ import sys
 
 import click
 
-from ...core.errors import ConfigError, ExitCode
+from ...app.context import Context, Source
+from ...app.validate import validate
+from ...core.errors import ExitCode
 from ...core.redaction import REDACTOR
 from ...render.problems import problems_github, problems_json, problems_text
-from ..options import config_flag, flag
-from ..wiring import Context, read_config
+from ..flags import flag
+from ..options import as_command, colour, config_flag, use_case
+from ..output.streams import show
 
 
-@click.command("validate")
+@as_command("validate")
 @config_flag
 @flag("--strict", is_flag=True, help="Fail on warnings too.")
 @flag("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", help="Output format.")
-@click.pass_obj
-def command(context: Context, configs: tuple[str, ...], strict: bool, form: str) -> int:
+@use_case
+def command(context: Context, /, source: Source, strict: bool, form: str) -> int:
     """Check the config files. Needs no API key and no network."""
-    count = 0
-    try:
-        config = read_config(configs, "")  # whatever the state is called
-        found, code = config.warnings, ExitCode.INVALID if strict and config.warnings else ExitCode.DONE
-        count = len(config.webhooks)
-    except ConfigError as error:
-        found, code = error.diagnostics, ExitCode.INVALID
+    result = validate(context, source.configs)
+    found = result.diagnostics
+    code = ExitCode.DONE if result.valid and not (strict and found) else ExitCode.INVALID
     if form == "json":
         text = problems_json(found)
     elif form == "github":
         text = problems_github(found)
     else:
-        text = problems_text(found, colour=context.colour, excerpts=sys.stdout.isatty())
+        text = problems_text(found, colour=colour(), excerpts=sys.stdout.isatty())
         if code is ExitCode.DONE:
-            text += f"{count} webhook{'' if count == 1 else 's'}: valid.\n"
-    click.echo(REDACTOR.clean(text), nl=False)
+            text += f"{result.webhooks} webhook{'' if result.webhooks == 1 else 's'}: valid.\n"
+    show(REDACTOR.clean(text))
     return code

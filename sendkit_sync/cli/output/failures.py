@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import logging
 import os
 import sys
 
 import click
+from click.core import ParameterSource
 
 from ...core.diagnostics import printable
 from ...core.errors import ConfigError, ExitCode, SyncError
 from ...core.redaction import REDACTOR
-from .logs import event, is_set_up, set_up
+from ..flags import Option
+from .logs import event, is_json, is_set_up, set_up
+from .messages import diagnostics_text
+from .streams import write_error
 
 LOG_FORMAT = "SENDKIT_SYNC_LOG_FORMAT"
 
@@ -21,7 +24,7 @@ LOG_FORMAT = "SENDKIT_SYNC_LOG_FORMAT"
 def tell(error: BaseException) -> int:
     """Print what `error` says, and return its exit code."""
     REDACTOR.add_environment(os.environ)
-    if not is_set_up():
+    if not is_set_up() or (not is_json() and _wanted_form() == "json"):
         set_up(0, _wanted_form())
     match error:
         case click.UsageError() if type(error).__name__ == "NoArgsIsHelpError":  # click has had it since 8.2
@@ -39,6 +42,8 @@ def tell(error: BaseException) -> int:
             return _fail(text, error.exit_code, code=error.code)
         case BrokenPipeError():
             return ExitCode.FAILED
+        case FileNotFoundError() if _folder_is_gone():
+            return _fail("the current folder was deleted\n  Change to a folder that exists.", ExitCode.FAILED)
     # The last resort: a traceback could show what its values hold.
     return _fail(f"unexpected {type(error).__name__}; nothing is lost: what was recorded stays recorded", ExitCode.FAILED)
 
@@ -46,12 +51,10 @@ def tell(error: BaseException) -> int:
 def _usage_text(error: click.UsageError) -> str:
     """Return click's message, but for a bad environment value only the variable's name: the value may be a secret."""
     parameter = error.param if isinstance(error, click.BadParameter) else None
-    if isinstance(parameter, click.Option) and error.ctx is not None and parameter.name is not None:
-        named = parameter.envvar or []
-        variables: list[str] = [named] if isinstance(named, str) else list(named)
-        given = [name for name in variables if name and os.environ.get(name)]
-        if given and not any(word.split("=")[0] in parameter.opts for word in sys.argv):
-            return f"the value of {given[0]} does not fit {parameter.opts[-1]}"
+    if isinstance(parameter, Option) and error.ctx is not None:
+        source = error.ctx.get_parameter_source(parameter.name or "")
+        if source is ParameterSource.ENVIRONMENT:
+            return f"the value of {parameter.variable(error.ctx)} does not fit {parameter.opts[-1]}"
     takes = f"\n  What it takes: {error.ctx.command_path} --help" if error.ctx is not None else ""
     return error.format_message() + takes
 
@@ -61,11 +64,8 @@ def _config_failure(error: ConfigError) -> int:
 
     plain = problems_text(error.diagnostics, colour=False, excerpts=False)
     message = REDACTOR.clean(plain).rstrip()
-    if event("error", severity=logging.ERROR, message=message, exit_code=int(error.exit_code), code=error.code):
-        return error.exit_code
-    on_terminal = sys.stderr.isatty()
-    colour = on_terminal and not os.environ.get("NO_COLOR")
-    sys.stderr.write(REDACTOR.clean(problems_text(error.diagnostics, colour=colour, excerpts=on_terminal)))
+    if not event("error", severity=logging.ERROR, message=message, exit_code=int(error.exit_code), code=error.code):
+        write_error(diagnostics_text(error.diagnostics))
     return error.exit_code
 
 
@@ -74,15 +74,21 @@ def _fail(text: str, exit_code: ExitCode, **fields: str) -> int:
 
 
 def _leave(text: str, exit_code: ExitCode, label: str = "", **fields: str) -> int:
-    if event("error", severity=logging.ERROR, message=_clean(text), exit_code=int(exit_code), **fields):
-        return exit_code
-    with contextlib.suppress(OSError):
-        sys.stderr.write(f"{label}{_clean(text)}\n")
+    if not event("error", severity=logging.ERROR, message=_clean(text), exit_code=int(exit_code), **fields):
+        write_error(f"{label}{_clean(text)}\n")
     return exit_code
 
 
 def _clean(text: str) -> str:
     return "\n".join(printable(line.expandtabs(4), 1000) for line in REDACTOR.clean(text).splitlines())
+
+
+def _folder_is_gone() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - Path.cwd() is the same call
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _wanted_form() -> str:

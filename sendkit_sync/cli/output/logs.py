@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
 from datetime import UTC, datetime
 
 from ...core.diagnostics import printable
 from ...core.redaction import REDACTOR
+from .streams import write_error
 
 LONGEST = 2000
 """How many characters of a message are shown."""
@@ -53,14 +53,10 @@ class _Json(logging.Formatter):
 
 
 class _Stderr(logging.Handler):
-    """Writes to what `sys.stderr` is at that time; a closed one stops no run."""
+    """Writes to what `sys.stderr` is at that time."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        try:
-            sys.stderr.write(self.format(record) + "\n")
-            sys.stderr.flush()
-        except (OSError, ValueError, AttributeError):
-            return
+        write_error(self.format(record) + "\n")
 
 
 def event(name: str, /, *, severity: int = logging.INFO, **fields: str | float | None) -> bool:

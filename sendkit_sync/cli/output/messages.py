@@ -1,46 +1,54 @@
-"""Lines on stderr that several commands say."""
+"""Lines on stderr: warnings, errors and notes; as events where the log is JSON."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
+from collections.abc import Sequence
 
-import click
-
-from ...config import Config
+from ...core.diagnostics import Diagnostic
 from ...core.redaction import REDACTOR
 from .logs import event, is_json
+from .streams import write_error
 
 
-def say(text: str) -> None:
-    """Print a line to stderr, as an event where the log is JSON, without secrets; a closed stderr must not stop a run."""
-    text = REDACTOR.clean(text)
+def warn(message: str, hint: str | None = None) -> None:
+    """Print a warning, and below it what to do about it."""
+    _line("warning", logging.WARNING, message, hint)
+
+
+def error(message: str, hint: str | None = None) -> None:
+    """Print an error that does not end the command as an exception does."""
+    _line("error", logging.ERROR, message, hint)
+
+
+def note(message: str) -> None:
+    """Print a line that is neither."""
+    message = REDACTOR.clean(message)
+    if not event("note", message=message.strip()):
+        write_error(f"{message}\n")
+
+
+def _line(kind: str, severity: int, message: str, hint: str | None) -> None:
+    text = REDACTOR.clean(f"{message}\n  {hint}" if hint else message)
+    if not event(kind, severity=severity, message=text):
+        write_error(f"{kind}: {text}\n")
+
+
+def warn_of_config(diagnostics: Sequence[Diagnostic]) -> None:
+    """Print the warnings of the config files, with their lines on a terminal."""
     if is_json():
-        _say_as_event(text)
+        for found in diagnostics:
+            warn(f"{found.span}: {found.message}")
         return
-    try:
-        click.echo(text, err=True)
-    except OSError:
-        return
+    write_error(diagnostics_text(diagnostics))
 
 
-def _say_as_event(text: str) -> None:
-    for name, severity in (("warning", logging.WARNING), ("error", logging.ERROR)):
-        if text.startswith(f"{name}: "):
-            event(name, severity=severity, message=text.removeprefix(f"{name}: "))
-            return
-    event("note", message=text.strip())
+def diagnostics_text(diagnostics: Sequence[Diagnostic]) -> str:
+    """Return problems of config files as stderr shows them."""
+    from ...render.problems import problems_text
 
-
-def say_warnings(config: Config) -> None:
-    """Print what the config files are warned of."""
-    if is_json():
-        for warning in config.warnings:
-            say(f"warning: {warning.span}: {warning.message}")
-    elif config.warnings:
-        from ...render.problems import problems_text
-
-        on_terminal = sys.stderr.isatty()
-        colour = on_terminal and not os.environ.get("NO_COLOR")
-        click.echo(problems_text(config.warnings, colour=colour, excerpts=on_terminal), err=True, nl=False)
+    on_terminal = sys.stderr.isatty()
+    colour = on_terminal and not os.environ.get("NO_COLOR")
+    return REDACTOR.clean(problems_text(diagnostics, colour=colour, excerpts=on_terminal))

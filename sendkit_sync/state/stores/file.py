@@ -50,6 +50,7 @@ class FileStore:
     @contextmanager
     def locked(self, *, clock: Clock, purpose: str, timeout_s: float, stop: threading.Event) -> Iterator[FileTerm]:
         """Hold the lock; raises `LockedError` where it stays busy for `timeout_s`, or until `stop` is set."""
+        self._check_folder()
         with locked(self.lock_path, clock=clock, purpose=purpose, timeout_s=timeout_s, stop=stop):
             term = FileTerm(self)
             try:
@@ -60,14 +61,18 @@ class FileStore:
     def read_snapshot(self) -> bytes | None:
         """Return the snapshot, or None where there is none."""
         snapshot = _read(self.address)
-        if snapshot is None and not Path(self.folder).is_dir():
+        if snapshot is None:
+            self._check_folder()
+        return snapshot
+
+    def _check_folder(self) -> None:
+        if not Path(self.folder).is_dir():
             raise StateIOError(
                 ErrorCode.STATE_FOLDER_MISSING,
                 "there is no such folder for the state",
                 where=self.address,
                 hint="Make the folder, or mount it; or name another file: --state, or `state` in the config.",
             )
-        return snapshot
 
     def _snapshot_is(self, data: bytes | None) -> bool:
         """Tell whether the snapshot is `data` still, without a second copy of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..config import Config
@@ -11,7 +11,7 @@ from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, RefusedError
 from ..core.model import State
 from ..core.store_address import is_url
-from .output.messages import say
+from .context import Context
 
 FILES = ("", ".journal", ".backup", ".tmp", ".backup.tmp")
 """What is added to the name of the state for each file that holds secrets; the last two stay after a kill only."""
@@ -26,24 +26,24 @@ STILL_CLEAR = "secrets that were recorded before `encryption` stand in the state
 IGNORE = "keep the state on storage that outlives the runner and add its name with * behind it to .gitignore."
 
 
-def warn_of_git(config: Config, state: State | None, path: str) -> None:
-    """Print a warning where a commit would take secrets along."""
-    _warn(config, state, holds_clear(config, state) and taken_by_git(path))
+def warn_of_git(context: Context, config: Config, state: State | None) -> None:
+    """Warn where a commit would take secrets along."""
+    _warn(context, config, state, holds_clear(config, state) and taken_by_git(config.state_path, context.environment))
 
 
-def refuse_for_git(config: Config, state: State | None, path: str) -> None:
+def refuse_for_git(context: Context, config: Config, state: State | None) -> None:
     """Raise `RefusedError` where a commit would take secrets along and `CI` is set; else warn of it."""
-    taken = holds_clear(config, state) and taken_by_git(path)
-    if taken and _in_ci():
-        raise RefusedError(ErrorCode.SECRETS_IN_GIT, WHAT, where=path, hint=_hint(config))
-    _warn(config, state, taken)
+    taken = holds_clear(config, state) and taken_by_git(config.state_path, context.environment)
+    if taken and _in_ci(context.environment):
+        raise RefusedError(ErrorCode.SECRETS_IN_GIT, WHAT, where=config.state_path, hint=_hint(config))
+    _warn(context, config, state, taken)
 
 
-def _warn(config: Config, state: State | None, taken: bool | None) -> None:
+def _warn(context: Context, config: Config, state: State | None, taken: bool | None) -> None:
     if taken is not False:
-        say(f"warning: {WHAT if taken else DOUBT}\n  {_hint(config)}")
+        context.warn(WHAT if taken else DOUBT, _hint(config))
     elif config.recipients and holds_clear(config, state):
-        say(f"warning: {STILL_CLEAR}\n  Seal them: sendkit-sync state encrypt")
+        context.warn(STILL_CLEAR, "Seal them: sendkit-sync state encrypt")
 
 
 def _hint(config: Config) -> str:
@@ -60,13 +60,13 @@ def holds_clear(config: Config, state: State | None) -> bool:
     return bool(config.webhooks) and not config.recipients and not kept
 
 
-def warn_of_exported(path: str) -> None:
-    """Print a warning where a commit would take along a file of secrets that was just written."""
-    if taken_by_git(path, ends=("",)):
-        say(f"warning: {printable(path)} holds secrets, and git would take it along: add it to .gitignore")
+def warn_of_exported(context: Context, path: str) -> None:
+    """Warn where a commit would take along a file of secrets that was just written."""
+    if taken_by_git(path, context.environment, ends=("",)):
+        context.warn(f"{printable(path)} holds secrets, and git would take it along: add it to .gitignore")
 
 
-def taken_by_git(path: str, *, ends: Sequence[str] = FILES) -> bool | None:
+def taken_by_git(path: str, environment: Mapping[str, str], *, ends: Sequence[str] = FILES) -> bool | None:
     """Tell whether `git add` takes a file whose name is `path` with one of `ends`; None where git cannot be asked."""
     if is_url(path):
         return False
@@ -83,7 +83,7 @@ def taken_by_git(path: str, *, ends: Sequence[str] = FILES) -> bool | None:
             ["git", *(word for one in flags for word in ("-c", one)), "check-ignore", "-z", "--stdin"],
             input="".join(f"./{name}\0" for name in names).encode(errors="surrogateescape"),
             cwd=real.parent,
-            env={name: os.environ[name] for name in NEEDED if name in os.environ},
+            env={name: environment[name] for name in NEEDED if name in environment},
             capture_output=True,
             timeout=TIMEOUT_S,
             check=False,
@@ -94,5 +94,5 @@ def taken_by_git(path: str, *, ends: Sequence[str] = FILES) -> bool | None:
     return done.stdout.count(b"\0") < len(names) if done.returncode in (0, 1) else None
 
 
-def _in_ci() -> bool:
-    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+def _in_ci(environment: Mapping[str, str]) -> bool:
+    return environment.get("CI", "").lower() not in ("", "0", "false")

@@ -8,38 +8,37 @@ import sys
 from collections.abc import Mapping
 from typing import TextIO
 
-import click
+from ...app.context import Context
+from ...app.private_file import append_private
+from ...app.secrets import write_secrets
+from ...core.errors import ErrorCode, UsageError
+from ...core.model import Secret
+from ...secrets import export as formats
+from .streams import show
 
-from ..core.errors import ErrorCode, UsageError
-from ..core.model import Secret
-from ..secrets import export as delivery
-from .git_guard import warn_of_exported
-from .private_file import append_private, replace_private
 
-
-def show(text: str) -> None:
+def show_secret(text: str) -> None:
     """Write `text` to stdout, in UTF-8 whatever the locale is: a receiver needs the very bytes that sign."""
-    click.echo(text.encode("utf-8", "surrogatepass"), nl=False)
+    show(text.encode("utf-8", "surrogatepass"))
 
 
-def deliver(form: str, secrets: Mapping[str, Secret], output: str | None, secret_name: str) -> None:
-    """Write `secrets` in one of `delivery.FORMS` to the file `output`, or to stdout."""
+def deliver(context: Context, form: str, secrets: Mapping[str, Secret], output: str | None, secret_name: str) -> None:
+    """Write `secrets` in one of `formats.FORMS` to the file `output`, or to stdout."""
     if form == "github-actions":
         _hand_to_github(secrets, output)
         return
     if form == "dotenv":
-        text = delivery.dotenv(secrets)
+        text = formats.dotenv(secrets)
     elif form == "json":
-        text = delivery.as_json(secrets)
+        text = formats.as_json(secrets)
     elif form == "env-json":
-        text = delivery.env_json(secrets)
+        text = formats.env_json(secrets)
     else:
-        text = delivery.kubernetes(secrets, secret_name)
+        text = formats.kubernetes(secrets, secret_name)
     if output is None:
-        show(text)
+        show_secret(text)
     else:
-        replace_private(output, text)
-        warn_of_exported(output)
+        write_secrets(context, output, text)
 
 
 def _hand_to_github(secrets: Mapping[str, Secret], output: str | None) -> None:
@@ -54,8 +53,8 @@ def _hand_to_github(secrets: Mapping[str, Secret], output: str | None) -> None:
         raise UsageError(
             ErrorCode.STDOUT_NOT_MASKED, "stdout is a file, and the runner would not see there what to mask", hint=hint
         )
-    show(delivery.github_masks(secrets))
-    append_private(output, delivery.github_environment(secrets))
+    show_secret(formats.github_masks(secrets))
+    append_private(output, formats.github_environment(secrets))
 
 
 def _is_file(stream: TextIO) -> bool:

@@ -1,0 +1,110 @@
+"""What is checked before a use case begins: that address, workspace, state and config fit together."""
+
+from __future__ import annotations
+
+from ..api.address import checked_address
+from ..config import Config
+from ..core.diagnostics import printable
+from ..core.errors import ErrorCode, InvalidError, RefusedError, UsageError
+from ..core.model import State
+from ..planning.plan import Plan
+from .context import Context
+
+
+def nothing_recorded(path: str) -> RefusedError:
+    """Return the error of a command that needs a record where there is none."""
+    return RefusedError(
+        ErrorCode.NOTHING_RECORDED,
+        "nothing is recorded yet",
+        where=path,
+        hint="Apply first, or name another file with --state.",
+    )
+
+
+def not_recorded(name: str, path: str) -> RefusedError:
+    """Return the error of a command that names a webhook without a record."""
+    what = f'"{printable(name)}" is not recorded'
+    return RefusedError(ErrorCode.NOT_RECORDED, what, where=path, hint="The names that are: sendkit-sync state list")
+
+
+def workspace_of(context: Context, config: Config, state: State | None) -> str | None:
+    """Return the workspace that config, environment and state agree on; raises `InvalidError` where they do not."""
+    named = {
+        "the config": config.workspace,
+        "SENDKIT_WORKSPACE_ID": context.environment.get("SENDKIT_WORKSPACE_ID") or None,
+        "the state": state.workspace_id if state and not state.empty else None,
+    }
+    known = {source: value for source, value in named.items() if value}
+    if len(set(known.values())) > 1:
+        raise InvalidError(
+            ErrorCode.WORKSPACE_CONFLICT,
+            f"{' and '.join(known)} name different workspaces",
+            hint="Use one state for each workspace.",
+        )
+    return next(iter(known.values()), None)
+
+
+def check_api(context: Context, state: State | None, path: str) -> None:
+    """Raise `UsageError` for an address that no key may be sent to, `InvalidError` where `state` has another one."""
+    checked_address(context.api_url)
+    if state is not None and not state.empty and state.api != context.api_url:
+        raise InvalidError(
+            ErrorCode.API_MISMATCH,
+            f"the state was recorded with {printable(state.api)}, this run is for {printable(context.api_url)}",
+            where=path,
+            hint="Use one state for each address, or mend --api-url.",
+        )
+
+
+def refuse_clear_writes(config: Config, state: State | None) -> None:
+    """Raise `InvalidError` where the state is encrypted and the config would have new secrets written in clear."""
+    if config.recipients or state is None:
+        return
+    if any(secret.encrypted is not None for secret in state.secrets()):
+        raise InvalidError(
+            ErrorCode.NO_ENCRYPTION,
+            "the state is sealed, and the config has no `encryption`",
+            where=config.state_path,
+            hint="Put `encryption` back: nothing is written in clear beside sealed secrets.",
+        )
+
+
+def refuse_shared(config: Config, state: State | None) -> None:
+    """Raise `InvalidError` where two entries are recorded as one webhook: each run would make of it what the other is."""
+    owners: dict[str, str] = {}
+    recorded = state.webhooks if state is not None else {}
+    for webhook in config.webhooks:
+        record = recorded.get(webhook.name) or recorded.get(webhook.renamed_from or "")
+        if record is not None and owners.setdefault(record.id, webhook.name) != webhook.name:
+            raise InvalidError(
+                ErrorCode.ID_RECORDED_TWICE,
+                f'"{printable(owners[record.id])}" and "{printable(webhook.name)}" are both recorded as {printable(record.id)}',
+                where=config.state_path,
+                hint="Look in SendKit which one it is, and let the other go: sendkit-sync state forget NAME",
+            )
+
+
+def refuse_unset_secrets(config: Config) -> None:
+    """Raise `InvalidError` where the config names a variable for a secret and it is not set."""
+    unset = [webhook for webhook in config.webhooks if webhook.secret is None and webhook.secret_origin.startswith("env:")]
+    if unset:
+        first = unset[0]
+        variable = first.secret_origin.removeprefix("env:")
+        more = f" (and {len(unset) - 1} more)" if len(unset) > 1 else ""
+        raise InvalidError(
+            ErrorCode.SECRET_MISSING,
+            f"{variable} is not set{more}",
+            where=str(first.span),
+            hint="Set it, or leave `secret` out to have one drawn.",
+        )
+
+
+def check_targets(plan: Plan) -> None:
+    """Raise `UsageError` where a --target matches nothing, so that a slip does not pass for "no changes"."""
+    if plan.idle_targets:
+        first = printable(plan.idle_targets[0])
+        raise UsageError(
+            ErrorCode.TARGET_MATCHES_NOTHING,
+            f'--target "{first}" matches no webhook',
+            hint="Use a name of the config or the state; * stands for any text.",
+        )

@@ -1,0 +1,49 @@
+"""What every use case is given: where the config is, how the API is reached, who listens, and what stops it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..core.model import Secret
+from .events import Noted, Observer, Warned, ignore
+
+DEFAULT_API_URL = "https://api.sendkit.ai"
+DEFAULT_CONFIG = "webhooks.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The config files, and the state where it is not the one that they name."""
+
+    configs: tuple[str, ...] = ()
+    state: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The surroundings of a use case.
+
+    The key is `api_key`, else what `api_key_file` holds, else `SENDKIT_API_KEY` of `environment`. `timeout_s` limits one
+    API call, `retry_for_s` how long a call is retried that is known not to have reached the API. `observer` hears of
+    events, some of them from other threads. Once `stop` is set no new call starts.
+    """
+
+    api_url: str = DEFAULT_API_URL
+    api_key: Secret | None = None
+    api_key_file: str | None = None
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    timeout_s: float = 30.0
+    retry_for_s: float = 120.0
+    observer: Observer = ignore
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def warn(self, message: str, hint: str | None = None) -> None:
+        """Report something that the user should know of."""
+        self.observer(Warned(message, hint))
+
+    def note(self, message: str) -> None:
+        """Report a fact that is worth a line."""
+        self.observer(Noted(message))

@@ -1,0 +1,36 @@
+"""The use case `state forget`: drops a record and leaves the webhook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..core.diagnostics import printable
+from ..core.errors import ErrorCode, RefusedError
+from .checks import not_recorded
+from .context import Context, Source
+from .record import open_record
+from .wiring import state_path_of
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetRequest:
+    """Which record to drop."""
+
+    name: str
+    source: Source = field(default_factory=Source)
+    lock_timeout_s: float = 0.0
+
+
+def forget(context: Context, request: ForgetRequest) -> None:
+    """Drop a record with its secret; raises `RefusedError` where there is none, or its create is unresolved."""
+    path, name = state_path_of(context, request.source), request.name
+    with open_record(context, path, "state forget", request.lock_timeout_s) as ledger:
+        if name not in ledger.state.webhooks:
+            raise not_recorded(name, path)
+        if name in ledger.state.unresolved():
+            raise RefusedError(
+                ErrorCode.CREATE_UNRESOLVED,
+                f'"{printable(name)}" has a create without an outcome',
+                hint="First: sendkit-sync state resolve NAME",
+            )
+        ledger.forget(name)

@@ -1,0 +1,97 @@
+"""The use case `import`: starts recording live webhooks, unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..applying.adopt import adopt, matching
+from ..config import Config
+from ..core.diagnostics import printable
+from ..core.errors import ErrorCode, NoEndpointError, RefusedError
+from ..core.model import LiveWebhook, State, WebhookRecord
+from ..core.ports import Api
+from .checks import check_api, refuse_clear_writes, workspace_of
+from .context import Context, Source
+from .git_guard import refuse_for_git
+from .wiring import cipher_for, client, ledger_of, load, read_key
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRequest:
+    """Which live webhooks to adopt: `webhook_id` under `name`, or without both all that one entry matches."""
+
+    source: Source = field(default_factory=Source)
+    name: str | None = None
+    webhook_id: str | None = None
+    lock_timeout_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A live webhook that is recorded now."""
+
+    name: str
+    live: LiveWebhook
+    record: WebhookRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What was adopted; `unmatched` of the `desired` entries of the config are not recorded."""
+
+    adopted: tuple[Adopted, ...]
+    unmatched: int
+    desired: int
+
+
+def import_(context: Context, request: ImportRequest) -> ImportResult:
+    """Adopt live webhooks; raises `RefusedError` where one cannot be told from another, or is recorded already."""
+    config = load(context, request.source)
+    workspace_id: str | None = None
+
+    def check(state: State | None) -> None:
+        nonlocal workspace_id
+        check_api(context, state, config.state_path)
+        refuse_clear_writes(config, state)
+        refuse_for_git(context, config, state)
+        workspace_id = workspace_of(context, config, state)
+        read_key(context)
+
+    with (
+        ledger_of(context, config.state_path, "import", request.lock_timeout_s, check) as ledger,
+        client(context, workspace_id) as api,
+    ):
+        cipher = cipher_for(config, context)
+        if request.name is None or request.webhook_id is None:
+            listed = list_of(api, "Import them one by one: sendkit-sync import NAME ID")
+            pairs = matching(config.webhooks, ledger.state, listed)
+        else:
+            pairs = [(request.name, _live(config, request.name, api.get(request.webhook_id), request.webhook_id))]
+        adopted = tuple(Adopted(name, live, adopt(ledger, cipher, name, live)) for name, live in pairs)
+        unmatched = sum(webhook.name not in ledger.state.webhooks for webhook in config.webhooks)
+    return ImportResult(adopted, unmatched, len(config.webhooks))
+
+
+def list_of(api: Api, hint: str) -> Sequence[LiveWebhook]:
+    """Return the live webhooks; raises `RefusedError` with `hint` where the server has no list."""
+    try:
+        return api.list()
+    except NoEndpointError as error:
+        raise RefusedError(
+            ErrorCode.NO_LIST, f"the server has no list of webhooks (it answered {error.status})", hint=hint
+        ) from error
+
+
+def _live(config: Config, name: str, live: LiveWebhook | None, webhook_id: str) -> LiveWebhook:
+    if name not in {webhook.name for webhook in config.webhooks}:
+        raise RefusedError(
+            ErrorCode.NOT_IN_CONFIG, f'the config has no webhook "{printable(name)}"', hint="Add it first, then import."
+        )
+    if live is None:
+        raise RefusedError(
+            ErrorCode.NOT_LIVE,
+            f"there is no live webhook {printable(webhook_id)}",
+            hint="Look its id up in SendKit, and whose key this is.",
+        )
+    return live

@@ -1,0 +1,203 @@
+"""The use case `reconcile`: one unattended pass, for cron, systemd and Kubernetes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from ..applying.executor import RunSettings
+from ..applying.results import Report, Status
+from ..config import Config
+from ..core.errors import ApiError, ErrorCode, ExitCode, LockedError, RefusedError, SyncError
+from ..core.model import ActionKind
+from ..planning.plan import Plan
+from ..planning.scope import PlanScope
+from .checks import refuse_unset_secrets
+from .context import Context, Source
+from .events import Called, Event, Planned
+from .metrics import Figures, check_extra, write
+from .outcome import exit_code
+from .plan import look, plan_of
+from .run import Run, RunRequest, warn_of
+from .wiring import load, read_state, system_clock
+
+KEPT = (ActionKind.CREATE, ActionKind.UPDATE, ActionKind.ADOPT)
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileRequest:
+    """What a pass is asked for; `max_changes` None sets no limit, `metrics_file` None writes no metrics."""
+
+    source: Source = field(default_factory=Source)
+    prune: bool = False
+    dry_run: bool = False
+    force: bool = False
+    max_changes: int | None = None
+    deadline_s: float = 600.0
+    metrics_file: str | None = None
+    settings: RunSettings = field(default_factory=RunSettings)
+    lock_timeout_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Pass:
+    """One pass, and what is known of it so far; `error` is what ended it, `plan` and `report` are None until they are there."""
+
+    request: ReconcileRequest
+    exit_code: ExitCode = ExitCode.FAILED
+    figures: Figures = field(default_factory=Figures)
+    plan: Plan | None = None
+    report: Report | None = None
+    error: SyncError | None = None
+    stopped: bool = False
+    """Whether a signal or the deadline ended it."""
+    late: bool = False
+    """Whether the deadline ended it."""
+    metrics_lost: bool = False
+    """Whether the metrics could not be written."""
+    duration_s: float = 0.0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The figures that are known, by their name."""
+        return self.figures.counts
+
+    def ended_by_stop(self, error: SyncError, stop: threading.Event) -> bool:
+        """Tell whether `error` only says that a wait or a call was ended early.
+
+        A lock that is still busy at the deadline is an error of its own.
+        """
+        ends = (ApiError,) if self.late else (ApiError, LockedError)
+        return stop.is_set() and isinstance(error, ends)
+
+
+def reconcile(context: Context, request: ReconcileRequest, on_end: Callable[[Pass], None] = lambda _: None) -> Pass:
+    """Make one pass: resolve, look at the live side, plan, apply; return what became of it.
+
+    `on_end` hears of the pass also where it ends in an error, which is raised afterwards.
+    """
+    if request.metrics_file is not None:
+        check_extra()
+    one = Pass(request)
+    counting = replace(context, observer=_counting(context, one))
+    clock = system_clock()
+    began = clock.monotonic()
+    try:
+        with _deadline(one, context.stop):
+            _carry_out(one, counting)
+    finally:
+        one.duration_s = clock.monotonic() - began
+        _write_metrics(one, context, clock.now())
+        on_end(one)
+    return one
+
+
+def _counting(context: Context, one: Pass) -> Callable[[Event], None]:
+    def observe(event: Event) -> None:
+        if isinstance(event, Called):
+            one.figures.called(event.method, event.outcome)
+        context.observer(event)
+
+    return observe
+
+
+@contextmanager
+def _deadline(one: Pass, stop: threading.Event) -> Iterator[None]:
+    """End the run at its deadline as a signal would: calls under way are finished and recorded."""
+
+    def end() -> None:
+        one.late = not stop.is_set()
+        stop.set()
+
+    timer = threading.Timer(one.request.deadline_s, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _carry_out(one: Pass, context: Context) -> None:
+    """Do what is asked for, and note what became of it; an error that is no end by `stop` goes on to the caller."""
+    try:
+        config = load(context, one.request.source)
+        one.counts["wanted"] = len(config.webhooks)
+        code = _look(one, context, config) if one.request.dry_run else _apply(one, context, config)
+    except SyncError as error:
+        if not one.ended_by_stop(error, context.stop):
+            one.exit_code, one.error = error.exit_code, error
+            raise
+        code = ExitCode.INTERRUPTED
+    one.stopped = code is ExitCode.INTERRUPTED
+    one.exit_code = ExitCode.FAILED if one.stopped and one.late else code
+
+
+def _look(one: Pass, context: Context, config: Config) -> ExitCode:
+    state = read_state(config.state_path)
+    live = look(context, config, state)
+    _planned(one, context, plan_of(context, config, state, PlanScope(one.request.prune), live))
+    return ExitCode.DONE
+
+
+def _apply(one: Pass, context: Context, config: Config) -> ExitCode:
+    refuse_unset_secrets(config)
+    request = RunRequest(
+        config,
+        "reconcile",
+        scope=PlanScope(one.request.prune),
+        settings=one.request.settings,
+        refresh=True,
+        lock_timeout_s=one.request.lock_timeout_s,
+    )
+    with Run.open(context, request) as run:
+        _planned(one, context, run.plan)
+        run.check_limits(force=one.request.force)
+        if one.request.max_changes is not None and len(run.plan.actions) > one.request.max_changes:
+            raise RefusedError(
+                ErrorCode.TOO_MANY_CHANGES,
+                f"the plan has more changes than --max-changes {one.request.max_changes}: {len(run.plan.actions)}",
+                hint="Nothing was changed. Look at `sendkit-sync plan --refresh`, then raise the limit or apply by hand.",
+            )
+        one.report = run.execute()
+        _count(one, run.plan, one.report)
+        one.counts["unresolved"] = len(run.executor.ledger.state.unresolved())
+    warn_of(context, one.report)
+    return exit_code(one.report)
+
+
+def _planned(one: Pass, context: Context, plan: Plan) -> None:
+    one.plan = plan
+    one.figures.counts |= {
+        "in_sync": plan.unchanged,
+        "drifted": plan.drifted,
+        "unresolved": len(plan.unresolved),
+        "secrets_missing": len(plan.missing_secrets),
+    }
+    context.observer(Planned(plan))
+
+
+def _count(one: Pass, plan: Plan, report: Report) -> None:
+    planned = {action.name for action in plan.actions if action.kind in KEPT}
+    repaired = sum(result.status is Status.DONE and result.name in planned for result in report.results if result.kind in KEPT)
+    one.figures.counts |= {
+        "in_sync": plan.unchanged + repaired,
+        "created": report.count(Status.DONE, ActionKind.CREATE),
+        "updated": report.count(Status.DONE, ActionKind.UPDATE),
+        "failed": report.count(Status.FAILED) + report.count(Status.NOT_ATTEMPTED),
+    }
+
+
+def _write_metrics(one: Pass, context: Context, now: float) -> None:
+    path = one.request.metrics_file
+    if path is None:
+        return
+    try:
+        write(path, one.figures, now=now, duration_s=one.duration_s, good=one.exit_code is ExitCode.DONE)
+    except SyncError as error:
+        context.warn(str(error))
+        one.metrics_lost = True
+        if one.exit_code is ExitCode.DONE:
+            one.exit_code = ExitCode.FAILED

@@ -1,0 +1,36 @@
+"""The record, opened under its lock by a use case that changes it without a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..config import Config
+from ..core.model import State
+from ..state import JournalLedger
+from .checks import check_api, nothing_recorded, refuse_clear_writes
+from .context import Context
+from .git_guard import refuse_for_git
+from .wiring import ledger_of
+
+
+@contextmanager
+def open_record(
+    context: Context, path: str, purpose: str, lock_timeout_s: float, *, config: Config | None = None, adds_secret: bool = False
+) -> Iterator[JournalLedger]:
+    """Open the record to change it; raises where there is none.
+
+    With `config` also where it must not be written in clear.
+    """
+
+    def check(state: State | None) -> None:
+        if state is None:
+            raise nothing_recorded(path)
+        check_api(context, state, path)
+        if config is not None:
+            refuse_clear_writes(config, state)
+            if adds_secret:
+                refuse_for_git(context, config, state)
+
+    with ledger_of(context, path, purpose, lock_timeout_s, check) as ledger:
+        yield ledger

@@ -1,0 +1,48 @@
+"""The use cases `state list` and `state show`: what is recorded; and the names that a shell offers."""
+
+from __future__ import annotations
+
+from ..core.model import SENSITIVE, State, WebhookRecord
+from ..planning.diff import view
+from .checks import not_recorded, nothing_recorded
+from .context import Context, Source
+from .wiring import read_config, read_state, state_path_of
+
+
+def recorded_state(context: Context, source: Source) -> State:
+    """Return the state; raises `RefusedError` where nothing is recorded."""
+    path = state_path_of(context, source)
+    state = read_state(path)
+    if state is None:
+        raise nothing_recorded(path)
+    return state
+
+
+def record_document(context: Context, source: Source, name: str) -> dict[str, object]:
+    """Return one record as JSON data, its secret masked; raises `RefusedError` where there is none."""
+    record = recorded_state(context, source).webhooks.get(name)
+    if record is None:
+        raise not_recorded(name, state_path_of(context, source))
+    return _document(name, record)
+
+
+def _document(name: str, record: WebhookRecord) -> dict[str, object]:
+    secret = SENSITIVE if record.secret else None
+    return {
+        "id": record.id,
+        "status": record.status,
+        "createdAt": record.created_at,
+        "applied": dict(view(record.applied_name or name, record.applied, secret)),
+        "confirmed": dict(view(record.confirmed_name, record.confirmed, secret)),
+    }
+
+
+def recorded_names(context: Context, source: Source) -> set[str]:
+    """Return the names in the state, those of unresolved creates too."""
+    state = read_state(state_path_of(context, source))
+    return {*state.webhooks, *state.pending} if state is not None else set()
+
+
+def config_names(context: Context, source: Source) -> set[str]:
+    """Return the names of the config's entries."""
+    return {webhook.name for webhook in read_config(context, source).webhooks}

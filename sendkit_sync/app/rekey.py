@@ -1,0 +1,78 @@
+"""The use cases `secret rekey` and `state encrypt`: secrets, encrypted for the recipients that the config names now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ..applying.resolving import renamed
+from ..core.decryption import decrypt
+from ..core.errors import ErrorCode, RefusedError
+from ..core.model import Intent, StoredSecret, WebhookRecord
+from ..core.ports import SecretCipher
+from .context import Context, Source
+from .record import open_record
+from .wiring import cipher_for, read_config
+
+
+@dataclass(frozen=True, slots=True)
+class RekeyRequest:
+    """Which secrets to encrypt again: all of them, or only those in clear."""
+
+    source: Source = field(default_factory=Source)
+    clear_only: bool = False
+    lock_timeout_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rekeyed:
+    """How many secrets were encrypted, and for how many recipients."""
+
+    secrets: int
+    recipients: int
+
+
+def rekey(context: Context, request: RekeyRequest) -> Rekeyed:
+    """Encrypt the recorded secrets for the recipients in the config.
+
+    All are decrypted before one is written. Raises `SecretUnreadableError` where one cannot be, and `RefusedError`
+    where the config names no recipients.
+    """
+    config = read_config(context, request.source, entries=False)
+    if not config.recipients:
+        raise RefusedError(ErrorCode.NO_ENCRYPTION, "the config has no `encryption`", hint="Add it, with the recipients.")
+    path, purpose = config.state_path, "state encrypt" if request.clear_only else "secret rekey"
+    with open_record(context, path, purpose, request.lock_timeout_s, config=config) as ledger:
+        state = ledger.state
+        rekeyer = _Rekeyer(cipher_for(config, context), request.clear_only, state.webhooks)
+        records = {name: rekeyer.record(name, record) for name, record in state.webhooks.items()}
+        pending = {name: tuple(rekeyer.intent(intent) for intent in intents) for name, intents in state.pending.items()}
+        ledger.replace_all(records, pending)
+    return Rekeyed(rekeyer.count, len(config.recipients))
+
+
+@dataclass(slots=True)
+class _Rekeyer:
+    cipher: SecretCipher
+    clear_only: bool
+    records: Mapping[str, WebhookRecord]
+    count: int = 0
+
+    def record(self, name: str, record: WebhookRecord) -> WebhookRecord:
+        names = (name, *record.former_names)
+        secret = record.secret and self.keep(names, record.secret)
+        previous = tuple(self.keep(names, stored) for stored in record.previous_secrets)
+        return replace(record, secret=secret, previous_secrets=previous)
+
+    def intent(self, intent: Intent) -> Intent:
+        # A create in the place of a webhook that is gone goes on with its secret, sealed for whatever name that one had.
+        former = self.records.get(intent.replaces or intent.name)
+        names = (intent.name, *renamed(former.former_names if former is not None else (), intent.replaces))
+        return replace(intent, secret=intent.secret and self.keep(names, intent.secret))
+
+    def keep(self, names: Sequence[str], stored: StoredSecret) -> StoredSecret:
+        if self.clear_only and stored.clear is None:
+            return stored
+        secret = decrypt(self.cipher, names, stored)
+        self.count += 1
+        return self.cipher.encrypt(names[0], secret, stored.origin)

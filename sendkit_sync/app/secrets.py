@@ -1,0 +1,131 @@
+"""The use cases `secret get`, `secret export` and `secret set`: recorded secrets, read and supplied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from ..config import Config
+from ..config.checks import MIN_SECRET
+from ..core.decryption import decrypt
+from ..core.diagnostics import printable
+from ..core.errors import ErrorCode, RefusedError, UsageError
+from ..core.model import Secret, SecretOrigin, State, StoredSecret, WebhookRecord
+from ..core.ports import SecretCipher
+from .checks import check_api, not_recorded
+from .context import Context, Source
+from .git_guard import warn_of_exported
+from .private_file import replace_private
+from .record import open_record
+from .wiring import cipher_for, read_config, read_state
+
+ALONE = "Give the secret alone, as SendKit shows it."
+SUPPLY = "Supply it: sendkit-sync secret set NAME < FILE"
+
+
+def get_secret(context: Context, source: Source, name: str, previous: int = 0) -> Secret:
+    """Return the secret of a webhook, or with `previous` the one before that many changes of it.
+
+    Raises `RefusedError` where there is none, `SecretUnreadableError` where it cannot be decrypted.
+    """
+    config, state = _recorded(context, source)
+    path = config.state_path
+    if state is None or name not in state.webhooks:
+        raise not_recorded(name, path)
+    record = state.webhooks[name]
+    _warn_of_doubt(context, state, name)
+    stored = dict(enumerate((record.secret, *record.previous_secrets))).get(previous)
+    if stored is None:
+        what = f'no {"previous " if previous else ""}secret of "{printable(name)}" is recorded'
+        raise RefusedError(
+            ErrorCode.SECRET_NOT_RECORDED, what, where=path, hint="There is one after a change of it." if previous else SUPPLY
+        )
+    return _decrypted(cipher_for(config, context), name, record, stored)
+
+
+def read_secrets(context: Context, source: Source, only: Sequence[str] = ()) -> dict[str, Secret]:
+    """Return the current secret of each recorded webhook by its name, or of those named in `only`.
+
+    Warns of each that is missing. Raises `RefusedError` for a name that is not recorded.
+    """
+    config, state = _recorded(context, source)
+    records = dict(state.webhooks) if state is not None else {}
+    if not records:
+        context.warn(f"{printable(config.state_path)}: nothing is recorded, so nothing is handed on")
+    if missing := [name for name in only if name not in records]:
+        raise not_recorded(missing[0], config.state_path)
+    cipher = cipher_for(config, context)
+    secrets = {}
+    for name, record in sorted(records.items()):
+        if only and name not in only:
+            continue
+        if record.secret is None:
+            context.warn(f'the secret of "{printable(name)}" is missing, and left out')
+            continue
+        if state is not None:
+            _warn_of_doubt(context, state, name)
+        secrets[name] = _decrypted(cipher, name, record, record.secret)
+    return secrets
+
+
+def write_secrets(context: Context, path: str, text: str) -> None:
+    """Replace the file at `path` by one of mode 0600 that holds `text`; warns where git would take it along."""
+    replace_private(path, text)
+    warn_of_exported(context, path)
+
+
+@dataclass(frozen=True, slots=True)
+class SetRequest:
+    """The secret that SendKit has of a webhook, to be recorded."""
+
+    name: str
+    secret: Secret
+    source: Source = field(default_factory=Source)
+    lock_timeout_s: float = 0.0
+
+
+def set_secret(context: Context, request: SetRequest) -> bool:
+    """Record a secret; nothing is sent. Returns whether the config gives another one, which the next apply sends.
+
+    Raises `RefusedError` where one is recorded already.
+    """
+    config, name, text = read_config(context, request.source), request.name, request.secret.reveal()
+    if not text.strip():
+        raise UsageError(ErrorCode.SECRET_INVALID, "standard input holds no secret", hint=SUPPLY)
+    if "\0" in text:
+        raise UsageError(ErrorCode.SECRET_INVALID, "the secret holds a zero byte, which no variable can hold", hint=ALONE)
+    if len(text) < MIN_SECRET:
+        context.warn(f"the secret is shorter than {MIN_SECRET} characters")
+    path = config.state_path
+    with open_record(context, path, "secret set", request.lock_timeout_s, config=config, adds_secret=True) as ledger:
+        record = ledger.state.webhooks.get(name)
+        if record is None:
+            raise not_recorded(name, path)
+        if record.secret is not None:
+            raise RefusedError(
+                ErrorCode.SECRET_RECORDED,
+                f'a secret of "{printable(name)}" is recorded',
+                hint="To change it: sendkit-sync secret rotate NAME",
+            )
+        stored = cipher_for(config, context).encrypt(name, request.secret, SecretOrigin.CONFIG)
+        ledger.record(name, replace(record, secret=stored))
+    entry = next((webhook for webhook in config.webhooks if webhook.name == name), None)
+    return entry is not None and entry.secret is not None and not stored.matches(entry.secret)
+
+
+def _recorded(context: Context, source: Source) -> tuple[Config, State | None]:
+    config = read_config(context, source, entries=False)
+    state = read_state(config.state_path)
+    check_api(context, state, config.state_path)
+    return config, state
+
+
+def _warn_of_doubt(context: Context, state: State, name: str) -> None:
+    """Warn that another secret than the recorded one may be in force: a new one was sent, and its outcome is unknown."""
+    webhook_id = state.webhooks[name].id
+    if any(one.id == webhook_id and one.secret is not None for intents in state.pending.values() for one in intents):
+        context.warn(f'a new secret of "{printable(name)}" was sent and may be in force: run apply, or secret rotate again')
+
+
+def _decrypted(cipher: SecretCipher, name: str, record: WebhookRecord, stored: StoredSecret) -> Secret:
+    return decrypt(cipher, (name, *record.former_names), stored)

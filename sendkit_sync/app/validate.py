@@ -1,0 +1,32 @@
+"""The use case `validate`: checks the config files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..core.diagnostics import Diagnostic, Severity
+from ..core.errors import ConfigError
+from .context import Context, Source
+from .wiring import read_config
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What is wrong with the config files, in order, and how many webhooks they list where nothing is an error."""
+
+    diagnostics: tuple[Diagnostic, ...]
+    webhooks: int
+
+    @property
+    def valid(self) -> bool:
+        """Whether there is no error; warnings may be there."""
+        return not any(found.severity is Severity.ERROR for found in self.diagnostics)
+
+
+def validate(context: Context, configs: tuple[str, ...] = ()) -> Validation:
+    """Check the config files, whatever the state is called; needs no key and no network."""
+    try:
+        config = read_config(context, Source(configs, state=""))
+    except ConfigError as error:
+        return Validation(error.diagnostics, 0)
+    return Validation(config.warnings, len(config.webhooks))

@@ -1,0 +1,150 @@
+"""The one module that names the concrete classes: it puts the parts of a use case together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..config import Config, load_config
+from ..core.clock import SystemClock, SystemRng
+from ..core.errors import ErrorCode, KeyRefusedError
+from ..core.model import PLATFORM_KEY_PREFIX, Secret, State
+from ..core.ports import Clock, SecretCipher
+from ..core.redaction import REDACTOR
+from ..state import JournalLedger, open_ledger, read_state
+from .context import DEFAULT_CONFIG, Context, Source
+from .events import Called, ConfigWarned
+
+if TYPE_CHECKING:
+    from ..api.client import Client
+    from ..applying.executor import Executor, RunSettings
+
+__all__ = ["read_state"]
+
+
+def read_config(context: Context, source: Source, *, entries: bool = True) -> Config:
+    """Return what the config files ask for, the webhooks among it with `entries` only; raises `ConfigError`.
+
+    Its `state_path` is the state to use.
+    """
+    paths = list(source.configs) or [DEFAULT_CONFIG]
+    config = load_config(paths, context.environment, state_given=source.state is not None, entries=entries)
+    for webhook in config.webhooks:
+        if webhook.secret is not None:
+            REDACTOR.add(webhook.secret)
+    return replace(config, state_path=source.state) if source.state is not None else config
+
+
+def load(context: Context, source: Source) -> Config:
+    """Return what the config files ask for, and report their warnings."""
+    config = read_config(context, source)
+    if config.warnings:
+        context.observer(ConfigWarned(config.warnings))
+    return config
+
+
+def state_path_of(context: Context, source: Source) -> str:
+    """Return the path of the state; the config is read only where it is needed for that."""
+    return source.state or read_config(context, source, entries=False).state_path
+
+
+def read_key(context: Context) -> Secret:
+    """Return the API key; raises `KeyRefusedError` where there is none."""
+    if context.api_key is not None:
+        text = context.api_key.reveal()
+    elif context.api_key_file is not None:
+        try:
+            text = Path(context.api_key_file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise KeyRefusedError(
+                ErrorCode.API_KEY_UNREADABLE,
+                "the API key file cannot be read",
+                where=context.api_key_file,
+                hint="Name a text file that holds the key alone.",
+            ) from error
+    else:
+        text = context.environment.get("SENDKIT_API_KEY", "")
+    if not text:
+        raise KeyRefusedError(
+            ErrorCode.API_KEY_MISSING, "no API key", hint="Set SENDKIT_API_KEY, or name a file with --api-key-file."
+        )
+    key = Secret(text)
+    REDACTOR.add(key)
+    return key
+
+
+def cipher_for(config: Config, context: Context) -> SecretCipher:
+    """Return the cipher that the config asks for; raises `MissingExtraError` where its package is not installed."""
+    from ..core.redaction import RedactingCipher
+
+    if not config.recipients:
+        return RedactingCipher(clear_cipher(), REDACTOR)
+    from ..secrets.age import AgeCipher
+
+    return RedactingCipher(AgeCipher(config.recipients, context.api_url, SystemRng(), context.environment), REDACTOR)
+
+
+def clear_cipher() -> SecretCipher:
+    """Return the cipher that keeps secrets as they are."""
+    from ..secrets.clear import ClearCipher
+
+    return ClearCipher()
+
+
+def system_clock() -> Clock:
+    """Return the clock of this machine."""
+    return SystemClock()
+
+
+def ledger_of(
+    context: Context, path: str, purpose: str, lock_timeout_s: float, check: Callable[[State | None], None]
+) -> AbstractContextManager[JournalLedger]:
+    """Lock the state at `path` and open its ledger; `check` sees what is recorded before anything is written."""
+    return open_ledger(
+        path,
+        api=context.api_url,
+        clock=SystemClock(),
+        rng=SystemRng(),
+        purpose=purpose,
+        lock_timeout_s=lock_timeout_s,
+        stop=context.stop,
+        check=check,
+    )
+
+
+@contextmanager
+def client(context: Context, workspace_id: str | None) -> Iterator[Client]:
+    """Give a client of the API, closed on leaving."""
+    from ..api.client import Client
+
+    key = read_key(context)
+    scoped = workspace_id if key.reveal().startswith(PLATFORM_KEY_PREFIX) else None
+    made = Client(
+        context.api_url,
+        key,
+        scoped,
+        timeout_s=context.timeout_s,
+        retry_for_s=context.retry_for_s,
+        clock=SystemClock(),
+        rng=SystemRng(),
+        stop=context.stop,
+        on_wait=context.note,
+        on_call=lambda method, outcome: context.observer(Called(method, outcome)),
+        clean=REDACTOR.clean,
+    )
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def executor_of(api: Client, ledger: JournalLedger, config: Config, context: Context, settings: RunSettings) -> Executor:
+    """Return what carries out plans against `api` and `ledger`."""
+    from ..applying.executor import Executor
+
+    server_secrets = config.generate_secret == "server"
+    cipher = cipher_for(config, context)
+    return Executor.over(api, ledger, cipher, SystemClock(), SystemRng(), settings, context.stop, server_secrets=server_secrets)

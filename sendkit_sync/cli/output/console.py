@@ -1,0 +1,17 @@
+"""Prints the events of a use case on stderr; a command that shows more of them handles those itself."""
+
+from __future__ import annotations
+
+from ...app.events import ConfigWarned, Event, Noted, Warned
+from .messages import note, warn, warn_of_config
+
+
+def console(event: Event) -> None:
+    """Print what every command prints: warnings and notes."""
+    match event:
+        case Warned(message, hint):
+            warn(message, hint)
+        case Noted(message):
+            note(message)
+        case ConfigWarned(diagnostics):
+            warn_of_config(diagnostics)

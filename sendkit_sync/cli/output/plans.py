@@ -1,0 +1,27 @@
+"""A plan in each of the forms of `--format`."""
+
+from __future__ import annotations
+
+from ...planning.plan import Plan
+
+FORMS = ("text", "json", "markdown", "html")
+
+
+def shown(plan: Plan, form: str, *, colour: bool = False) -> str:
+    """Return the plan in one of `FORMS`; `colour` is for text on a terminal."""
+    match form:
+        case "json":
+            from ...render.json import dump, plan_document
+
+            return dump(plan_document(plan))
+        case "markdown":
+            from ...render.markdown import plan_markdown
+
+            return plan_markdown(plan)
+        case "html":
+            from ...render.html import plan_html
+
+            return plan_html(plan)
+    from ...render.text import plan_text
+
+    return plan_text(plan, colour=colour)
