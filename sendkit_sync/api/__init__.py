@@ -1,1 +1,1 @@
-"""SendKit's API over HTTP; import `api.client` for the client itself."""
+"""SendKit's API over HTTP. The client is in `api.client`."""

@@ -1,4 +1,4 @@
-"""The client: each call with its retries, come to an `Outcome` or, for a read, to a value or an error."""
+"""The API client. A change returns an `Outcome`; a read returns a value or raises. Both include retries."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from .transport import ExchangeError, Reply, Transport
 PAGE_SIZE = 100
 MAX_PAGES = 10_000
 READ_TRIES = 3
-"""How often a read is tried whose answer is cut or a 5xx."""
+"""How many times a read is sent if its response is incomplete or a 5xx."""
 
-ADDRESS = "Check that --api-url leads to the SendKit API."
-KEY = "Set SENDKIT_API_KEY to a key of this workspace, as SendKit shows it."
-LATER = "Run it again; if it stays, SendKit has to mend it."
-UNREACHABLE = "Check the network, the proxy and --api-url, then run it again."
-WORKSPACE = "Set SENDKIT_WORKSPACE_ID, or `workspace` in the config, to its id; for export, --workspace."
+ADDRESS = "Check that --api-url points to the SendKit API."
+KEY = "Set SENDKIT_API_KEY to an API key of this workspace, exactly as SendKit shows it."
+LATER = "Try again. If it keeps failing, contact SendKit."
+UNREACHABLE = "Check the network, the proxy and --api-url, then try again."
+WORKSPACE = "Set SENDKIT_WORKSPACE_ID or `workspace` in the config to the workspace id. With export, use --workspace."
 
 _NO_ENDPOINT = (404, 405, 501)
 
 
 class Client:
-    """SendKit's webhooks over HTTP (`applying.ports.Api`); safe to use from several threads."""
+    """SendKit's webhooks over HTTP. Implements `core.ports.Api`. Thread-safe."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Client:
         on_call: Callable[[str, str], None] = lambda method, outcome: None,
         clean: Callable[[str], str] = lambda text: text,
     ) -> None:
-        """`clean` takes out of a message the secrets that the call itself does not know."""
+        """`clean` redacts the secrets in a message that the call itself does not know."""
         self._base = checked_address(base_url)
         self._key = key
         self._clean = clean
@@ -68,14 +68,14 @@ class Client:
         )
 
     def create(self, name: str, settings: Settings, secret: Secret | None, before_attempt: Callable[[], None]) -> Outcome:
-        """POST one webhook; without `secret` the server draws one."""
+        """POST one webhook. Without `secret`, the server generates one."""
         fields: dict[str, object] = {"name": name, **settings.wire()}
         if secret is not None:
             fields["secret"] = secret
         return self._change("POST", "/v1/webhooks", fields, before_attempt)
 
     def update(self, webhook_id: str, fields: Mapping[str, object], before_attempt: Callable[[], None]) -> Outcome:
-        """PATCH the named fields, given under the API's names; a secret among them is a `Secret`."""
+        """PATCH `fields`, keyed by the API's names. A secret among them is a `Secret`."""
         return self._change("PATCH", _path(webhook_id), fields, before_attempt)
 
     def delete(self, webhook_id: str, before_attempt: Callable[[], None]) -> Outcome:
@@ -83,26 +83,26 @@ class Client:
         return self._change("DELETE", _path(webhook_id), None, before_attempt)
 
     def get(self, webhook_id: str) -> LiveWebhook | None:
-        """Return one webhook, or None where the API says 404."""
+        """Return one webhook, or None if the API answers 404."""
         reply = self._read("GET", _path(webhook_id))
         if reply.status == 404:
             return None
         live = wire.live_of(wire.data_of(wire.decode(self._raise_for_status(reply).body)))
         if live is None:
-            raise self._protocol_error("the answer holds no webhook", reply.status)
+            raise self._protocol_error("the response contains no webhook", reply.status)
         if live.id.lower() != webhook_id.lower():
-            raise self._protocol_error("the answer holds another webhook", reply.status)
+            raise self._protocol_error("the response contains a different webhook", reply.status)
         return live
 
     def test(self, webhook_id: str) -> Mapping[str, object]:
-        """Let the API send a test payload to the webhook; return what it says came of it.
+        """Have the API send a test delivery to the webhook, and return the result it reports.
 
-        Sent once: after an answer that is cut or a 5xx the receiver may have got it.
+        Sent only once: after an incomplete response or a 5xx, the receiver may already have it.
         """
         reply = self._raise_for_status(self._read("POST", _path(webhook_id) + "/test", tries_at_most=1))
         data = wire.data_of(wire.decode(reply.body))
         if not isinstance(data, dict):
-            raise self._protocol_error("the answer holds no result of the test", reply.status)
+            raise self._protocol_error("the response contains no test result", reply.status)
         return data
 
     def close(self) -> None:
@@ -119,12 +119,12 @@ class Client:
             value = wire.decode(reply.body)
             items = wire.data_of(value)
             if not isinstance(value, dict) or not isinstance(items, list):
-                raise self._protocol_error("the answer holds no list of webhooks", reply.status)
+                raise self._protocol_error("the response contains no list of webhooks", reply.status)
             known = len(found)
             for item in items:
                 live = wire.live_of(item)
                 if live is None:
-                    raise self._protocol_error("the list holds a webhook without a valid id", reply.status)
+                    raise self._protocol_error("the list contains a webhook without a valid id", reply.status)
                 found.setdefault(live.id, live)
             stale = bool(items) and len(found) == known
             following = self._following(value.get("pagination"), query, stale=stale)
@@ -133,13 +133,13 @@ class Client:
             cursor = following.get("cursor")
             if isinstance(cursor, str):
                 if cursor in cursors:
-                    raise self._protocol_error("the list comes in a circle: a cursor came twice")
+                    raise self._protocol_error("the list never ends: the API returned the same cursor twice")
                 cursors.add(cursor)
             query = following
-        raise self._protocol_error(f"the list has no end after {MAX_PAGES} pages")
+        raise self._protocol_error(f"the list does not end after {MAX_PAGES} pages")
 
     def _following(self, pagination: object, query: Mapping[str, object], *, stale: bool) -> dict[str, object] | None:
-        """Return the query of the next page, or None after the last; `stale` tells that a page held nothing new."""
+        """Return the query for the next page, or None after the last. `stale`: the page held nothing new."""
         if not isinstance(pagination, dict):
             return None
         cursor = pagination.get("nextCursor")
@@ -147,7 +147,7 @@ class Client:
             if not pagination["hasMore"]:
                 return None
             if not isinstance(cursor, str) or not cursor:
-                raise self._protocol_error("the list goes on, but the API gives no cursor")
+                raise self._protocol_error("the list has more pages, but the API returned no cursor")
             return {"limit": PAGE_SIZE, "cursor": cursor}
         page = query.get("page", 1)
         pages = pagination.get("pages")
@@ -163,7 +163,7 @@ class Client:
         try:
             reply = self._sender.send(method, path, body, before_attempt)
         except StoppedError:
-            return Failed("interrupted", "the run was stopped before the call was made")
+            return Failed("interrupted", "the run was stopped before the call was sent")
         except ExchangeError as error:
             message = self._cleaned(error.message, hidden)
             if error.sent:
@@ -180,7 +180,7 @@ class Client:
                 ErrorCode.RUN_STOPPED,
                 "the run was stopped",
                 where=self._base,
-                hint="Run it again: it goes on where it stopped.",
+                hint="Run the command again. It continues where it stopped.",
             ) from None
 
     def _with_retries(self, method: str, path: str, tries_at_most: int) -> Reply:
@@ -191,15 +191,15 @@ class Client:
                 reply = self._sender.send(method, path, None, lambda: None)
                 if reply.status < 500 or reply.status == 501 or tries >= tries_at_most:
                     return reply
-                why = f"the API answered {reply.status}"
+                reason = f"the API answered {reply.status}"
             except ExchangeError as error:
                 message = self._without_key(error.message)
                 if not error.sent:
                     raise ApiUnreachableError(ErrorCode.API_UNREACHABLE, message, where=self._base, hint=UNREACHABLE) from None
                 if tries >= tries_at_most:
                     raise ApiError(ErrorCode.API_ERROR, message, status=error.status, where=self._base, hint=LATER) from None
-                why = message
-            self._sender.sleep(backoff(self._sender.rng, tries), why)
+                reason = message
+            self._sender.sleep(backoff(self._sender.rng, tries), reason)
 
     def _server_message(self, reply: Reply, secrets: Sequence[Secret]) -> str:
         return self._cleaned(wire.message_of(reply.body, _status_line(reply)), secrets)
@@ -208,16 +208,16 @@ class Client:
         return self._cleaned(text, [self._key])
 
     def _cleaned(self, text: str, secrets: Sequence[Secret]) -> str:
-        # Before it is cut: a piece of a secret would not be known any more.
+        # Before truncating: part of a secret would no longer be recognized.
         return wire.clean_message(self._clean(text), secrets)
 
     def _raise_for_status(self, reply: Reply) -> Reply:
-        """Return a 2xx `reply`; raise what any other means to a read."""
+        """Return a 2xx `reply`; raise the error that any other status means for a read."""
         if 200 <= reply.status < 300:
             return reply
         message = self._server_message(reply, [self._key])
         if reply.status in (401, 403):
-            raise KeyRefusedError(ErrorCode.API_KEY_REFUSED, f"the API refused the key: {message}", where=self._base, hint=KEY)
+            raise KeyRefusedError(ErrorCode.API_KEY_REFUSED, f"the API rejected the key: {message}", where=self._base, hint=KEY)
         what = f"the API answered {reply.status}: {message}"
         if reply.status in _NO_ENDPOINT:
             raise NoEndpointError(ErrorCode.NO_ENDPOINT, what, status=reply.status, where=self._base, hint=ADDRESS)
@@ -233,15 +233,17 @@ def _classified(reply: Reply, message: str, *, wants_live: bool) -> Outcome:
     if 200 <= status < 300:
         value = wire.decode(reply.body)
         if not wants_live:
-            # DELETE is a guess (SendKit API): a proxy's page must not pass for a webhook that is gone, nor an answer whose
-            # body was cut away before its first byte, which has no length, or "accepted".
+            # DELETE is undocumented (SendKit API), so its response must say that it succeeded: a proxy's page, an empty body
+            # or an "accepted" does not prove that the webhook is gone.
             told = status == 204 or (isinstance(value, dict) and value.get("success") is True)
-            return Succeeded(None) if told else Unknown("bad-answer", "the answer does not say that it is deleted", status)
+            return Succeeded(None) if told else Unknown("bad-answer", "the response does not confirm the deletion", status)
         live = wire.live_of(wire.data_of(value))
-        return Unknown("bad-answer", "the answer holds no webhook", status) if live is None else Succeeded(live)
+        return Unknown("bad-answer", "the response contains no webhook", status) if live is None else Succeeded(live)
     if 300 <= status < 400:
-        # A 303 may follow a POST that made the webhook. Where it leads is never asked: the key would go along.
-        return Unknown("redirect", f"the API answered {status}, a redirect, which is never followed: check its address", status)
+        # A 303 may follow a POST that created the webhook. It is never followed: the API key would be sent along.
+        return Unknown(
+            "redirect", f"the API answered {status}, a redirect, which is never followed: check the API address", status
+        )
     if 400 <= status < 500 and status not in (408, 409):
         return Failed(code, message, status, stops_run=status in (401, 403))
     return Unknown(code, message, status)
@@ -260,7 +262,7 @@ def _headers(key: Secret, workspace_id: str | None) -> dict[str, str]:
     if not visible(text):
         raise KeyRefusedError(
             ErrorCode.API_KEY_INVALID,
-            "the API key is empty, or holds a space, a line break or a character that is not ASCII",
+            "the API key is empty or contains a space, a line break or a non-ASCII character",
             hint=KEY,
         )
     headers = {"X-Api-Key": text}
@@ -270,7 +272,7 @@ def _headers(key: Secret, workspace_id: str | None) -> dict[str, str]:
         if not visible(workspace_id):
             raise UsageError(
                 ErrorCode.WORKSPACE_INVALID,
-                "the workspace id holds a space, a line break or a character that is not ASCII",
+                "the workspace id contains a space, a line break or a non-ASCII character",
                 hint=WORKSPACE,
             )
         headers["X-Workspace-Id"] = workspace_id

@@ -1,4 +1,4 @@
-"""The connections below `requests`: they tell how far a call got, end at its deadline, and share one TLS context."""
+"""Connections for `requests` that track how far a call got, end at its deadline, and share one TLS context."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ from urllib3.util.ssl_ import create_urllib3_context
 from ..core import failpoints
 
 MOST_CONNECTIONS = 64
-"""How many connections are kept: one for each call that the command line lets be made at once."""
+"""How many connections are kept open: the highest `--parallelism`."""
 
 MOST_IDLE_S = 1.0
-"""How long a connection may have rested: one that the server closes while a create is on its way makes that one unknown.
+"""How long a connection may be idle before it is not used again, in seconds.
 
-Servers close theirs after 2 seconds and more; and after a 429 a call may wait for just as long as such a server does.
+If the server closes a connection while a create is being sent, the outcome is unknown. Servers close idle connections after
+two seconds or more, and after a 429 a call may wait for just as long.
 """
 
 
 class Trace:
-    """What one call has come to; its deadline shuts its socket down, whoever waits on it."""
+    """How far one call got. At its deadline its socket is shut down, whichever thread waits on it."""
 
     def __init__(self) -> None:
         self.sent = False
@@ -43,7 +44,7 @@ class Trace:
         self._socket: socket.socket | None = None
 
     def follow(self, sock: socket.socket) -> None:
-        """Keep a second handle of `sock`: it stays valid while TLS is wrapped around the first."""
+        """Keep a duplicate handle of `sock`, which stays valid when TLS is wrapped around the original."""
         with self._lock:
             self._drop()
             if not self.closed:
@@ -59,7 +60,7 @@ class Trace:
                 self._shut()
 
     def close(self) -> None:
-        """Let go of the socket; `expire` does nothing from now on."""
+        """Release the socket. From now on `expire` does nothing."""
         with self._lock:
             self.closed = True
             self._drop()
@@ -76,7 +77,7 @@ class Trace:
 
 
 class _Calling(threading.local):
-    """The call that a thread makes, where the connection below `requests` finds it."""
+    """The current call of each thread, where the connection finds it."""
 
     trace: Trace | None = None
 
@@ -86,7 +87,7 @@ _calling = _Calling()
 
 @contextmanager
 def traced() -> Iterator[Trace]:
-    """Give the trace of the call that this thread makes in the block."""
+    """Yield the trace of the call that this thread makes inside the block."""
     trace = Trace()
     _calling.trace = trace
     try:
@@ -97,20 +98,20 @@ def traced() -> Iterator[Trace]:
 
 
 class _Response(http.client.HTTPResponse):
-    """An answer, past what goes before it (RFC 9110, 15.2: a client must take any number of 1xx).
+    """Skips any number of 1xx responses (RFC 9110, 15.2).
 
-    `http.client` takes a 103 for the answer; the real one then comes later, and passes for that of the next request.
+    `http.client` would take a 103 for the final response, and the real one for the response to the next request.
     """
 
     def begin(self) -> None:
         super().begin()
         while 100 <= self.status < 200:
-            self.headers = None  # type: ignore[assignment]  # else `begin` takes the answer for read
+            self.headers = None  # type: ignore[assignment]  # otherwise `begin` assumes the response was read
             super().begin()
 
 
 class _Traced(HTTPConnection):
-    """Notes on the thread's trace that a byte of the request is about to be sent."""
+    """Records in the thread's trace that the first byte of the request is about to be sent."""
 
     response_class = _Response
     _connecting = False
@@ -148,20 +149,20 @@ class _Traced(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        """Tell, of a connection that was kept, whether one more call may go over it."""
+        """Whether a kept connection may be used for another call."""
         return time.monotonic() - self._answered_at < MOST_IDLE_S and super().is_connected
 
 
 class _TracedTls(_Traced, HTTPSConnection):
-    """The same over TLS; the handshake is part of connecting."""
+    """The same over TLS. The handshake counts as connecting."""
 
     @property
     def is_connected(self) -> bool:
-        """Look also at what was decrypted and not read: a second answer there would pass for that of the next call."""
+        """Also check for decrypted but unread data: a second response would pass for the one to the next call."""
         if not super().is_connected:
             return False
         pending = getattr(self.sock, "pending", None)
-        return pending is not None and pending() == 0  # TLS in that of a proxy does not show it
+        return pending is not None and pending() == 0  # TLS inside a proxy's TLS does not expose it
 
 
 class _Pool(HTTPConnectionPool):
@@ -176,13 +177,13 @@ _POOLS = {"http": _Pool, "https": _TlsPool}
 
 
 class Adapter(HTTPAdapter):
-    """An adapter that only makes traced connections, and lets none of its libraries try again.
+    """Makes traced connections only, with all retries of the libraries turned off.
 
-    By itself an adapter follows no redirect, keeps no cookie and reads no .netrc: a `requests.Session` does.
+    Used without a `requests.Session`, which would follow redirects, keep cookies and read .netrc.
     """
 
     def __init__(self, certificates: str | None) -> None:
-        """`certificates` is the file or the folder of the ones to trust; None where no call goes over TLS."""
+        """`certificates`: file or folder of trusted certificates; None if no call uses TLS."""
         self._context = None if certificates is None else _context(certificates)
         super().__init__(pool_connections=1, pool_maxsize=MOST_CONNECTIONS, max_retries=urllib3.Retry(0, read=False))
 
@@ -199,18 +200,18 @@ class Adapter(HTTPAdapter):
         return manager
 
     def cert_verify(self, *args: Any) -> None:
-        """Do nothing: the context of all connections knows already whom to trust. Reading it takes longer than a handshake."""
+        """Do nothing: the shared context has the certificates loaded, and loading them takes longer than a handshake."""
 
 
 def _context(certificates: str) -> ssl.SSLContext:
-    """Return a context that trusts `certificates`; raises `OSError`."""
+    """Return a TLS context that trusts `certificates`. Raises `OSError` if they cannot be read."""
     context = create_urllib3_context()
     folder = Path(certificates).is_dir()
-    why = None
+    reason = None
     try:
         context.load_verify_locations(*([None, certificates] if folder else [certificates]))
     except OSError as error:
-        why = error.strerror or error
-    if why is not None:
-        raise OSError(f"the certificates to trust cannot be read, {certificates}: {why}")
+        reason = error.strerror or error
+    if reason is not None:
+        raise OSError(f"cannot read the trusted certificates in {certificates}: {reason}")
     return context

@@ -1,4 +1,4 @@
-"""One thread that ends calls whose deadline has passed; a timer for each would cost as much as half of the call."""
+"""One thread that ends calls at their deadline. A timer per call would cost half as much as the call itself."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Protocol
 
 
 class Call(Protocol):
-    """What may have to be ended."""
+    """A call that may have to be ended."""
 
     @property
     def closed(self) -> bool:
-        """Whether it has ended by itself."""
+        """Whether the call has ended."""
         ...
 
     def expire(self) -> None:
-        """End it, from another thread; does nothing to one that is closed."""
+        """End the call, from another thread. Does nothing if it is closed."""
         ...
 
 
 class Deadlines:
-    """Ends each call that is not closed `timeout_s` after it is watched.
+    """Ends each watched call that is still open after `timeout_s`.
 
-    All have the same time, so the one that is watched longest is due first; and whatever is watched while the
-    thread sleeps, for no longer than that time, is due after it wakes: nothing ever has to wake it.
+    All calls have the same timeout, so the oldest one is due first. The thread never sleeps longer than the timeout, so a
+    call that is added meanwhile is due after it wakes up. It never has to be woken.
     """
 
     def __init__(self, timeout_s: float) -> None:
@@ -35,7 +35,7 @@ class Deadlines:
         self._ended: threading.Event | None = None
 
     def watch(self, call: Call) -> None:
-        """Begin the time of `call`."""
+        """Start the timeout of `call`."""
         with self._lock:
             while self._calls and self._calls[0][1].closed:
                 self._calls.popleft()
@@ -45,7 +45,7 @@ class Deadlines:
                 threading.Thread(target=self._run, args=[self._ended], name="deadlines", daemon=True).start()
 
     def close(self) -> None:
-        """Watch nothing any more; the thread ends."""
+        """Stop watching all calls, and end the thread."""
         with self._lock:
             self._calls.clear()
             if self._ended is not None:
@@ -58,7 +58,7 @@ class Deadlines:
             pause_s = self._end_due()
 
     def _end_due(self) -> float:
-        """End what is due; return for how many seconds nothing will be."""
+        """End the calls that are due. Return the number of seconds until the next one may be."""
         while True:
             with self._lock:
                 left_s = self._calls[0][0] - time.monotonic() if self._calls else self._timeout_s

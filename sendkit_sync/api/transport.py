@@ -1,4 +1,4 @@
-"""One HTTP exchange: how far the request got, a total deadline, a size limit, and nothing tried again."""
+"""One HTTP exchange with a total deadline and a size limit, without retries. Reports how far the request got."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .connection import Adapter, Trace, traced
 from .deadlines import Deadlines
 
 MAX_BODY = 10 * 1024 * 1024
-"""The longest answer that is read, in bytes."""
+"""Size limit of a response, in bytes."""
 
 CONNECT_TIMEOUT_S = 10.0
-"""How long one attempt to connect may take, where the call's own deadline is not shorter."""
+"""Time limit for connecting, unless the deadline of the call is shorter."""
 
 
 _HEADERS = {"User-Agent": f"sendkit-sync/{__version__}", "Accept": "application/json", "Accept-Encoding": "identity"}
@@ -31,7 +31,7 @@ _NETWORK = (requests.RequestException, urllib3.exceptions.HTTPError, http.client
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer that was read to its end, still as bytes."""
+    """A complete response, its body still as bytes."""
 
     status: int
     reason: str
@@ -40,10 +40,10 @@ class Reply:
 
 
 class ExchangeError(Exception):
-    """There is no whole answer.
+    """No complete response was received.
 
-    `sent` tells whether a byte of the request may have left; `status` is the HTTP status if one came, `lasting`
-    tells that another try cannot fare better.
+    `sent`: a byte of the request may have been sent. `status`: the HTTP status, if one was received. `lasting`: a retry
+    cannot succeed. `certificate`: the server's certificate is not trusted.
     """
 
     def __init__(
@@ -67,24 +67,24 @@ class ExchangeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    """How the calls of a transport go out, as the environment says: read once, and not again for each call."""
+    """Proxies and certificates from the environment, read once for all calls."""
 
     adapter: Adapter
     proxies: dict[str, str]
 
     @classmethod
     def to(cls, url: str) -> _Route:
-        """Return the route to the server of `url`; raises `OSError` where it cannot be used: its certificates, its proxy."""
+        """Return the route to the server of `url`. Raises `OSError` if its certificates or its proxy are unusable."""
         found = requests.Session().merge_environment_settings(url, {}, True, None, None)
         if not _has_host(select_proxy(url, found["proxies"])):
-            raise requests.exceptions.InvalidProxyURL("a proxy's address in the environment names no host")
+            raise requests.exceptions.InvalidProxyURL("the proxy address in the environment has no host")
         tls = url.startswith("https:") or found["proxies"]
         bundle = found["verify"] if isinstance(found["verify"], str) else DEFAULT_CA_BUNDLE_PATH
         return cls(Adapter(bundle if tls else None), dict(found["proxies"]))
 
 
 def _has_host(proxy: str | None) -> bool:
-    """Tell whether `requests` finds a host in `proxy`: of one like `http://user:password@` it makes a `TypeError`."""
+    """Return whether `proxy` has a host. `requests` raises `TypeError` for one like `http://user:password@`."""
     try:
         return proxy is None or bool(prepend_scheme_if_needed(proxy, "http"))  # type: ignore[no-untyped-call,unused-ignore]
     except TypeError:
@@ -92,7 +92,7 @@ def _has_host(proxy: str | None) -> bool:
 
 
 class Transport:
-    """Sends requests to one server; threads share its connections."""
+    """Sends requests to one server. Thread-safe; threads share the connections."""
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
@@ -102,7 +102,7 @@ class Transport:
         self._deadlines = Deadlines(timeout_s)
 
     def exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
-        """Send one request and read its answer; raises `ExchangeError`."""
+        """Send one request and return its complete response. Raises `ExchangeError`."""
         status: int | None = None
         with traced() as trace:
             self._deadlines.watch(trace)
@@ -113,10 +113,12 @@ class Transport:
                     status = response.status_code
                     raw = _read(response)
                     if trace.expired:
-                        raise TimeoutError("the answer was not complete in time")
+                        raise TimeoutError("the response was not complete in time")
                     failpoints.reached("answer-read")
                     if response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
-                        raise ExchangeError("encoded", "the answer is encoded, unasked", sent=True, status=status)
+                        raise ExchangeError(
+                            "encoded", "the response has a content encoding that was not requested", sent=True, status=status
+                        )
                     return Reply(status, response.reason or "", response.headers, raw)
             except (*_NETWORK, OSError, ValueError) as error:
                 raise _failure(error, trace, status, self._timeout_s) from None
@@ -137,7 +139,7 @@ class Transport:
 
 
 def _prepared(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> requests.PreparedRequest:
-    """Return the request, with nothing in it that was not asked for: `Request.prepare` takes a password from `url`."""
+    """Return the request with nothing added. `Request.prepare` would take credentials from `url`."""
     request = requests.PreparedRequest()
     request.method, request.url, request.body = method, _encoded(url), body
     request.prepare_headers({**_HEADERS, **headers})
@@ -147,7 +149,7 @@ def _prepared(method: str, url: str, headers: Mapping[str, str], body: bytes | N
 
 @lru_cache(maxsize=1)
 def _encoded(url: str) -> str:
-    """Return `url` as it goes over the wire; most calls of a run go to one address."""
+    """Return `url` as it is sent. Cached, because most calls of a run go to one address."""
     request = requests.PreparedRequest()
     request.prepare_url(url, None)
     assert request.url is not None
@@ -160,7 +162,7 @@ def _read(response: requests.Response) -> bytes:
     while part := response.raw.read(65536, decode_content=False):
         size += len(part)
         if size > MAX_BODY:
-            raise ExchangeError("too-large", "the answer is larger than 10 MiB", sent=True, status=response.status_code)
+            raise ExchangeError("too-large", "the response is larger than 10 MiB", sent=True, status=response.status_code)
         parts.append(part)
     return b"".join(parts)
 
@@ -169,12 +171,12 @@ def _failure(error: Exception, trace: Trace, status: int | None, timeout_s: floa
     root = _root(error)
     text = f"{type(root).__name__}: {root}"
     if isinstance(root, urllib3.exceptions.LocationValueError):
-        # The text holds a part of the address, perhaps of its password. The one of the API was read before.
-        text = "a proxy's address in the environment is not a URL"
+        # The original text may contain a part of a password. It must be the proxy: the API address was checked before.
+        text = "the proxy address in the environment is not a URL"
     if trace.sent:
         if trace.expired or isinstance(root, TimeoutError | urllib3.exceptions.TimeoutError):
-            return ExchangeError("timeout", f"no whole answer in {timeout_s:g} s", sent=True, status=status)
-        return ExchangeError("cut", f"the connection broke before the answer was whole ({text})", sent=True, status=status)
+            return ExchangeError("timeout", f"no complete response within {timeout_s:g} s", sent=True, status=status)
+        return ExchangeError("cut", f"the connection broke before the response was complete ({text})", sent=True, status=status)
     if isinstance(root, ssl.SSLCertVerificationError):
         return ExchangeError(
             "certificate",
@@ -188,7 +190,7 @@ def _failure(error: Exception, trace: Trace, status: int | None, timeout_s: floa
 
 
 def _root(error: BaseException) -> BaseException:
-    """Return the innermost error; `requests` and `urllib3` hide it in `args` and `reason`."""
+    """Return the innermost error, which `requests` and `urllib3` keep in `args` and `reason`."""
     seen: set[int] = set()
     while id(error) not in seen:
         seen.add(id(error))

@@ -1,4 +1,4 @@
-"""JSON of the API to values of this project, tolerant of everything but an id that is none."""
+"""Converts the API's JSON to typed values. Tolerates everything except an invalid id."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 def decode(body: bytes) -> object:
-    """Return the JSON of `body`, or None where it is none."""
+    """Return the parsed JSON of `body`, or None if it is not JSON."""
     try:
         value: object = json.loads(body)
     except (ValueError, RecursionError):
@@ -24,19 +24,19 @@ def decode(body: bytes) -> object:
 
 
 def encode(fields: Mapping[str, object]) -> bytes:
-    """Return `fields` as JSON, with every `Secret` in clear."""
+    """Return `fields` as JSON, with every `Secret` in clear text."""
     return json.dumps({name: value.reveal() if isinstance(value, Secret) else value for name, value in fields.items()}).encode()
 
 
 def data_of(value: object) -> object:
-    """Return what the envelope holds, or None where it says that it failed or is no envelope."""
+    """Return the `data` of the envelope, or None if it reports a failure or is not an envelope."""
     if not isinstance(value, dict) or value.get("success") is False:
         return None
     return value.get("data")
 
 
 def live_of(value: object) -> LiveWebhook | None:
-    """Return the webhook, or None where there is no id in it."""
+    """Return the webhook, or None if it has no valid id."""
     if not isinstance(value, dict):
         return None
     webhook_id = value.get("_id", value.get("id"))
@@ -71,7 +71,7 @@ def _total(value: object) -> int | None:
 
 
 def message_of(body: bytes, status_line: str) -> str:
-    """Return the server's own words as they are: `clean_message` makes them fit to be shown."""
+    """Return the server's error message, unredacted. Pass it through `clean_message` before showing it."""
     value = decode(body)
     text = status_line
     if isinstance(value, dict):
@@ -84,7 +84,7 @@ def message_of(body: bytes, status_line: str) -> str:
 
 
 def clean_message(text: str, secrets: Sequence[Secret]) -> str:
-    """Return `text` printable, with `(sensitive)` in place of each secret, however it is spelt."""
+    """Return `text` made printable, with each secret, in any encoding, replaced by `(sensitive)`."""
     hidden = {form for secret in secrets for form in (secret.reveal(), *spellings(secret)) if form}
     for form in sorted(hidden, key=len, reverse=True):
         text = text.replace(form, SENSITIVE)

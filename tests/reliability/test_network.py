@@ -226,7 +226,7 @@ def test_certificates_that_cannot_be_read_are_named_and_nothing_is_sent(
     answer = create("https://localhost:9")
     assert isinstance(answer, Failed)
     assert answer.unreachable
-    assert f"the certificates to trust cannot be read, {bundle}: " in answer.message
+    assert f"cannot read the trusted certificates in {bundle}: " in answer.message
     assert why in answer.message
 
 
@@ -327,7 +327,7 @@ def test_a_proxy_without_a_host_is_said_and_its_password_is_not(
     answer = create("https://api.example")
     assert isinstance(answer, Failed)
     assert answer.unreachable
-    assert answer.message.endswith("a proxy's address in the environment names no host)")
+    assert answer.message.endswith("the proxy address in the environment has no host)")
     assert "canary" not in answer.message
 
 
