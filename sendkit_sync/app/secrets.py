@@ -36,17 +36,14 @@ def get_secret(context: Context, source: Source, name: str, previous: int = 0) -
     _warn_of_doubt(context, state, name)
     stored = dict(enumerate((record.secret, *record.previous_secrets))).get(previous)
     if stored is None:
-        what = f'no {"previous " if previous else ""}secret of "{printable(name)}" is recorded'
-        raise RefusedError(
-            ErrorCode.SECRET_NOT_RECORDED, what, where=path, hint="There is one after a change of it." if previous else SUPPLY
-        )
+        raise _secret_not_recorded(name, path, previous=previous > 0)
     return _decrypted(cipher_for(config, context), name, record, stored)
 
 
 def read_secrets(context: Context, source: Source, only: Sequence[str] = ()) -> dict[str, Secret]:
     """Return the current secret of each recorded webhook by its name, or of those named in `only`.
 
-    Warns of each that is missing. Raises `RefusedError` for a name that is not recorded.
+    Warns of each that is missing. Raises `RefusedError` for one in `only` that is missing or not recorded.
     """
     config, state = _recorded(context, source)
     records = dict(state.webhooks) if state is not None else {}
@@ -59,6 +56,8 @@ def read_secrets(context: Context, source: Source, only: Sequence[str] = ()) -> 
     for name, record in sorted(records.items()):
         if only and name not in only:
             continue
+        if record.secret is None and only:
+            raise _secret_not_recorded(name, config.state_path)
         if record.secret is None:
             context.warn(f'the secret of "{printable(name)}" is missing, and left out')
             continue
@@ -66,6 +65,12 @@ def read_secrets(context: Context, source: Source, only: Sequence[str] = ()) -> 
             _warn_of_doubt(context, state, name)
         secrets[name] = _decrypted(cipher, name, record, record.secret)
     return secrets
+
+
+def _secret_not_recorded(name: str, path: str, *, previous: bool = False) -> RefusedError:
+    what = f'no {"previous " if previous else ""}secret of "{printable(name)}" is recorded'
+    hint = "There is one after a change of it." if previous else SUPPLY
+    return RefusedError(ErrorCode.SECRET_NOT_RECORDED, what, where=path, hint=hint)
 
 
 def write_secrets(context: Context, path: str, text: str) -> None:

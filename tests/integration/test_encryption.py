@@ -503,6 +503,10 @@ def test_set_supplies_what_an_import_could_not_read(tmp_path: Path):
         done = workspace.run("secret", "set", "CRM Sync", given=secret + "\n")
         assert done.returncode == 0, done.stderr
         assert workspace.run("secret", "get", "CRM Sync").stdout == secret + "\n"
+        asked = workspace.run("secret", "export", "--format", "env-json", "--only", "Analytics")
+        assert (asked.returncode, asked.stdout) == (1, "")
+        assert 'no secret of "Analytics" is recorded' in asked.stderr
+        assert "left out" in workspace.run("secret", "export", "--format", "env-json").stderr
         assert workspace.run("secret", "set", "CRM Sync", given="another-one").returncode == 1
         assert workspace.run("secret", "set", "Analytics", given="\n").returncode == 64
         assert workspace.run("secret", "set", "Analytics", given="a zero \0 byte in a secret").returncode == 64
