@@ -74,6 +74,7 @@ holds a secret.
 """
 CONFIGURATION_INTRO = """\
 The keys of a config file, from [webhooks.schema.json](../schemas/webhooks.schema.json). `webhooks[]` stands for each entry.
+Keys that begin with `x-` are yours, at the top level and in entries: anchors, owners, notes.
 """
 LOG_INTRO = """\
 With `--log-format json`, stderr holds one JSON object per line and nothing else. Each has `ts` (UTC), `level`, `logger`,

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from ..core.diagnostics import printable
 from ..core.fields import FIELDS, Settings, clean
 from ..core.model import SENSITIVE, DeliveryStats, LiveWebhook, Secret
+from ..core.names import normalized
 from ..core.spellings import spellings
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -46,7 +47,7 @@ def live_of(value: object) -> LiveWebhook | None:
     masked = secret is not None and secret.endswith("...")
     return LiveWebhook(
         id=webhook_id,
-        name=_text(value.get("name")) or "",
+        name=normalized(_text(value.get("name")) or ""),
         settings=Settings.of({field.key: field.parse(value.get(field.key)) for field in FIELDS}),
         secret=Secret(secret) if secret and not masked else None,
         secret_masked=masked,

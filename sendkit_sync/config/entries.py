@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..core.diagnostics import Severity, printable
 from ..core.fields import FIELDS, Field, Kind, Settings, Value
 from ..core.model import DesiredWebhook, Secret
-from .checks import EVENTS, KNOWN_EVENTS, MIN_SECRET, check_event, check_name, check_url
+from ..core.names import normalized
+from .checks import EVENTS, KNOWN_EVENTS, check_bare_variable, check_event, check_name, check_secret, check_url
 from .problems import File
 from .tree import Map, Seq
 from .variables import fill, literal_secret, secret_variable
@@ -38,6 +40,9 @@ class EntryReader:
         value = node[key]
         if not isinstance(value, str):
             return None
+        if "$" in value:
+            for severity, message in check_bare_variable(value, str(key) if isinstance(node, Map) else "events"):
+                file.add(node.place_of(key), message, severity)
         if "${" not in value:
             return value
         filled, wrong = fill(value, self.env)
@@ -50,7 +55,7 @@ class EntryReader:
         text = self.text(file, entry, key) if entry.get(key) else None
         if text is None:
             return None
-        name = text.strip()
+        name = normalized(text)
         for severity, message in check_name(name, key):
             file.add(entry.place_of(key), message, severity)
         return name
@@ -72,7 +77,12 @@ class EntryReader:
                 listed = tuple(sorted(self._texts(file, raw, events=key == "events")))
                 return self._lists.setdefault(listed, listed)
             case Kind.COUNT:
-                return int(raw) if isinstance(raw, int | float) and abs(raw) < 1e100 else None
+                if not isinstance(raw, int | float) or abs(raw) >= 1e100:
+                    return None
+                low, high = field.row.usual or (raw, raw)
+                if field.row.least <= raw and not low <= raw <= high:
+                    file.add(node.place_of(key), f"`{key}` is outside {low}-{high}, the documented range", Severity.WARNING)
+                return int(raw)
             case Kind.FLAG:
                 return field.parse(raw)
 
@@ -111,13 +121,13 @@ class EntryReader:
             origin, text = "literal", literal
             file.add(place, "the secret stands in the file; write `${NAME}` and set SENDKIT_SECRET_NAME", Severity.WARNING)
         self.secrets.add(text)
-        if not text.strip():
-            file.add(place, "`secret` must not be empty")
-        elif not _is_utf8(text):
-            file.add(place, "the secret is not UTF-8")
-        elif len(text) < MIN_SECRET:
-            file.add(place, f"the secret is shorter than {MIN_SECRET} characters", Severity.WARNING)
-        return Secret(text), origin
+        secret = _LAST_BREAK.sub("", text)
+        self.secrets.add(secret)
+        if secret != text:
+            file.add(place, "the secret ends with a line break, which is left out", Severity.WARNING)
+        for severity, message in check_secret(secret):
+            file.add(place, message, severity)
+        return Secret(secret), origin
 
 
 def _event_problems(listed: Seq, index: int, event: str) -> Iterator[Problem]:
@@ -126,10 +136,4 @@ def _event_problems(listed: Seq, index: int, event: str) -> Iterator[Problem]:
         yield Problem(listed.place_of(index), message, severity, misspelt=misspelt)
 
 
-def _is_utf8(text: str) -> bool:
-    """Tell whether `text` can be written: undecodable bytes of the environment come as lone surrogates."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+_LAST_BREAK = re.compile(r"(?:\r\n|\n|\r)\Z")

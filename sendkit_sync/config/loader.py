@@ -11,6 +11,7 @@ from typing import Any
 from ..core.diagnostics import Diagnostic, Severity, Span, printable
 from ..core.errors import ConfigError
 from ..core.model import DesiredWebhook
+from ..core.names import visible_form
 from ..core.store_address import address_problem, is_url
 from .checks import has_control
 from .entries import EntryReader
@@ -49,6 +50,7 @@ class Config:
 class _Loader:
     def __init__(self, env: Mapping[str, str], files: Sequence[File]) -> None:
         self.files = files
+        self.by_shown = {file.shown: file for file in files}
         self.reader = EntryReader(env)
         self.webhooks: dict[str, DesiredWebhook] = {}
         self.former: dict[str, tuple[str, File, Place]] = {}
@@ -132,18 +134,32 @@ class _Loader:
                     "take this line out if the rename is applied, else leave that entry out until it is",
                 )
 
+    def check_looks(self) -> None:
+        """Warn of an entry whose name looks like that of another."""
+        if all(name.isascii() for name in self.webhooks):
+            return
+        seen: dict[str, DesiredWebhook] = {}
+        for webhook in self.webhooks.values():
+            other = seen.setdefault(visible_form(webhook.name), webhook)
+            if other is not webhook:
+                self.warn(webhook, f"the name looks like that of the entry at {other.span}, and is another")
+
+    def warn(self, webhook: DesiredWebhook, message: str) -> None:
+        """Note a warning at the name of `webhook`."""
+        if webhook.span is not None:
+            place = webhook.span.line, webhook.span.column
+            self.by_shown[webhook.span.file].add(place, message, Severity.WARNING)
+
     def check_routes(self) -> None:
         """Warn of an entry that has the URL and the events of another."""
         if len({webhook.settings.url for webhook in self.webhooks.values()}) == len(self.webhooks):
             return  # as a rule; a dict of routes would stay in the way of a large plan
-        files = {file.shown: file for file in self.files}
         routes: dict[tuple[str, tuple[str, ...]], str] = {}
         for webhook in self.webhooks.values():
             route = (webhook.settings.url, webhook.settings.events)
             twin = routes.setdefault(route, webhook.name)
-            if all(route) and twin != webhook.name and webhook.span is not None:
-                message = f"`{printable(twin, 60)}` has this URL and these events too: each delivery is made twice"
-                files[webhook.span.file].add((webhook.span.line, webhook.span.column), message, Severity.WARNING)
+            if all(route) and twin != webhook.name:
+                self.warn(webhook, f"`{printable(twin, 60)}` has this URL and these events too: each delivery is made twice")
 
     def state_path(self, state_given: bool) -> str:
         if "state" in self.shared:
@@ -191,6 +207,7 @@ def load_config(paths: Sequence[str], env: Mapping[str, str], *, state_given: bo
     for file in loader.files if entries or any(file.problems for file in loader.files) else ():
         loader.take_webhooks(file)
     loader.check_renames()
+    loader.check_looks()
     loader.check_routes()
     found = diagnostics_of(loader.files, loader.reader.secrets)
     if any(problem.severity is Severity.ERROR for file in loader.files for problem in file.problems) or not loader.files:

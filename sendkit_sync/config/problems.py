@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..core.diagnostics import Diagnostic, Severity, Span, printable
 from ..core.fields import KEYS
+from .checks import holds_credential
 from .tree import Place
 from .yaml_events import LINE_BREAK, Document, Problem, near_secret
 
@@ -128,7 +129,7 @@ def _excerpt(file: File, problem: Problem, lines: list[str], needles: _Needles) 
     keys = _KEY.findall(text)
     # A URL with "@" may hold a password, and an unknown key may be a badly misspelt `secret`.
     if (
-        "@" in text
+        holds_credential(text)
         or re.search("(?<!generate)sec|(?<!generateSe)cret", text, re.IGNORECASE)
         or not all(_showable(key) for key in keys)
     ):

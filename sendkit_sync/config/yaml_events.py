@@ -280,32 +280,39 @@ def read_yaml(data: bytes) -> Document:
     try:
         return _Builder(yaml.CSafeLoader(text.encode()).get_event).build()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        problem = str(error.problem or "cannot be read")
-        if "nesting" in problem:  # libyaml reads ahead, and has a limit of its own
-            raise Refused(place, TOO_DEEP) from None
-        message = (
-            "a tab cannot stand here; use spaces" if "\\t" in problem else f"not YAML: {printable(problem)}{_advice(problem)}"
-        )
-        if mark:
-            lines = LINE_BREAK.split(text)
-            line = lines[mark.line] if mark.line < len(lines) else ""
-            if "\t" in line[: len(line) - len(line.lstrip())] or line[mark.column : mark.column + 1] == "\t":
-                message = "a tab cannot stand here; use spaces"
-        raise Refused(place, message) from None
+        raise _refused(error, text) from None
     except yaml.YAMLError:
         raise Refused((1, 1), "not YAML") from None
 
 
-def _advice(problem: str) -> str:
-    """Return what is wrong as a rule where libyaml's words do not tell, or nothing."""
+def _refused(error: yaml.MarkedYAMLError, text: str) -> Refused:
+    """Return what libyaml says, with what is usually wrong there."""
+    mark = error.problem_mark or error.context_mark
+    place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    problem = str(error.problem or "cannot be read")
+    if "nesting" in problem:  # libyaml reads ahead, and has a limit of its own
+        return Refused(place, TOO_DEEP)
+    lines = LINE_BREAK.split(text)
+    line = lines[mark.line] if mark and mark.line < len(lines) else ""
+    before = line[: place[1] - 1]
+    if "\\t" in problem or "\t" in line[: len(line) - len(line.lstrip())] or line[len(before) : len(before) + 1] == "\t":
+        return Refused(place, "a tab cannot stand here; use spaces")
+    return Refused(place, f"not YAML: {printable(problem)}{_advice(problem, before)}")
+
+
+def _advice(problem: str, before: str) -> str:
+    """Return what is wrong as a rule where libyaml's words do not tell, or nothing; `before` begins the line."""
+    if "mapping values are not allowed" in problem:
+        # A key that the line begins with is no part of a value: it stands too far to the right.
+        lone = re.fullmatch(r"\s*[\w$-]+\s*", before)
+        return f"; {_INDENTED if lone else 'quote a value that holds `: `'}"
     return next((f"; {advice}" for words, advice in _ADVICE.items() if words in problem), "")
 
 
+_INDENTED = "is the line indented like those above it?"
 _ADVICE = {
-    "expected '-' indicator": "is the line indented like those above it?",
-    "expected <block end>": "is the line indented like those above it?",
-    "mapping values are not allowed": "quote a value that holds `: `",
+    "expected '-' indicator": _INDENTED,
+    "expected <block end>": _INDENTED,
+    "could not find expected ':'": "is a space missing after a colon?",
     "unexpected end of stream": "is a quote or a bracket left open?",
 }

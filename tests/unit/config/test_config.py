@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from sendkit_sync.api.wire import live_of
 from sendkit_sync.config import Config, load_config
 from sendkit_sync.core.errors import ConfigError
+from sendkit_sync.core.model import Secret
 
 HOOK = "  - name: {}\n    url: https://a.example/x\n    events: [email.sent]\n"
 HEAD = "version: 1\nwebhooks:\n"
@@ -28,11 +30,11 @@ def errors(folder: Path, text: str | bytes, **env: str) -> str:
 
 def test_a_whole_file(tmp_path: Path) -> None:
     other = HOOK.format("A-${X:-y}-$${z}").replace("https://", "https://www.")
-    text = HEAD + HOOK.format("' B '") + "    secret: ${S}\n    timeoutMs: 5\n" + other
+    text = HEAD + HOOK.format("' B '") + "    secret: ${S}\n    timeoutMs: 5000\n" + other
     config = load(tmp_path, text, SENDKIT_SECRET_S="s" * 32)
     assert [one.name for one in config.webhooks] == ["A-y-${z}", "B"]
     assert config.webhooks[1].secret_origin == "env:SENDKIT_SECRET_S"
-    assert config.webhooks[1].settings.timeout_ms == 5
+    assert config.webhooks[1].settings.timeout_ms == 5000
     assert config.webhooks[0].secret_origin == "generated"
     assert config.warnings == ()
     assert config.state_path == str(tmp_path / "sendkit.state.json")
@@ -209,3 +211,33 @@ def test_keys_that_begin_with_x_are_the_users_own(tmp_path: Path):
     )
     assert (len(config.webhooks), config.warnings) == (1, ())
     assert "unknown key `X-owner`" in errors(tmp_path, HEAD + HOOK.format("A") + "    X-owner: 1\n    x-b: 1\n")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_one_line_break_at_the_end_of_a_secret_is_left_out(end: str, tmp_path: Path):
+    text = HEAD + HOOK.format("A") + "    secret: ${S}\n"
+    config = load(tmp_path, text, SENDKIT_SECRET_S="s" * 32 + end)
+    assert config.webhooks[0].secret == Secret("s" * 32)
+    assert [one.message for one in config.warnings] == ["the secret ends with a line break, which is left out"]
+    assert load(tmp_path, text, SENDKIT_SECRET_S="s" * 32 + end + end).webhooks[0].secret == Secret("s" * 32 + end)
+
+
+def test_two_spellings_of_one_name_are_one_name(tmp_path: Path):
+    composed, decomposed = "Zo\u00eb", "Zoe\u0308"
+    said = errors(tmp_path, HEAD + HOOK.format(composed) + HOOK.format(decomposed))
+    assert f"the name `{composed}` is already taken" in said
+    assert load(tmp_path, HEAD + HOOK.format(decomposed)).webhooks[0].name == composed
+    live = live_of({"_id": "a" * 24, "name": f" {decomposed} "})
+    assert live is not None
+    assert live.name == composed
+
+
+def test_an_emoji_is_no_name_that_misleads(tmp_path: Path):
+    assert load(tmp_path, HEAD + HOOK.format("\u2764\ufe0f \U0001f469\u200d\U0001f4bb")).warnings == ()
+
+
+def test_an_excerpt_shows_no_line_with_a_credential_in_a_url(tmp_path: Path):
+    said = errors(
+        tmp_path, HEAD + "  - {name: A, url: 'https://a.example?token=canary', events: [email.snt], retryAttempts: x}\n"
+    )
+    assert "canary" not in said

@@ -1,0 +1,36 @@
+"""How names of webhooks are compared, and which of them mislead the eye."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    "\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Characters that nobody sees (Unicode, Default_Ignorable_Code_Point)."""
+
+_IN_EMOJI = frozenset("\u200d\ufe0e\ufe0f")
+"""Joiner and variation selectors, of which many emoji are made."""
+
+
+def normalized(name: str) -> str:
+    """Return a name trimmed and in Unicode NFC: two that are equal so name one webhook."""
+    name = name.strip()
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def invisible(name: str) -> str | None:
+    """Return the first invisible character of a name that is no usual part of an emoji, as `U+200B`; None without one."""
+    if name.isascii():
+        return None
+    found = (char for char in _INVISIBLE.findall(name) if char not in _IN_EMOJI)
+    return next((f"U+{ord(char):04X}" for char in found), None)
+
+
+def visible_form(name: str) -> str:
+    """Return what is equal for two names that look the same."""
+    if not name.isascii():
+        name = _INVISIBLE.sub("", unicodedata.normalize("NFKC", name))
+    return " ".join(name.split())
