@@ -22,13 +22,19 @@ THERE = "A job on GitHub or GitLab has it: run this step there."
 
 
 class Calls:
-    """The API at `base`, called with a token that no message shows."""
+    """The API at `base`, called with a token that no message shows; a context that closes its connections."""
 
     def __init__(self, base: str, headers: Mapping[str, str], token: Secret) -> None:
         REDACTOR.add(token)
         self._base = base.rstrip("/")
         self._headers = headers
         self._transport = Transport(TIMEOUT_S)
+
+    def __enter__(self) -> Calls:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._transport.close()
 
     def call(self, method: str, path: str, fields: Mapping[str, str] | None = None) -> Any:
         """Return the answer; raises `ApiError` where it is no success, `ApiUnreachableError` where there is none."""

@@ -36,23 +36,23 @@ class GitHub:
         request: dict[str, Any] = event["pull_request"]
         if not self._from_within(request) or self._environment.get("GITHUB_ACTOR") == READS_ONLY:
             return "No comment: the token of this pull request can only read. The plan is in the job's summary."
-        calls = self._calls()
-        found = next(self._ours(calls, request["number"]), None)
-        if found is None:
-            calls.call("POST", f"{self._home}/issues/{request['number']}/comments", {"body": body})
-            return "Commented."
-        calls.call("PATCH", f"{self._home}/issues/comments/{found['id']}", {"body": body})
-        return "Comment updated."
+        with self._calls() as calls:
+            found = next(self._ours(calls, request["number"]), None)
+            if found is None:
+                calls.call("POST", f"{self._home}/issues/{request['number']}/comments", {"body": body})
+                return "Commented."
+            calls.call("PATCH", f"{self._home}/issues/comments/{found['id']}", {"body": body})
+            return "Comment updated."
 
     def merged(self) -> Merged | None:
         """Return the pull request that made the job's commit."""
-        calls = self._calls()
         commit = variable(self._environment, "GITHUB_SHA")
-        for request in calls.pages(f"{self._home}/commits/{commit}/pulls"):
-            made = request["merged_at"] is not None and request["merge_commit_sha"] == commit
-            if made and request["base"]["ref"] == self.branch and self._from_within(request):
-                number = request["number"]
-                return Merged(f"pull request #{number}", tuple(one["body"] for one in self._ours(calls, number)))
+        with self._calls() as calls:
+            for request in calls.pages(f"{self._home}/commits/{commit}/pulls"):
+                made = request["merged_at"] is not None and request["merge_commit_sha"] == commit
+                if made and request["base"]["ref"] == self.branch and self._from_within(request):
+                    number = request["number"]
+                    return Merged(f"pull request #{number}", tuple(one["body"] for one in self._ours(calls, number)))
         return None
 
     @property

@@ -28,28 +28,28 @@ class GitLab:
         """Make or update the note; none where there is no token for it, as in a fork."""
         if not self._environment.get(TOKEN):
             return f"No comment: {TOKEN} is not set. The plan is in the job's log and its artifacts."
-        calls = self._calls()
         notes = f"{self._home}/merge_requests/{variable(self._environment, 'CI_MERGE_REQUEST_IID')}/notes"
-        found = next(self._ours(calls, notes), None)
-        if found is None:
-            calls.call("POST", notes, {"body": body})
-            return "Commented."
-        calls.call("PUT", f"{notes}/{found['id']}", {"body": body})
-        return "Comment updated."
+        with self._calls() as calls:
+            found = next(self._ours(calls, notes), None)
+            if found is None:
+                calls.call("POST", notes, {"body": body})
+                return "Commented."
+            calls.call("PUT", f"{notes}/{found['id']}", {"body": body})
+            return "Comment updated."
 
     def merged(self) -> Merged | None:
         """Return the merge request that made the job's commit."""
-        calls = self._calls()
         commit = variable(self._environment, "CI_COMMIT_SHA")
         project = int(variable(self._environment, "CI_PROJECT_ID"))
-        for request in calls.pages(f"{self._home}/repository/commits/{commit}/merge_requests"):
-            made = request["state"] == "merged" and request["target_branch"] == self.branch
-            # By a merge commit, by a squashed one, or by fast-forward.
-            if made and commit in [request.get(key) for key in ("merge_commit_sha", "squash_commit_sha", "sha")]:
-                if request["source_project_id"] != project:
-                    return None
-                notes = f"{self._home}/merge_requests/{request['iid']}/notes"
-                return Merged(f"merge request !{request['iid']}", tuple(one["body"] for one in self._ours(calls, notes)))
+        with self._calls() as calls:
+            for request in calls.pages(f"{self._home}/repository/commits/{commit}/merge_requests"):
+                made = request["state"] == "merged" and request["target_branch"] == self.branch
+                # By a merge commit, by a squashed one, or by fast-forward.
+                if made and commit in [request.get(key) for key in ("merge_commit_sha", "squash_commit_sha", "sha")]:
+                    if request["source_project_id"] != project:
+                        return None
+                    notes = f"{self._home}/merge_requests/{request['iid']}/notes"
+                    return Merged(f"merge request !{request['iid']}", tuple(one["body"] for one in self._ours(calls, notes)))
         return None
 
     @property

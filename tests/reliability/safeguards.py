@@ -302,7 +302,7 @@ SETTLING = (
         "what is unknown is settled in the same run",
         "tests/integration/test_end_to_end.py::test_a_create_whose_answer_is_lost_is_found_in_the_list",
         "applying/executor.py",
-        "        self._settle_unknown(preflight, results)\n",
+        "        self._settle_unknown(preflight, unknown, results)\n",
         "",
     ),
     one(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 
 import pytest
 
@@ -87,7 +88,8 @@ def test_a_create_that_never_happened_is_made_once_as_the_config_says_now(
 
 
 def test_a_signal_may_come_while_the_run_waits_on_its_event():
-    with stopping() as stop:
+    stop = threading.Event()
+    with stopping(stop):
         with stop._cond:  # what a wait holds for a moment
             os.kill(os.getpid(), signal.SIGTERM)
         assert stop.wait(10)
