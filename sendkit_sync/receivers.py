@@ -1,10 +1,10 @@
-"""Checks the signature of a delivery. For receivers: it loads nothing but `hmac`, and works as a copy of this one file."""
+"""Checks the signature of a delivery, for receivers. Imports only `hmac`, and also works as a copy of this one file."""
 
 from __future__ import annotations
 
 import hmac
 
-TYPE_CHECKING = False  # as in `typing`, which takes longer to import than all the rest
+TYPE_CHECKING = False  # not from `typing`, which takes longer to import than everything else
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,22 +13,21 @@ if TYPE_CHECKING:
     from .core.model import Secret
 
     Key = str | bytes | Secret
-    """A signing secret in any of the forms in which receivers have it."""
+    """A signing secret, in any form that a receiver may have it."""
 
 PREFIX = b"sha256="
 
 
 def verify_signature(body: bytes, header: str | bytes | None, secrets: Key | Iterable[Key]) -> bool:
-    """Tell whether `header` is the signature of `body` under one of `secrets`.
+    """Return whether `header` is the signature of `body` under one of `secrets`.
 
-    `body` is the raw body as it came. `header` is the value of `X-Webhook-Signature`: HMAC-SHA256 as hex, with or without
-    `sha256=` before it (SendKit API, Deliveries); None, where the header is missing, never verifies. `secrets` is one secret
-    or several: give the next and the previous one too, so that a rotation loses no delivery. Blank secrets are left out,
-    because anyone can sign with them: empty ones, white space, zero bytes. The comparison takes the same time wherever the
-    signatures differ, and whichever secret fits.
+    `body` is the raw body as it was received. `header` is the value of `X-Webhook-Signature`: HMAC-SHA256 as hex, with or
+    without `sha256=` in front (SendKit API, Deliveries); None, for a missing header, never verifies. `secrets` is one secret
+    or several: also pass the next and the previous one, so that a rotation loses no delivery. Blank secrets (empty, white
+    space, zero bytes) are ignored, because anyone can sign with them. The comparison takes constant time.
 
-    Raises `ValueError` where no secret is left, and `TypeError` for a body that is text (bytes are signed), for a secret
-    that is no str, bytes or `Secret`, and for a mapping, whose keys are names.
+    Raises `ValueError` if no secret is left. Raises `TypeError` for a body that is text (bytes are signed), for a secret that
+    is not str, bytes or `Secret`, and for a mapping, whose keys are names.
     """
     if not isinstance(body, bytes | bytearray | memoryview):
         raise TypeError("the body must be the raw bytes of the request")
@@ -36,8 +35,8 @@ def verify_signature(body: bytes, header: str | bytes | None, secrets: Key | Ite
         raise TypeError(f"the header must be str, bytes or None, not {type(header).__name__}")
     keys = [key for key in map(_raw, _listed(secrets)) if not _is_blank(key)]
     if not keys:
-        raise ValueError("no secret to check the signature with")
-    # Bytes, because compare_digest refuses text that is not ASCII.
+        raise ValueError("there is no secret to check the signature with")
+    # Bytes, because compare_digest rejects non-ASCII text.
     offered = _encoded(header or b"").strip().lower().removeprefix(PREFIX)
     found = False
     for key in keys:
@@ -54,7 +53,7 @@ def _listed(secrets: Any) -> list[Any]:
 
 
 def _raw(key: Any) -> bytes:
-    """Return the bytes that sign. Only of these types: `bytes(32)` are 32 zero bytes, with which anyone can sign."""
+    """Return the key as bytes. Other types are rejected: `bytes(32)` would be 32 zero bytes, with which anyone can sign."""
     text = key.reveal() if hasattr(key, "reveal") else key
     if not isinstance(text, str | bytes):
         raise _wrong_type(key)

@@ -1,4 +1,4 @@
-"""Time and chance as values that are passed in, so that a test can hold them."""
+"""Time and randomness of the machine. They are passed in, so that tests can replace them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 
 _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""Where there is no such clock, as on macOS, a suspend goes unnoticed until the first write that comes after it."""
+"""Without this clock, as on macOS, a suspend goes unnoticed until the next write."""
 
 
 class SystemClock:

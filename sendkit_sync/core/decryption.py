@@ -1,4 +1,4 @@
-"""Reads stored secrets, where the identity is at hand."""
+"""Reads stored secrets, if an identity is available."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from .errors import ErrorCode, SecretUnreadableError
 from .model import Secret, StoredSecret
 from .ports import SecretCipher
 
-NO_IDENTITY = "Set SOPS_AGE_KEY, or SOPS_AGE_KEY_FILE to a file with the identity."
+NO_IDENTITY = "Set SOPS_AGE_KEY to the age identity (private key), or SOPS_AGE_KEY_FILE to a file that contains it."
 
 
 def try_decrypt(cipher: SecretCipher, names: Sequence[str], stored: StoredSecret) -> Secret | None:
-    """Return the secret, or None where it cannot be read here, for whatever reason."""
+    """Return the secret, or None if it cannot be read for any reason."""
     try:
         return cipher.decrypt(names, stored)
     except SecretUnreadableError:
@@ -21,13 +21,15 @@ def try_decrypt(cipher: SecretCipher, names: Sequence[str], stored: StoredSecret
 
 
 def decrypt(cipher: SecretCipher, names: Sequence[str], stored: StoredSecret) -> Secret:
-    """Return the secret; `names` begins with the name by which its webhook is known.
+    """Return the secret. The first of `names` is the webhook's current name.
 
-    Raises `SecretUnreadableError` where it cannot be read here.
+    Raises `SecretUnreadableError` if it cannot be read.
     """
     secret = cipher.decrypt(names, stored)
     if secret is None:
         raise SecretUnreadableError(
-            ErrorCode.SECRET_UNREADABLE, f'the secret of "{printable(names[0])}" is sealed', hint=NO_IDENTITY
+            ErrorCode.SECRET_UNREADABLE,
+            f'the secret of "{printable(names[0])}" is encrypted, and no identity is set',
+            hint=NO_IDENTITY,
         )
     return secret

@@ -1,4 +1,4 @@
-"""Places in files and what is wrong there; how they are printed is the business of `render`."""
+"""Problems with their place in a file. `render` prints them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """A place in a file: `line` and `column` count from 1; `file` is the path as the user wrote it."""
+    """A place in a file. `line` and `column` start at 1; `file` is the path as the user wrote it."""
 
     file: str
     line: int
@@ -19,7 +19,7 @@ class Span:
 
 
 class Severity(StrEnum):
-    """How bad a diagnostic is."""
+    """The severity of a problem."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -29,9 +29,8 @@ class Severity(StrEnum):
 class Diagnostic:
     """One problem at one place.
 
-    `message` is a single line of printable text: whatever comes from a file is escaped by `printable`. `excerpt`
-    is the line of the file, printable and shortened, and None where there is none or where it holds a secret;
-    `caret` is the offset of the place in it, from 0.
+    `message` is one line of printable text; text from a file is escaped with `printable`. `excerpt` is the line of the file,
+    printable and shortened; None if there is none or it contains a secret. `caret` is the offset of the place in it, from 0.
     """
 
     severity: Severity
@@ -45,7 +44,7 @@ class Diagnostic:
 
 
 def printable(text: str, limit: int = 120) -> str:
-    """Return `text` with control, bidirectional and other unprintable characters escaped, cut after `limit` characters."""
+    """Return `text` with unprintable characters (control, bidirectional, ...) escaped, cut after `limit` characters."""
     head = text[:limit]
     if not head.isprintable():
         head = "".join(

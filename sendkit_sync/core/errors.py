@@ -1,22 +1,22 @@
-"""The tree of errors: each says what happened, where, and what to try, and has its exit code.
+"""The error classes. Each error says what happened, where, and what to do next, and has an exit code.
 
 SyncError                       1  something failed or was refused
-  UsageError                   64  wrong flags, or no terminal and no --yes
+  UsageError                   64  wrong usage, or no terminal and no --yes
     MissingExtraError          64  a feature needs a package that is not installed
-  InvalidError                 65  something that was read is not valid
-    ConfigError                65  the config files, with all their diagnostics
+  InvalidError                 65  invalid input
+    ConfigError                65  the config files, with all diagnostics
     StateInvalidError          65  the snapshot or the journal
-    StateAddressError          65  the address of a state
+    StateAddressError          65  the path or URL of a state
     PlanFileError              65  a saved plan
-  ApiUnreachableError          69  the API cannot be reached, nothing was changed
+  ApiUnreachableError          69  the API cannot be reached; nothing was changed
   StateIOError                 74  the state cannot be read or written
-    JournalGoneError           74  the journal was deleted while a run wrote to it
+    JournalGoneError           74  the journal was deleted during the run
     FencedError                74  another run holds the lease; nothing was overwritten
   LockedError                  75  another run holds the lock
   KeyRefusedError              77  the API key is missing or was refused
-  RefusedError                  1  a limit, a stale plan, a "no"
-  SecretUnreadableError         1  a sealed secret, and no identity that opens it
-  ApiError                      1  the API answered a read with something else than asked for
+  RefusedError                  1  a limit, a stale plan, a declined question
+  SecretUnreadableError         1  an encrypted secret that no identity can decrypt
+  ApiError                      1  the API did not answer a read as expected
     NoEndpointError             1  the server has no such endpoint (404, 405, 501)
 """
 
@@ -30,7 +30,7 @@ from .diagnostics import Diagnostic
 
 
 class ExitCode(IntEnum):
-    """The exit codes of the command, part of its contract."""
+    """The exit codes. Scripts may rely on them."""
 
     DONE = 0
     FAILED = 1
@@ -46,21 +46,21 @@ class ExitCode(IntEnum):
 
 MEANINGS: Mapping[ExitCode, str] = {
     ExitCode.INTERRUPTED: "interrupted by a signal",
-    ExitCode.USAGE: "wrong usage; also no terminal and no `--yes`",
+    ExitCode.USAGE: "wrong usage; also: no terminal and no `--yes`",
     ExitCode.INVALID: "invalid configuration, state or plan file",
     ExitCode.LOCKED: "another run holds the lock",
     ExitCode.STATE_IO: "the state cannot be read or written",
-    ExitCode.KEY_REFUSED: "the key is missing or was refused",
-    ExitCode.UNREACHABLE: "the API cannot be reached, nothing was changed",
+    ExitCode.KEY_REFUSED: "the API key is missing or was refused",
+    ExitCode.UNREACHABLE: "the API cannot be reached; nothing was changed",
     ExitCode.FAILED: "something failed, was refused, or stayed unresolved",
     ExitCode.CHANGES_PENDING: "changes are pending (`plan --detailed-exitcode` only)",
     ExitCode.DONE: "done",
 }
-"""What each exit code means; the first that fits is the one of a run."""
+"""What each exit code means. If several fit a run, the first one here is used."""
 
 
 class ErrorCode(StrEnum):
-    """What went wrong, under a name that never changes; scripts may rely on it, and messages are tested by it."""
+    """What went wrong, as a stable code. Scripts may rely on it, and the tests of messages use it as their key."""
 
     # The command line and the environment
     UNKNOWN_COMMAND = "unknown_command"
@@ -192,8 +192,8 @@ class ErrorCode(StrEnum):
 class SyncError(Exception):
     """The root of all errors that this project raises on purpose.
 
-    `code` is stable; `what` says what happened, `where` names the file or address it happened to, `hint` what to
-    try next. All three texts are printable and hold no secret.
+    `code` is stable, `what` says what happened, `where` names the file or address, and `hint` says what to do next. All
+    texts are printable and contain no secret.
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.FAILED
@@ -210,13 +210,13 @@ class SyncError(Exception):
 
 
 class UsageError(SyncError):
-    """The command line cannot be carried out as it is."""
+    """The command line is wrong or incomplete."""
 
     exit_code = ExitCode.USAGE
 
 
 class MissingExtraError(UsageError):
-    """A feature needs a package of an extra that is not installed."""
+    """A feature needs an extra that is not installed."""
 
     def __init__(self, feature: str, extra: str) -> None:
         hint = f"Install it: pip install 'sendkit-sync[{extra}]'"
@@ -225,13 +225,13 @@ class MissingExtraError(UsageError):
 
 
 class InvalidError(SyncError):
-    """Something that was read is not valid."""
+    """The config, the state or a plan file is invalid."""
 
     exit_code = ExitCode.INVALID
 
 
 class ConfigError(InvalidError):
-    """The config files are not valid; `diagnostics` holds every problem, in order."""
+    """The config files are invalid. `diagnostics` holds every problem, in order."""
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         super().__init__(ErrorCode.CONFIG_INVALID, "the configuration is not valid")
@@ -239,19 +239,19 @@ class ConfigError(InvalidError):
 
 
 class StateInvalidError(InvalidError):
-    """The snapshot or the journal is damaged, cut, foreign, or of a newer version; nothing was overwritten."""
+    """The snapshot or the journal is damaged, truncated, foreign or of a newer version. Nothing was overwritten."""
 
 
 class StateAddressError(InvalidError):
-    """The address of a state is no URL of a store that is known, or it holds a credential."""
+    """The address of a state is not the URL of a known store, or it contains a credential."""
 
 
 class PlanFileError(InvalidError):
-    """A saved plan cannot be used: it is damaged or of a newer version."""
+    """A saved plan is damaged or of a newer version."""
 
 
 class ApiUnreachableError(SyncError):
-    """The API cannot be reached, and nothing was changed."""
+    """The API cannot be reached. Nothing was changed."""
 
     exit_code = ExitCode.UNREACHABLE
 
@@ -263,15 +263,15 @@ class StateIOError(SyncError):
 
 
 class JournalGoneError(StateIOError):
-    """Somebody deleted the journal while the run wrote to it: another run may be under way."""
+    """The journal was deleted during the run. Another run may be active."""
 
 
 class FencedError(StateIOError):
-    """Another process took the lease over, or replaced the state: this run writes and sends nothing more."""
+    """Another process took over the lease or replaced the state. This run writes and sends nothing more."""
 
 
 class LockedError(SyncError):
-    """Another run holds the lock; `holder` says who, as far as it is known."""
+    """Another run holds the lock. `holder` describes it, if known."""
 
     exit_code = ExitCode.LOCKED
 
@@ -281,21 +281,21 @@ class LockedError(SyncError):
 
 
 class KeyRefusedError(SyncError):
-    """The API key is missing, or the API refused it."""
+    """The API key is missing or was refused."""
 
     exit_code = ExitCode.KEY_REFUSED
 
 
 class RefusedError(SyncError):
-    """The run was refused as a whole: a limit, a stale plan, a "no"."""
+    """The run was refused as a whole: by a limit, a stale plan or a declined question."""
 
 
 class SecretUnreadableError(SyncError):
-    """A secret is sealed and no identity opens it, or its seal belongs to another webhook."""
+    """No identity can decrypt a secret, or the encrypted value belongs to another webhook."""
 
 
 class ApiError(SyncError):
-    """The API answered a read with something else than was asked for; `status` is its HTTP status, if any."""
+    """The API did not answer a read as expected. `status` is the HTTP status, if there was one."""
 
     def __init__(
         self, code: ErrorCode, what: str, *, status: int | None = None, where: str | None = None, hint: str | None = None
@@ -305,4 +305,4 @@ class ApiError(SyncError):
 
 
 class NoEndpointError(ApiError):
-    """The server has no such endpoint: it answered 404, 405 or 501."""
+    """The server has no such endpoint. It answered 404, 405 or 501."""

@@ -1,6 +1,6 @@
 """Named places where a test may stop or kill the process. In production `reached` does nothing.
 
-The names stand in `NAMES` and, with what each shows, in docs/reliability.md.
+docs/reliability.md explains each of the `NAMES`.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def _nothing(name: str) -> None:
 
 
 hook: Callable[[str], None] = _nothing
-"""Called with the name of each fail point that is reached; only tests replace it."""
+"""Called with the name of each fail point that is reached. Only tests replace it."""
 
 
 def reached(name: str) -> None:
-    """Tell the hook that the fail point `name` is reached."""
+    """Call the hook for the fail point `name`."""
     hook(name)

@@ -1,7 +1,7 @@
-"""The one table of a webhook's fields. A new field of the API is one line in `Settings`, and one in a schema.
+"""The table of a webhook's fields. A new field of the API is one line in `Settings` and one in a schema.
 
-Whatever reads, sends, records, compares, shows or simulates a webhook goes through `FIELDS`. The name and the secret
-are no rows: the name identifies the webhook, and the secret never stands beside the others in clear.
+All code that reads, sends, records, compares, shows or simulates webhooks iterates over `FIELDS`. The name and the secret are
+not in it: the name identifies the webhook, and the secret must not be handled like the other fields.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from operator import attrgetter
 from typing import Any
 
 Value = str | int | bool | tuple[str, ...] | None
-"""The value of a field; None where it was left out."""
+"""The value of a field; None if it was left out."""
 
 
 class Kind(StrEnum):
-    """The type of a field, and with it how its values are read and written."""
+    """The type of a field. It defines how values are read and written."""
 
     TEXT = "text"
     URL = "URL"
     TEXTS = "list of texts"
-    """Sorted and without duplicates: the order means nothing."""
+    """Sorted and without duplicates, because the order has no meaning."""
     COUNT = "whole number"
     FLAG = "true or false"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What is known of a field.
+    """What is known about a field.
 
-    `key` is its name in the API and in the config, `default` what the API takes for one that is left out. `least` is
-    the smallest number that the simulator accepts, `usual` the range that the API documents.
+    `key` is its name in the API and in the config, `default` the value that the API uses if it is left out. `least` is the
+    smallest number that the simulator accepts, `usual` the range that the API documents.
     """
 
     key: str
@@ -45,7 +45,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A row of the table with the attribute of `Settings` that holds its value."""
+    """A row of the table, with the attribute of `Settings` that holds its value."""
 
     row: Row
     attribute: str
@@ -62,7 +62,7 @@ class Field:
         return self.row.kind
 
     def parse(self, raw: object) -> Value:
-        """Return a value of the API's JSON; what has another type counts as left out."""
+        """Return the value from the API's JSON. A value of another type counts as left out."""
         return _PARSE[self.row.kind](raw)
 
 
@@ -72,9 +72,9 @@ def _row(key: str, kind: Kind, **more: Any) -> Mapping[str, Row]:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The fields of a webhook that are no secret, its name apart (SendKit API, Create webhook).
+    """The fields of a webhook, except its name and its secret (SendKit API, Create webhook).
 
-    None means left out: it is not sent, and compares as the API's default.
+    None means left out: the field is not sent and compares equal to the API's default.
     """
 
     url: str = dataclasses.field(metadata=_row("url", Kind.URL))
@@ -88,7 +88,7 @@ class Settings:
 
     @classmethod
     def of(cls, values: Mapping[str, Value]) -> Settings:
-        """Return the settings with these values, by key; an absent text or list is empty, any other left out."""
+        """Return settings with these values by key. A missing URL or list becomes empty, any other value None."""
         return cls(*[values.get(key, missing) for key, missing in _ABSENT])  # type: ignore[arg-type]
 
     def values(self) -> tuple[Value, ...]:
@@ -96,32 +96,32 @@ class Settings:
         return _VALUES(self)
 
     def by_key(self) -> dict[str, Value]:
-        """Return the values by key, None for what is left out."""
+        """Return the values by key; None for a field that was left out."""
         return dict(zip(KEYS, _VALUES(self), strict=True))
 
     def as_json(self) -> dict[str, str | int | bool | list[str] | None]:
-        """Return the values by key, lists as JSON has them."""
+        """Return the values by key, as JSON types."""
         pairs = zip(KEYS, _VALUES(self), strict=True)
         return {key: list(value) if type(value) is tuple else value for key, value in pairs}
 
     def effective(self) -> Settings:
-        """Return the same settings with the API's defaults in place of what was left out."""
+        """Return these settings with the API's defaults filled in."""
         values = _VALUES(self)
         if None not in values:
             return self
         return Settings(*[default if mine is None else mine for mine, default in zip(values, _DEFAULTS, strict=True)])
 
     def filled(self, other: Settings) -> Settings:
-        """Return the same settings with those of `other` in place of what an answer left out; a list is never left out."""
+        """Return these settings with the gaps filled from `other`. A list counts as given, even if it is empty."""
         pairs = zip(_VALUES(self), _VALUES(other), strict=True)
         return Settings(*[theirs if mine is None or mine == "" else mine for mine, theirs in pairs])
 
     def wire(self) -> dict[str, object]:
-        """Return the fields as the API takes them, without those that were left out."""
+        """Return the fields to send to the API, without those that were left out."""
         return {key: value for key, value in self.as_json().items() if value is not None}
 
     def spelling(self) -> tuple[object, ...]:
-        """Return what is equal for two that differ in case, or in a slash at the end of a URL, and nothing else."""
+        """Return a value that is equal for settings that differ only in case or in a trailing slash of a URL."""
         pairs = zip(FIELDS, _VALUES(self.effective()), strict=True)
         return tuple(_spelling(field.kind, value) for field, value in pairs)
 
@@ -135,7 +135,7 @@ def _spelling(kind: Kind, value: Value) -> Value:
 
 
 def clean(text: str) -> str:
-    """Return `text` without lone surrogates, which cannot be written anywhere."""
+    """Return `text` without lone surrogates, which cannot be encoded."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -168,14 +168,14 @@ _PARSE: Mapping[Kind, Callable[[object], Value]] = {
 FIELDS = tuple(
     Field(field.metadata["row"], field.name, field.default is dataclasses.MISSING) for field in dataclasses.fields(Settings)
 )
-"""The rows in the order in which they are shown."""
+"""The fields in the order in which they are shown."""
 
 KEYS = tuple(field.key for field in FIELDS)
 SHOWN = ("name", *KEYS, "secret")
 """The keys of a webhook in the order in which a plan shows them."""
 
 DEFAULTS: Mapping[str, Value] = {field.key: field.row.default for field in FIELDS}
-"""What the API takes for a field that is left out, by key; None where it has no default."""
+"""The API's default of each field by key; None if there is none."""
 
 _DEFAULTS: tuple[Any, ...] = tuple(DEFAULTS.values())
 _ABSENT = tuple((field.key, () if field.kind is Kind.TEXTS else "" if field.kind is Kind.URL else None) for field in FIELDS)

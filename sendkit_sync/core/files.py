@@ -1,4 +1,4 @@
-"""System calls on files with their errors turned into the project's own."""
+"""File operations whose errors become the project's own."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 from .errors import ErrorCode, StateIOError
 
-HINT = "What was recorded is safe. See that file and folder can be read and written, then run it again."
+HINT = "Nothing that was recorded is lost. Make the file and its folder readable and writable, then run the command again."
 
 
 @contextmanager
 def io_errors(where: str, what: str) -> Iterator[None]:
-    """Turn an `OSError` into a `StateIOError`."""
+    """Convert an `OSError` to a `StateIOError`."""
     try:
         yield
     except OSError as error:
@@ -23,7 +23,7 @@ def io_errors(where: str, what: str) -> Iterator[None]:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of `data`, however short the single writes are."""
+    """Write all of `data`, in as many writes as it takes."""
     view = memoryview(data)
     while view:
         count = os.write(descriptor, view)

@@ -1,7 +1,6 @@
-"""What a call that changes something came to; the rows of the table "Exactly once" as types.
+"""The outcomes of a call that changes something (docs/reliability.md, Outcomes).
 
-`api` makes them and `applying` acts on them. Everything that is sure not to have happened and worth another try
-was tried again before an answer is given.
+`api` returns them and `applying` acts on them. Calls that are known not to have happened have been retried before.
 """
 
 from __future__ import annotations
@@ -20,11 +19,10 @@ class Succeeded:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The call changed nothing, for sure.
+    """The call is known to have changed nothing.
 
-    `status` is the HTTP status, or None where no byte of the request was sent. `stops_run` tells that no other
-    call can fare better: a refused key (401, 403), a certificate that does not fit. `unreachable` tells that the
-    server was never reached.
+    `status` is the HTTP status, or None if no byte of the request was sent. `stops_run`: no other call can succeed either,
+    because the key was refused (401, 403) or the certificate is not trusted. `unreachable`: the server was never reached.
     """
 
     code: str
@@ -36,9 +34,9 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The call may or may not have happened: a timeout, a cut, a 5xx, 3xx, 408, 409, a 2xx that makes no sense.
+    """The call may have happened: timeout, broken connection, 5xx, 3xx, 408, 409, or an unusable 2xx.
 
-    `status` is the HTTP status where one came.
+    `status` is the HTTP status, if one was received.
     """
 
     code: str
@@ -47,7 +45,7 @@ class Unknown:
 
     @property
     def no_unless_live(self) -> bool:
-        """Tell whether the status says no, but may follow a call that happened: "taken" by itself, or "look there"."""
+        """Whether the status most likely means no, but may also follow a call that happened (409 or a redirect)."""
         return self.status is not None and (self.status == 409 or 300 <= self.status < 400)
 
 

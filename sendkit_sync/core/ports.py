@@ -1,4 +1,4 @@
-"""The seams as protocols: time, chance, the API, the ledger, stores, ciphers and forges."""
+"""The protocols between the layers: time, randomness, the API, the ledger, stores, ciphers and forges."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from .outcomes import Outcome
 
 
 class Clock(Protocol):
-    """What the project knows of time; all durations are in seconds."""
+    """The source of time. All durations are in seconds."""
 
     def now(self) -> float:
-        """Return the wall clock: seconds since the epoch, UTC. It may go back."""
+        """Return the wall-clock time in seconds since the epoch, UTC. It may go back."""
         ...
 
     def monotonic(self) -> float:
-        """Return a clock that never goes back, with no meaning but in differences."""
+        """Return a time that never goes back. Only differences have a meaning."""
         ...
 
     def boottime(self) -> float:
-        """Return a clock like `monotonic` that also counts the time in which the machine was suspended."""
+        """Return a time like `monotonic` that includes the time during which the machine was suspended."""
         ...
 
     def sleep(self, duration_s: float, wake: threading.Event) -> bool:
-        """Wait, at most `duration_s`, for `wake`; return whether it was set."""
+        """Wait for `wake`, at most `duration_s`. Return whether it was set."""
         ...
 
 
 class Rng(Protocol):
-    """What the project knows of chance."""
+    """The source of randomness."""
 
     def secret(self) -> str:
-        """Return a new signing secret: 32 random bytes as 64 hex digits, the API's own recipe."""
+        """Return a new signing secret: 32 random bytes as 64 hex digits, like those the API generates."""
         ...
 
     def token(self) -> str:
-        """Return 16 random hex digits that name an operation, a journal or a lineage."""
+        """Return 16 random hex digits, to identify an operation, a journal or a lineage."""
         ...
 
     def below(self, bound_s: float) -> float:
@@ -50,20 +50,19 @@ class Rng(Protocol):
 
 
 class Api(Protocol):
-    """SendKit's webhooks, one call a method; safe to use from several threads.
+    """SendKit's webhooks, one method per call. Thread-safe.
 
-    `create`, `update` and `delete` come back with an `Outcome`, and never raise for what the server or the network
-    did. They try again what is sure not to have happened, and call `before_attempt` each time before they do.
-    The reading calls may be repeated freely, and raise: `KeyRefusedError`, `ApiUnreachableError`,
-    `NoEndpointError` (404, 405, 501), else `ApiError`.
+    `create`, `update` and `delete` return an `Outcome` and never raise for what the server or the network does. They retry
+    calls that are known not to have happened, and call `before_attempt` before each retry. Reads can be repeated safely. They
+    raise `KeyRefusedError`, `ApiUnreachableError`, `NoEndpointError` (404, 405, 501) or `ApiError`.
     """
 
     def create(self, name: str, settings: Settings, secret: Secret | None, before_attempt: Callable[[], None]) -> Outcome:
-        """POST one webhook; without `secret` the server draws one."""
+        """POST one webhook. Without `secret`, the server generates one."""
         ...
 
     def update(self, webhook_id: str, fields: Mapping[str, object], before_attempt: Callable[[], None]) -> Outcome:
-        """PATCH the named fields, given under the API's names; a secret among them is a `Secret`."""
+        """PATCH `fields`, keyed by the API's names. A secret among them is a `Secret`."""
         ...
 
     def delete(self, webhook_id: str, before_attempt: Callable[[], None]) -> Outcome:
@@ -75,63 +74,63 @@ class Api(Protocol):
         ...
 
     def get(self, webhook_id: str) -> LiveWebhook | None:
-        """Return one webhook, or None where the API says 404."""
+        """Return one webhook, or None if the API answers 404."""
         ...
 
 
 class Ledger(Protocol):
-    """The record of a run, under the lock. Every method returns once its entry is on disk, and not before.
+    """Records what a run does, under the lock. Every method returns only when its entry is durable.
 
-    Safe to use from several threads. All may raise `StateIOError`, after which nothing more is taken.
+    Thread-safe. All methods may raise `StateIOError`; after that, nothing more is recorded.
     """
 
     @property
     def state(self) -> State:
-        """All that is recorded up to now."""
+        """Everything that is recorded so far."""
         ...
 
     def has_id(self, webhook_id: str) -> bool:
-        """Tell whether a webhook of that id is recorded, at a cost that does not grow with their number."""
+        """Return whether a webhook with that id is recorded. Takes constant time."""
         ...
 
     def begin(self, intent: Intent) -> None:
-        """Note a call that is about to be made."""
+        """Record a call that is about to be sent."""
         ...
 
     def restamp(self, intent: Intent, sent_at: float) -> None:
-        """Note that the call of `intent` is made once more, at `sent_at`."""
+        """Record that the call of `intent` is sent again, at `sent_at`."""
         ...
 
     def record(self, name: str, recorded: WebhookRecord, *, replaces: str | None = None) -> None:
-        """Record a webhook under `name`, and resolve all intents of that name (and drop the record `replaces`)."""
+        """Record a webhook under `name` and resolve all intents of that name. Also drops the record `replaces`."""
         ...
 
     def drop(self, intent: Intent) -> None:
-        """Note that the call of `intent` changed nothing."""
+        """Record that the call of `intent` changed nothing."""
         ...
 
     def expire(self, name: str) -> None:
-        """Note that the creates of `name` left no trace and are too old to leave one."""
+        """Record that the creates of `name` have no match and are too old for one to appear."""
         ...
 
     def forget(self, name: str) -> None:
-        """Drop the record of `name` and all its intents."""
+        """Remove the record of `name` and all its intents."""
         ...
 
     def set_workspace(self, workspace_id: str | None) -> None:
-        """Note the workspace that all the ids belong to; None where it is not known yet."""
+        """Record the workspace that all ids belong to; None if it is not known yet."""
         ...
 
     def before_call(self) -> None:
-        """Return once a call that changes something may start; raises `FencedError` where another run has taken over."""
+        """Return when a call that changes something may start. Raises `FencedError` if another run has taken over."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class StoredState:
-    """The bytes of one state. `snapshot` is None where nothing was ever recorded, `journal` where no run is open.
+    """The bytes of one state. `snapshot` is None if nothing was ever recorded, `journal` if no run is open.
 
-    `last_run` is the JSON text that the last run left for `status`, on stores that keep one.
+    `last_run` is the JSON text that the last run left for `status`, on stores that keep it.
     """
 
     snapshot: bytes | None
@@ -140,11 +139,11 @@ class StoredState:
 
 
 class Term(Protocol):
-    """The exclusive right to write one state, from taking its lock until giving it back.
+    """The exclusive right to write one state, from locking it to releasing it.
 
-    Each method returns when its effect outlives the process and the machine. A write that dies half way leaves the
-    former content or the new one, never a piece; only `append` may leave a torn last line. All raise `StateIOError`;
-    on a store with a lease also `FencedError`, once another process holds it: then nothing was written.
+    Each method returns when its effect survives a crash of the machine. An interrupted write leaves the old or the new
+    content, never a part; only `append` may leave a torn last line. All methods raise `StateIOError`. On a store with a lease
+    they also raise `FencedError` if another process holds it; then nothing was written.
     """
 
     def read(self) -> StoredState:
@@ -152,37 +151,37 @@ class Term(Protocol):
         ...
 
     def start(self, header: bytes) -> None:
-        """Begin a new journal with the line `header`; a store may hold it back until the first `append`."""
+        """Start a new journal with the line `header`. A store may delay this until the first `append`."""
         ...
 
     def pace(self) -> None:
-        """Wait until the store takes the next write; entries that gather meanwhile share it."""
+        """Wait until the store accepts the next write. Entries that arrive meanwhile share it."""
         ...
 
     def append(self, lines: bytes) -> None:
-        """Append whole lines to the journal. When it raises, nobody knows how much is kept.
+        """Append complete lines to the journal. If it raises, it is unknown how much was kept.
 
-        Raises `JournalGoneError` where someone deleted the journal.
+        Raises `JournalGoneError` if the journal was deleted.
         """
         ...
 
     def fold(self, snapshot: bytes | None, *, last: bool = False) -> None:
-        """End the journal and make `snapshot` the current one, the former its backup; None leaves both as they are.
+        """End the journal and make `snapshot` the current one and the old one its backup. None keeps both.
 
-        `last`: nothing is written in this term after it, so that a store with a lease releases it in the same write.
+        `last`: this term writes nothing afterwards, so a store with a lease can release it in the same write.
         """
         ...
 
     def renew_backup(self) -> None:
-        """Replace the backup by a copy of the snapshot: what it held before must not stay."""
+        """Replace the backup with a copy of the snapshot, because its old content must not be kept."""
         ...
 
     def before_call(self) -> None:
-        """Return once a call to the API may start; raises where this term may have ended."""
+        """Return when a call to the API may start. Raises if this term may have ended."""
         ...
 
     def note_run(self, text: str) -> None:
-        """Keep `text`, JSON about this run, with the next write."""
+        """Store `text`, JSON about this run, with the next write."""
         ...
 
 
@@ -191,7 +190,7 @@ class Store(Protocol):
 
     @property
     def address(self) -> str:
-        """The path or URL of the state, for messages; never a credential."""
+        """The path or URL of the state, for messages. Never contains a credential."""
         ...
 
     @property
@@ -201,44 +200,44 @@ class Store(Protocol):
 
     @property
     def has_lease(self) -> bool:
-        """Whether the lock is a lease, which a holder that stands still loses."""
+        """Whether the lock is a lease, which a holder loses if it stops renewing it."""
         ...
 
     def read(self) -> StoredState:
-        """Return snapshot and journal as of one moment."""
+        """Return a consistent snapshot and journal."""
         ...
 
     def locked(self, *, clock: Clock, purpose: str, timeout_s: float, stop: threading.Event) -> AbstractContextManager[Term]:
-        """Hold the right to write; raises `LockedError` where it stays busy for `timeout_s`, or until `stop` is set."""
+        """Lock the state. Raises `LockedError` if it stays locked for `timeout_s`, or when `stop` is set."""
         ...
 
 
 class SecretCipher(Protocol):
-    """Turns secrets into what the state keeps, and back."""
+    """Converts secrets to what the state stores, and back."""
 
     def encrypt(self, name: str, secret: Secret, origin: SecretOrigin) -> StoredSecret:
-        """Return `secret` as the state of webhook `name` is to hold it."""
+        """Return `secret` as the state stores it for the webhook `name`."""
         ...
 
     def decrypt(self, names: Sequence[str], stored: StoredSecret) -> Secret | None:
-        """Return the secret, or None where it is sealed and there is no identity.
+        """Return the secret, or None if it is encrypted and there is no identity.
 
-        `names` are those that its seal may have been made under. Raises `SecretUnreadableError` for a seal that
-        belongs to another webhook or another API address.
+        `names`: the names under which it may have been encrypted. Raises `SecretUnreadableError` if it was encrypted for
+        another webhook or API address.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """A merged pull request: its name as people write it, and what this tool's comments on it say."""
+    """A merged pull request: its name as people write it, and the bodies of this tool's comments on it."""
 
     name: str
     comments: tuple[str, ...]
 
 
 class Forge(Protocol):
-    """The forge of one job. The methods raise `ApiError` and `ApiUnreachableError`."""
+    """The forge that runs a job. The methods raise `ApiError` and `ApiUnreachableError`."""
 
     @property
     def branch(self) -> str:
@@ -246,9 +245,9 @@ class Forge(Protocol):
         ...
 
     def comment(self, body: str) -> str:
-        """Let the one comment on the job's pull request say `body`; return what was done, as a sentence."""
+        """Create or update the comment on the job's pull request. Return what was done, as a sentence."""
         ...
 
     def merged(self) -> Merged | None:
-        """Return the pull request, from within the repository, that made the job's commit; None where there is none."""
+        """Return the pull request of this repository whose merge is the job's commit, or None."""
         ...

@@ -1,4 +1,4 @@
-"""Names as they stand in a command or a config that a message tells people to paste."""
+"""Quotes names for commands and config lines that a message shows for copying."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "nu
 
 
 def shell_name(name: str) -> str:
-    """Return a name, whole and printable, as one argument of a shell; flags go before one that begins with `-`."""
+    """Return a name as one printable shell argument. Flags must come before a name that starts with `-`."""
     if name.isprintable():
         word = shlex.quote(name)
     else:
@@ -23,19 +23,19 @@ def shell_name(name: str) -> str:
 
 
 def _escaped(char: str) -> str:
-    """Return a character within `$'...'`, as bash and zsh read it in a UTF-8 locale."""
+    """Return a character as it is written inside `$'...'` for bash and zsh in a UTF-8 locale."""
     if char in "\\'":
         return f"\\{char}"
     return char if char.isprintable() else f"\\U{ord(char):08x}"
 
 
 def resolve_command(name: str, webhook_id: str = "ID") -> str:
-    """Return the command that says which webhook an unresolved create made."""
+    """Return the command that resolves an unresolved create by hand."""
     flag, word = f"--id {webhook_id}", shell_name(name)
     return f"sendkit-sync state resolve {flag} {word}" if word.startswith("--") else f"sendkit-sync state resolve {word} {flag}"
 
 
 def yaml_name(name: str) -> str:
-    """Return a name as it can be written in the config."""
+    """Return a name as it is written in the config."""
     plain = PLAIN.fullmatch(name) and name.lower() not in YAML_WORDS
     return printable(name if plain else json.dumps(name, ensure_ascii=False), 512)

@@ -1,4 +1,4 @@
-"""Takes known secrets out of text that goes to people; and a vault that makes each secret it handles known."""
+"""Redacts known secrets in text for people, and a cipher that registers each secret it handles."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from .model import SENSITIVE, Secret, SecretOrigin, StoredSecret
 from .ports import SecretCipher
 
 _KEYS = re.compile(r"\bsk_[A-Za-z0-9_-]{8,}|\bAGE-SECRET-KEY-[A-Z0-9-]{8,}", re.IGNORECASE)
-"""What has the form of an API key or of an age identity, whoever gave it and wherever it stands."""
+"""Anything that looks like an API key or an age identity, known or not."""
 
 _HEAD = 8
-"""How many characters of a spelling are looked up at each place of a text."""
+"""Number of leading characters that are looked up at each position of a text."""
 
 
 class Redactor:
-    """Puts `(sensitive)` in the place of the secrets it was given, and of keys; safe to use from several threads.
+    """Replaces the secrets it knows, and anything that looks like a key, with `(sensitive)`. Thread-safe.
 
-    What it costs grows with the text, not with the number of secrets: thousands may be known, and each line is cleaned.
+    The cost grows with the text and not with the number of secrets, because thousands may be known and every line is cleaned.
     """
 
     def __init__(self) -> None:
@@ -28,12 +28,12 @@ class Redactor:
         self._lock = threading.Lock()
 
     def add(self, secret: Secret) -> None:
-        """Know `secret` from now on: as it is, in base64, quoted for a URL, and escaped for JSON or Python."""
+        """Redact `secret` from now on: as it is, in base64, quoted for a URL, and escaped for JSON or Python."""
         with self._lock:
             self._new.add(secret)
 
     def clean(self, text: str) -> str:
-        """Return `text` without any secret that is known."""
+        """Return `text` with all known secrets redacted."""
         with self._lock:
             if self._new:
                 self._learn()
@@ -56,14 +56,14 @@ class Redactor:
         for start in range(len(text)):
             end = self._longest_at(text, start)
             if end > masked_until:
-                # What overlaps is one: no rest of a secret stays between two.
+                # Overlapping matches count as one, so that no part of a secret is left between them.
                 if start >= masked_until:
                     parts += (text[kept_from:start], SENSITIVE)
                 kept_from = masked_until = end
         return "".join((*parts, text[kept_from:]))
 
     def _longest_at(self, text: str, start: int) -> int:
-        """Return where the longest spelling that begins at `start` ends; 0 where none does."""
+        """Return where the longest match that begins at `start` ends; 0 if there is none."""
         longest = 0
         for size, heads in self._heads.items():
             for form in heads.get(text[start : start + size], ()):
@@ -72,30 +72,30 @@ class Redactor:
         return longest
 
     def add_environment(self, environment: Mapping[str, str]) -> None:
-        """Know the secrets that `environment` holds for this tool, used or not."""
+        """Redact all of this tool's secrets in `environment`, whether they are used or not."""
         for name, value in environment.items():
             if name == "SENDKIT_API_KEY" or name.startswith("SENDKIT_SECRET_"):
                 self.add(Secret(value))
 
 
 REDACTOR = Redactor()
-"""Knows the key and the secrets of this process; what reads one adds it."""
+"""Knows the key and the secrets of this process. Whatever reads one adds it."""
 
 
 class RedactingCipher:
-    """A vault that tells `redactor` of every secret that is kept or read."""
+    """A cipher that registers every secret it encrypts or decrypts with `redactor`."""
 
     def __init__(self, cipher: SecretCipher, redactor: Redactor) -> None:
         self._cipher = cipher
         self._redactor = redactor
 
     def encrypt(self, name: str, secret: Secret, origin: SecretOrigin) -> StoredSecret:
-        """Return `secret` as the inner vault keeps it."""
+        """Return `secret` as the wrapped cipher encrypts it."""
         self._redactor.add(secret)
         return self._cipher.encrypt(name, secret, origin)
 
     def decrypt(self, names: Sequence[str], stored: StoredSecret) -> Secret | None:
-        """Return what the inner vault reads."""
+        """Return the secret as the wrapped cipher decrypts it."""
         secret = self._cipher.decrypt(names, stored)
         if secret is not None:
             self._redactor.add(secret)

@@ -1,4 +1,4 @@
-"""The JSON schemas that ship with the package."""
+"""The JSON Schemas that come with the package."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, cast
 
 
 def schema(name: str) -> dict[str, Any]:
-    """Return the schema `NAME.schema.json`, from the package's folder or, in a checkout, from beside it."""
+    """Return the schema `NAME.schema.json`, from the package or, in a checkout, from the repository."""
     package = Path(__file__).parent.parent
     path = package / "schemas" / f"{name}.schema.json"
     if not path.is_file():

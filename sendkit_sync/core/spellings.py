@@ -1,4 +1,4 @@
-"""The forms in which a secret may turn up in text: a server's error, a library's message, a log line."""
+"""The encodings in which a secret may appear in a server's error, a library's message or a log line."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .diagnostics import printable
 from .model import Secret
 
 SHORTEST = 4
-"""Below this many characters a text is no secret worth its name, and replacing it would spoil every line."""
+"""Secrets shorter than this are not redacted, because replacing them would garble every line."""
 
 
 def spellings(secret: Secret) -> set[str]:
     """Return `secret` as it is, in base64, quoted for a URL, and escaped for JSON, Python or a message.
 
-    Also without white space around it, which a server may take away. A very short one has no spelling.
+    Also without surrounding white space, which a server may strip. Empty for a very short secret.
     """
     whole = secret.reveal()
     forms = {form for text in {whole, whole.strip()} for form in _forms(text)}
@@ -28,7 +28,7 @@ def _forms(text: str) -> set[str]:
         return set()
     raw = text.encode("utf-8", "surrogatepass")
     coded = {text, base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("=")}
-    if text.isascii() and text.isalnum():  # as a drawn secret is: nobody quotes or escapes a letter or a digit
+    if text.isascii() and text.isalnum():  # such as a generated secret: letters and digits are never quoted or escaped
         return coded
     return coded | {
         quote(raw, safe=""),

@@ -1,1 +1,1 @@
-"""Keeping secrets in the state, and keeping them out of everything else."""
+"""Encrypts secrets for the state, and exports them."""

@@ -1,7 +1,7 @@
-"""The vault of a state with encryption: each secret is sealed with age, for itself, to all recipients of the config.
+"""The cipher of an encrypted state: each secret is encrypted with age on its own, for all recipients in the config.
 
-Sealing needs the recipients only. Opening needs an identity, from SOPS_AGE_KEY or the file SOPS_AGE_KEY_FILE. The
-webhook's name and the API's address are inside the seal, so a seal that was moved to another entry is found out.
+Encrypting needs only the recipients. Decrypting needs an identity from SOPS_AGE_KEY or the file SOPS_AGE_KEY_FILE. The
+webhook's name and the API address are encrypted with the secret, so that a value moved to another entry is detected.
 """
 
 from __future__ import annotations
@@ -21,43 +21,43 @@ if TYPE_CHECKING:
     from pyrage import x25519
 
 IDENTITY_PREFIX = "AGE-SECRET-KEY-1"
-"""How an X25519 identity begins; those of other kinds go on otherwise."""
+"""The prefix of an X25519 identity. Other kinds continue differently."""
 
 
 class AgeCipher:
-    """Seals secrets to `recipients` (age1...); opens them where `environment` holds an identity."""
+    """Encrypts for `recipients` (age1...), and decrypts if `environment` holds an identity."""
 
     def __init__(self, recipients: Sequence[str], api: str, rng: Rng, environment: Mapping[str, str]) -> None:
         self._age = _pyrage()
         self._recipients = [self._recipient(text) for text in recipients]
         self._api = api
-        self._dice = rng
+        self._rng = rng
         self._environment = environment
         self._identities: list[x25519.Identity] | None = None
         self._prove()
 
     def _prove(self) -> None:
-        """Seal something before the first call: what the API will answer must be kept then."""
+        """Encrypt something before the first call: what the API returns must be storable."""
         try:
             self._age.encrypt(b"", self._recipients)
         except self._age.EncryptError as error:
-            what = "nothing can be sealed for the recipients in `encryption`"
+            what = "nothing can be encrypted for the recipients in `encryption`"
             raise InvalidError(
-                ErrorCode.RECIPIENT_INVALID, what, hint="Name at least one, each as age-keygen shows it."
+                ErrorCode.RECIPIENT_INVALID, what, hint="Give at least one public key, as age-keygen prints it."
             ) from error
 
     def encrypt(self, name: str, secret: Secret, origin: SecretOrigin) -> StoredSecret:
-        """Return `secret` sealed for webhook `name`, with a fingerprint to compare it by."""
+        """Return `secret` encrypted for the webhook `name`, with a fingerprint to compare it."""
         inside = json.dumps({"api": self._api, "name": name, "secret": secret.reveal()}).encode()
         encrypted = base64.b64encode(self._age.encrypt(inside, self._recipients)).decode("ascii")
-        salt = None if origin is SecretOrigin.GENERATED else self._dice.secret()[:32]
+        salt = None if origin is SecretOrigin.GENERATED else self._rng.secret()[:32]
         return StoredSecret(origin, encrypted=encrypted, fingerprint=Fingerprint.of(secret, salt))
 
     def decrypt(self, names: Sequence[str], stored: StoredSecret) -> Secret | None:
-        """Return the secret, or None where it is sealed and there is no identity.
+        """Return the secret, or None if it is encrypted and there is no identity.
 
-        Raises `SecretUnreadableError` where the identity opens no such seal, or the seal was made for another
-        webhook than `names` or for another API address.
+        Raises `SecretUnreadableError` if the identity cannot decrypt it, or if it was encrypted for a webhook that is not in
+        `names` or for another API address.
         """
         if stored.encrypted is None:
             return stored.clear
@@ -65,28 +65,28 @@ class AgeCipher:
             self._identities = self._read_identities()
         if not self._identities:
             return None
-        inside = self._unseal(names[0], stored.encrypted)
+        inside = self._decrypted(names[0], stored.encrypted)
         if inside.get("name") not in names or inside.get("api") != self._api:
             raise SecretUnreadableError(
                 ErrorCode.SECRET_TAMPERED,
-                f'the seal that stands at "{names[0]}" was made for another webhook or API address',
-                hint="Restore the entry from a backup: somebody moved seals between entries.",
+                f'the encrypted secret of "{names[0]}" belongs to another webhook or API address',
+                hint="Restore the entry from a backup. Encrypted secrets were moved between entries.",
             )
         return Secret(str(inside["secret"]))
 
-    def _unseal(self, name: str, encrypted: str) -> dict[str, Any]:
+    def _decrypted(self, name: str, encrypted: str) -> dict[str, Any]:
         try:
             inside = json.loads(self._age.decrypt(base64.b64decode(encrypted, validate=True), self._identities))
         except (self._age.DecryptError, ValueError) as error:
             raise SecretUnreadableError(
                 ErrorCode.IDENTITY_MISMATCH,
-                f'the identity does not open the secret of "{name}"',
-                hint="Use an identity of one of the recipients it was sealed to.",
+                f'the identity cannot decrypt the secret of "{name}"',
+                hint="Use the identity of a recipient that it was encrypted for.",
             ) from error
         if not isinstance(inside, dict) or not isinstance(inside.get("secret"), str):
             raise SecretUnreadableError(
                 ErrorCode.SECRET_TAMPERED,
-                f'the seal of "{name}" holds no secret of this tool',
+                f'the encrypted secret of "{name}" was not written by this tool',
                 hint="Restore the entry from a backup.",
             )
         return inside
@@ -97,12 +97,12 @@ class AgeCipher:
         except self._age.RecipientError as error:
             raise InvalidError(
                 ErrorCode.RECIPIENT_INVALID,
-                "a recipient in `encryption` is no valid age1... recipient",
-                hint="Copy the whole public key, as age-keygen shows it.",
+                "a recipient in `encryption` is not a valid age public key",
+                hint="Copy the complete public key (age1...), as age-keygen prints it.",
             ) from error
 
     def _read_identities(self) -> list[x25519.Identity]:
-        """Return the identities of both variables, as SOPS does; comments and keys of other kinds are passed over."""
+        """Return the identities in both variables, as SOPS does. Skips comments and keys of other kinds."""
         texts = [self._environment.get("SOPS_AGE_KEY", "")]
         if path := self._environment.get("SOPS_AGE_KEY_FILE", ""):
             try:
@@ -115,13 +115,15 @@ class AgeCipher:
         try:
             identities = [self._age.x25519.Identity.from_str(line) for line in lines if line.startswith(IDENTITY_PREFIX)]
         except self._age.IdentityError:
-            # Not chained: the library's error holds the line that it could not read.
+            # Not chained: the library's error contains the line that it could not parse.
             raise SecretUnreadableError(
                 ErrorCode.IDENTITY_INVALID, "the identity in the environment is not valid", hint=NO_IDENTITY
             ) from None
         if any(texts) and not identities:
             raise SecretUnreadableError(
-                ErrorCode.IDENTITY_INVALID, "the environment names an identity, but holds none", hint=NO_IDENTITY
+                ErrorCode.IDENTITY_INVALID,
+                "SOPS_AGE_KEY or SOPS_AGE_KEY_FILE is set but contains no identity",
+                hint=NO_IDENTITY,
             )
         return identities
 

@@ -1,4 +1,4 @@
-"""The vault of a state without encryption: secrets are kept in clear, in files of mode 0600."""
+"""The cipher of a state without encryption: secrets are stored in clear, in files of mode 0600."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from ..core.model import Secret, SecretOrigin, StoredSecret
 
 
 class ClearCipher:
-    """Keeps every secret as it is."""
+    """Stores every secret as it is."""
 
     def encrypt(self, name: str, secret: Secret, origin: SecretOrigin) -> StoredSecret:
         """Return `secret` in clear."""
         return StoredSecret(origin, clear=secret)
 
     def decrypt(self, names: Sequence[str], stored: StoredSecret) -> Secret | None:
-        """Return the secret. Raises `SecretUnreadableError` where it is sealed."""
+        """Return the secret. Raises `SecretUnreadableError` if it is encrypted."""
         if stored.clear is None:
             raise SecretUnreadableError(
                 ErrorCode.NO_ENCRYPTION,
-                f'the secret of "{names[0]}" is sealed, and the config has no encryption',
-                hint="Put `encryption` back.",
+                f'the secret of "{names[0]}" is encrypted, but the config has no `encryption`',
+                hint="Add `encryption` to the config again.",
             )
         return stored.clear

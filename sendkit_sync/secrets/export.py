@@ -1,4 +1,4 @@
-"""Secrets in the forms that other programs read: dotenv, JSON, a Kubernetes Secret, GitHub Actions."""
+"""Formats of `secret export`: dotenv, JSON, a Kubernetes Secret, GitHub Actions."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ FORMS = ("dotenv", "json", "env-json", "kubernetes", "github-actions")
 
 
 LONGEST_KEY = 253
-"""How long a name and a key may be in Kubernetes."""
+"""Maximum length of a name and a key in Kubernetes."""
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
 def variable_name(name: str) -> str:
-    """Return the variable for webhook `name`: the same for ever, and valid in every shell and for Kubernetes.
+    """Return the variable for the webhook `name`. It never changes, and is valid in every shell and in Kubernetes.
 
-    `CRM Sync` becomes `SENDKIT_SECRET_CRM_SYNC`, so that a config can read it as `${CRM_SYNC}`. A character
-    beyond ASCII becomes its code point.
+    `CRM Sync` becomes `SENDKIT_SECRET_CRM_SYNC`, so that a config can read it as `${CRM_SYNC}`. A non-ASCII character becomes
+    its code point.
     """
     parts = [
         char.upper() if char.isascii() and char.isalnum() else "_" if char.isascii() else f"U{ord(char):X}" for char in name
@@ -38,7 +38,7 @@ def variable_name(name: str) -> str:
 
 
 def variables(secrets: Mapping[str, Secret]) -> dict[str, Secret]:
-    """Map the variable of each webhook to its secret, sorted. Raises `RefusedError` where two names share one."""
+    """Map the variable of each webhook to its secret, sorted. Raises `RefusedError` if two names share a variable."""
     owners: dict[str, str] = {}
     for name in sorted(secrets):
         variable = variable_name(name)
@@ -46,17 +46,17 @@ def variables(secrets: Mapping[str, Secret]) -> dict[str, Secret]:
             both = f'"{printable(owners[variable])}" and "{printable(name)}"'
             raise RefusedError(
                 ErrorCode.EXPORT_NAME_TAKEN,
-                f"{both} would both be {variable}",
-                hint="Rename one of them, or export each with --only NAME.",
+                f"{both} lead to the same variable, {variable}",
+                hint="Rename one of them, or export them separately with --only NAME.",
             )
         owners[variable] = name
     return {variable: secrets[owners[variable]] for variable in sorted(owners)}
 
 
 def dotenv(secrets: Mapping[str, Secret]) -> str:
-    """Return lines `NAME=value` that a POSIX shell sources to the exact values.
+    """Return lines `NAME=value` that a POSIX shell can source.
 
-    What needs no quotes has none: `docker run --env-file` would take them for a part of the value.
+    Values are quoted only if necessary, because `docker run --env-file` takes quotes as part of the value.
     """
     return "".join(f"{variable}={shlex.quote(secret.reveal())}\n" for variable, secret in variables(secrets).items())
 
@@ -67,20 +67,20 @@ def as_json(secrets: Mapping[str, Secret]) -> str:
 
 
 def env_json(secrets: Mapping[str, Secret]) -> str:
-    """Return a JSON object of variable to secret, as secret managers and `wrangler secret bulk` take it."""
+    """Return a JSON object of variable to secret, for secret managers and `wrangler secret bulk`."""
     return json.dumps({variable: secret.reveal() for variable, secret in variables(secrets).items()}, indent=2) + "\n"
 
 
 def kubernetes(secrets: Mapping[str, Secret], name: str) -> str:
     """Return the manifest of a Kubernetes Secret called `name`, with the variables as its keys.
 
-    Raises `UsageError` or `RefusedError` where Kubernetes would not take the name or a key.
+    Raises `UsageError` or `RefusedError` if Kubernetes would not accept the name or a key.
     """
     if not _SUBDOMAIN.fullmatch(name) or len(name) > LONGEST_KEY:
         raise UsageError(
             ErrorCode.EXPORT_NAME_INVALID,
-            "the name of a Kubernetes Secret holds lower-case letters, digits, - and . only",
-            hint="Pass another one: --secret-name sendkit-webhooks",
+            "the name of a Kubernetes Secret may contain only lower-case letters, digits, - and .",
+            hint="Pass another name, such as --secret-name sendkit-webhooks.",
         )
     lines = ["apiVersion: v1", "kind: Secret", "metadata:", f"  name: {json.dumps(name)}", "type: Opaque"]
     data = {
@@ -89,7 +89,9 @@ def kubernetes(secrets: Mapping[str, Secret], name: str) -> str:
     if long := [variable for variable in data if len(variable) > LONGEST_KEY]:
         hint = "Rename the webhook, or export the others with --only NAME."
         raise RefusedError(
-            ErrorCode.EXPORT_NAME_INVALID, f"{long[0][:60]}... is longer than the {LONGEST_KEY} characters of a key", hint=hint
+            ErrorCode.EXPORT_NAME_INVALID,
+            f"the key {long[0][:60]}... is longer than the {LONGEST_KEY} characters that Kubernetes allows",
+            hint=hint,
         )
     lines.append("data:" if data else "data: {}")
     lines += [f'  {variable}: "{value}"' for variable, value in data.items()]
@@ -103,7 +105,7 @@ def github_masks(secrets: Mapping[str, Secret]) -> str:
 
 
 def github_environment(secrets: Mapping[str, Secret]) -> str:
-    """Return what the file that `GITHUB_ENV` names takes: one value a variable, between lines that are in none."""
+    """Return text for the file `GITHUB_ENV`. Each value is between delimiter lines that it does not contain."""
     text = ""
     for variable, secret in variables(secrets).items():
         value = secret.reveal()
