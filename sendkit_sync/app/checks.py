@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from ..api.address import checked_address
+from ..applying.executor import RunSettings
 from ..config import Config
 from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, InvalidError, RefusedError, UsageError
 from ..core.model import State
+from ..core.store_address import is_url
 from ..planning.plan import Plan
 from .context import Context
 
@@ -107,4 +109,25 @@ def check_targets(plan: Plan) -> None:
             ErrorCode.TARGET_MATCHES_NOTHING,
             f'--target "{first}" matches no webhook',
             hint="Use a name of the config or the state; * stands for any text.",
+        )
+
+
+def check_lease(context: Context, config: Config, settings: RunSettings) -> None:
+    """Raise where a run that lost its lease could still harm: by its last call, or as the only one with a secret."""
+    if not is_url(config.state_path):
+        return
+    from ..state.stores.lease import LAST_CALL_MARGIN_S
+
+    if config.generate_secret == "server":
+        raise InvalidError(
+            ErrorCode.SERVER_SECRETS_NEED_A_FILE,
+            "`generateSecret: server` needs a state on a disk",
+            where=config.state_path,
+            hint="A run that loses its lease may hold the only copy of a secret. Use `generateSecret: client`.",
+        )
+    if context.timeout_s + LAST_CALL_MARGIN_S >= settings.resend_after_s:
+        raise UsageError(
+            ErrorCode.RESEND_TOO_SOON,
+            f"--resend-after must be more than {LAST_CALL_MARGIN_S:.0f}s above --timeout where the state is in a store",
+            hint="The last call of a run that lost its lease may still arrive; it must not be taken for lost before.",
         )

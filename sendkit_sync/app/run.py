@@ -14,7 +14,7 @@ from ..core.model import State
 from ..planning.limits import exceeded_limits
 from ..planning.plan import Plan
 from ..planning.scope import PlanScope
-from .checks import check_api, refuse_clear_writes, workspace_of
+from .checks import check_api, check_lease, refuse_clear_writes, workspace_of
 from .context import Context
 from .events import Performed
 from .git_guard import refuse_for_git
@@ -50,6 +50,7 @@ class Run:
     def open(cls, context: Context, request: RunRequest) -> Iterator[Run]:
         """Open a run: raises what the lock, the state, the API and the config may raise, before anything is changed."""
         config = request.config
+        check_lease(context, config, request.settings)
         before: State | None = None
         workspace_id: str | None = None
 
@@ -65,6 +66,8 @@ class Run:
             ledger_of(context, config.state_path, request.purpose, request.lock_timeout_s, check) as ledger,
             client(context, workspace_id) as api,
         ):
+            for warning in ledger.warnings:
+                context.warn(warning)
             recorded = ledger.state
             if recorded.workspace_id != workspace_id and (recorded.empty or recorded.workspace_id is None):
                 ledger.set_workspace(workspace_id)

@@ -152,6 +152,8 @@ class ErrorCode(StrEnum):
     STORE_FAILED = "store_failed"
     STORE_OBJECT_MISSING = "store_object_missing"
     LEASE_ENDED = "lease_ended"
+    SERVER_SECRETS_NEED_A_FILE = "server_secrets_need_a_file"
+    RESEND_TOO_SOON = "resend_too_soon"
     STATE_EMPTY = "state_empty"
     STATE_CONFLICT_MARKERS = "state_conflict_markers"
     STATE_NOT_JSON = "state_not_json"

@@ -203,6 +203,11 @@ class Store(Protocol):
         """Whether the lock is a lease, which a holder loses if it stops renewing it."""
         ...
 
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What is weak about the store, found when its lock was taken last, in words for people."""
+        ...
+
     def read(self) -> StoredState:
         """Return a consistent snapshot and journal."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -80,6 +80,11 @@ class JournalLedger:
         """All that is recorded up to now; its mappings go on changing with the ledger."""
         book = self._book
         return replace(self._snapshot.state, workspace_id=book.workspace_id, webhooks=book.webhooks, pending=book.pending)
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What is weak about the store, in words for people."""
+        return self._store.warnings
 
     def has_id(self, webhook_id: str) -> bool:
         """Tell whether a webhook of that id is recorded."""

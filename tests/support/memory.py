@@ -31,6 +31,7 @@ class MemoryStore:
     address = "memory"
     journal_address = "memory.journal"
     has_lease = False
+    warnings = ()
 
     def __init__(
         self, disk: Disk, world: World, *, refuse_at: int | None = None, torn: Callable[[int], int] = lambda size: size // 2

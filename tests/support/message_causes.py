@@ -703,6 +703,15 @@ at_address("state_address_invalid/table", "postgresql://127.0.0.1/db?table=a-b")
 at_address("state_address_invalid/tls", "postgresql://db.example.com/db?sslmode=require")
 
 
+plain("resend_too_soon", "apply", "--yes", "--resend-after", "90s", "--state", "postgresql://127.0.0.1/db")
+
+
+@site("server_secrets_need_a_file")
+def _(b: Bench) -> None:
+    b.write(CRM + "generateSecret: server\n")
+    b.run("apply", "--yes", "--state", "postgresql://127.0.0.1/db")
+
+
 @site("extra_missing/postgres")
 def _(b: Bench) -> None:
     b.patch.setitem(sys.modules, "psycopg", None)

@@ -25,6 +25,7 @@ class FileStore:
     """The `Store` of one file and its neighbours; a symbolic link at `address` is followed, not replaced."""
 
     has_lease = False
+    warnings = ()
 
     def __init__(self, address: str) -> None:
         self.address = os.path.realpath(address)
