@@ -7,6 +7,7 @@ clock and threads that do what the schedule says. A failure prints the steps tha
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import ClassVar
@@ -23,11 +24,14 @@ from sendkit_sync.core import failpoints
 from sendkit_sync.core.errors import NoEndpointError, SyncError
 from sendkit_sync.core.fields import Settings
 from sendkit_sync.core.model import ActionKind, DesiredWebhook, LiveWebhook, Secret, State, StoredSecret, WebhookRecord
+from sendkit_sync.core.ports import Store
 from sendkit_sync.planning.planner import make_plan
 from sendkit_sync.planning.scope import PlanScope
 from sendkit_sync.secrets.clear import ClearCipher
 from sendkit_sync.state import JournalLedger, open_ledger, read_store
 from support.fake_api import LATE_S, FakeApi, Fate, Server
+from support.fake_register import Cell, fake_store
+from support.fake_register import Fate as WriteFate
 from support.figures import SEED, note
 from support.memory import Disk, MemoryStore
 from support.world import CountingRng, Crash, FakeClock, World
@@ -40,6 +44,7 @@ LIST_FATES = (*[Fate.FINE] * 6, Fate.UNREACHABLE, Fate.REFUSED)
 
 names = st.sampled_from(NAMES)
 fates = st.lists(st.sampled_from(Fate), min_size=1, max_size=6)
+write_fates = st.lists(st.sampled_from([*[WriteFate.FINE] * 4, *WriteFate]), max_size=12)
 list_fates = st.lists(st.sampled_from(LIST_FATES), max_size=4)
 picks = st.lists(st.integers(0, 3), max_size=12)
 maybe_soon = st.none() | st.integers(1, 60)
@@ -55,20 +60,30 @@ class Schedule(RuleBasedStateMachine):
         self.clock = FakeClock()
         self.rng = CountingRng()
         self.disk = Disk()
+        self.cell: Cell | None = None
+        """What a register holds; None where the state is on a disk."""
         self.server = Server(self.clock)
         self.server_secrets = False
         self.desired: dict[str, DesiredWebhook] = {}
 
+    def store(self, world: World, *, refuse_at: int | None = None, fates: Sequence[WriteFate] = ()) -> Store:
+        """Return the state as one process sees it; what it may meet there depends on where it is."""
+        if self.cell is None:
+            return MemoryStore(self.disk, world, refuse_at=refuse_at)
+        return fake_store(self.cell, fates, self.clock, world.point)
+
     @initialize(
         count=st.integers(1, 4),
+        leased=st.booleans(),
         masked=st.booleans(),
         listing=st.sampled_from([True, True, True, False]),
         lag_s=st.sampled_from([0.0, 0.0, 5.0, 60.0]),
         server_secrets=st.booleans(),
     )
-    def begin(self, count: int, masked: bool, listing: bool, lag_s: float, server_secrets: bool) -> None:
+    def begin(self, count: int, leased: bool, masked: bool, listing: bool, lag_s: float, server_secrets: bool) -> None:
+        self.cell = Cell() if leased else None
         self.server = Server(self.clock, masked, listing, lag_s)
-        self.server_secrets = server_secrets and listing and not masked
+        self.server_secrets = server_secrets and listing and not masked and not leased
         for name in NAMES[:count]:
             self.want(name, 0, None)
 
@@ -80,6 +95,7 @@ class Schedule(RuleBasedStateMachine):
         crash_at=maybe_soon,
         stop_at=st.none() | st.none() | st.integers(1, 60),
         refuse_at=st.none() | st.none() | st.integers(1, 12),
+        write_fates=write_fates,
         refresh=st.booleans(),
         prune=st.booleans(),
     )
@@ -92,6 +108,7 @@ class Schedule(RuleBasedStateMachine):
         crash_at: int | None,
         stop_at: int | None,
         refuse_at: int | None,
+        write_fates: list[WriteFate],
         refresh: bool,
         prune: bool,
     ) -> None:
@@ -100,7 +117,7 @@ class Schedule(RuleBasedStateMachine):
             # An answer without the secret loses it where the server drew it: the docs say so.
             fates = [Fate.FINE if fate is Fate.REWRITTEN else fate for fate in fates]
         api = FakeApi(self.server, world, fates, list_fates)
-        store = MemoryStore(self.disk, world, refuse_at=refuse_at)
+        store = self.store(world, refuse_at=refuse_at, fates=write_fates)
         try:
             self.apply(world, api, store, RunSettings(parallelism=parallelism, resend_after_s=RESEND_AFTER_S), refresh, prune)
         except Crash:
@@ -112,7 +129,7 @@ class Schedule(RuleBasedStateMachine):
 
     @rule(fates=fates, picks=picks, parallelism=st.integers(1, 4), crash_at=st.none() | st.integers(4, 30))
     def run_that_reads_well(self, fates: list[Fate], picks: list[int], parallelism: int, crash_at: int | None) -> None:
-        self.run(fates, [], picks, parallelism, crash_at, None, None, False, False)
+        self.run(fates, [], picks, parallelism, crash_at, None, None, [], False, False)
 
     @rule(duration_s=st.sampled_from([1.0, 30.0, 301.0]))
     def wait(self, duration_s: float) -> None:
@@ -155,7 +172,7 @@ class Schedule(RuleBasedStateMachine):
                 self.resolve_by_hand()
             world = World(self.clock)
             limits = RunSettings(parallelism=2, resend_after_s=RESEND_AFTER_S)
-            store = MemoryStore(self.disk, world)
+            store = self.store(world)
             report = self.apply(world, FakeApi(self.server, world), store, limits, refresh=True, prune=True)
             self.check_nothing_lost()
             if not report.results:
@@ -168,7 +185,7 @@ class Schedule(RuleBasedStateMachine):
         self.tally["schedules"] += 1
         self.tally["webhooks"] += self.server.made
 
-    def apply(self, world: World, api: FakeApi, store: MemoryStore, limits: RunSettings, refresh: bool, prune: bool) -> Report:
+    def apply(self, world: World, api: FakeApi, store: Store, limits: RunSettings, refresh: bool, prune: bool) -> Report:
         """Do what `cli.session` and `apply` do, with the stand-ins."""
         failpoints.hook = lambda name: world.step(name) if name.endswith(("-buffered", "-durable")) else world.point(name)
         try:
@@ -210,7 +227,7 @@ class Schedule(RuleBasedStateMachine):
         )
 
     def recorded(self) -> State:
-        state = read_store(MemoryStore(self.disk, World(self.clock)))
+        state = read_store(self.store(World(self.clock)))
         return state if state is not None else State("", 0, API)
 
     def check_nothing_lost(self) -> None:
@@ -263,7 +280,7 @@ class Schedule(RuleBasedStateMachine):
         """Do what a person does with `state resolve` where there is no list."""
         self.server.arrive()
         world = World(self.clock)
-        with open_ledger(MemoryStore(self.disk, world), api=API, clock=self.clock, rng=self.rng, purpose="test") as ledger:
+        with open_ledger(self.store(world), api=API, clock=self.clock, rng=self.rng, purpose="test") as ledger:
             for name in ledger.state.unresolved():
                 ids = ledger.state.recorded_ids()
                 intents = [one for one in ledger.state.pending[name] if one.action is ActionKind.CREATE]
@@ -321,9 +338,9 @@ def test_the_same_seed_drives_the_same_schedules() -> None:
 
 def test_an_update_that_was_refused_after_it_may_have_happened_keeps_both_secrets() -> None:
     schedule = Schedule()
-    schedule.begin(count=1, masked=False, listing=True, lag_s=0.0, server_secrets=False)
+    schedule.begin(count=1, leased=False, masked=False, listing=True, lag_s=0.0, server_secrets=False)
     quiet = {"list_fates": [], "picks": [], "parallelism": 1, "refresh": False, "prune": False}
-    quiet |= {"crash_at": None, "stop_at": None, "refuse_at": None}
+    quiet |= {"crash_at": None, "stop_at": None, "refuse_at": None, "write_fates": []}
     schedule.run(fates=[], **quiet)
     schedule.want(name="A", place=0, secret="one")
     schedule.run(fates=[Fate.LOST_AFTER, Fate.REFUSED], **quiet)

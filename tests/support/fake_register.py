@@ -30,7 +30,7 @@ class Fate(StrEnum):
     TWICE = "twice"
     """A proxy sent it twice; the answer of the second comes, which was refused."""
     LATE = "late"
-    """There is no answer, and it arrives after the next write."""
+    """There is no answer, and it arrives after the next other write."""
     BEFORE_NEXT = "before-next"
     """There is no answer, and it arrives just before the next write."""
 
@@ -63,9 +63,9 @@ class Cell:
         self.history.append(content)
         return True
 
-    def arrive(self, *fates: Fate) -> None:
-        """Let the writes happen that were under way with one of these fates."""
-        for entry in [entry for entry in self.under_way if entry[0] in fates]:
+    def arrive(self, fate: Fate, after: bytes | None = None) -> None:
+        """Let the writes happen that were under way with this fate, but for those of the same content as `after`."""
+        for entry in [entry for entry in self.under_way if entry[0] is fate and entry[2] != after]:
             self.under_way.remove(entry)
             self.write(*entry[1:])
 
@@ -110,7 +110,8 @@ class FakeRegister:
         fate = self.fates.pop() if self.fates else Fate.FINE
         self.cell.arrive(Fate.BEFORE_NEXT)
         held = fate in HAPPENED and self.cell.write(condition, content)
-        self.cell.arrive(Fate.LATE)
+        if held:
+            self.cell.arrive(Fate.LATE, content)
         if fate in (Fate.LATE, Fate.BEFORE_NEXT):
             self.cell.under_way.append((fate, condition, content))
         self._point("register-written")
