@@ -24,6 +24,9 @@ NAMES = (
     "journal-removed",
 )
 
+LEASE_NAMES = ("taken-over", "lease-renewed")
+"""Those that are reached only where the lock is a lease."""
+
 
 def _nothing(name: str) -> None:
     """Do nothing: the fail points are off."""

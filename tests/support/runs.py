@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from sendkit_sync.cli.main import run
 from sendkit_sync.core import failpoints
 from sendkit_sync.simulator import Simulator
 from support import figures
+from support.quick_lease import PROGRAM, quick_lease
+from support.stores import Place
 from support.workspace import KEY, Workspace
 from support.world import Crash
 
@@ -47,7 +50,9 @@ main()
 """Runs the command with all calls in the main thread: then its system calls come in one order, and can be counted."""
 
 
-AT_POINT = """\
+AT_POINT = (
+    PROGRAM
+    + """\
 import os, shutil, signal, subprocess, sys
 from sendkit_sync.core import failpoints
 place, count, deed = sys.argv[1], int(sys.argv[2]), sys.argv[3]
@@ -62,6 +67,7 @@ failpoints.hook = hook
 from sendkit_sync.cli.main import main
 main()
 """
+)
 
 
 def at_point(place: str, count: int, deed: str) -> tuple[str, ...]:
@@ -78,10 +84,24 @@ def config_of(names: Sequence[str]) -> str:
 class Runs(Workspace):
     """A workspace whose applies can be started, killed, and brought to an end."""
 
-    def __init__(self, folder: Path, simulator: Simulator, names: Sequence[str]) -> None:
+    def __init__(self, folder: Path, simulator: Simulator, names: Sequence[str], place: Place | None = None) -> None:
+        self.place = place
         super().__init__(folder, simulator)
         self.names = tuple(names)
         self.write(config_of(names))
+
+    def write(self, text: str) -> None:
+        """Write the config, with the place of the state in it where that is a store."""
+        super().write(text if self.place is None else f"state: {self.place.address}\n{text}")
+
+    @property
+    def state(self) -> Any:
+        """What is recorded, as JSON."""
+        if self.place is None:
+            return super().state
+        snapshot = self.place.open().read().snapshot
+        assert snapshot is not None
+        return json.loads(snapshot)
 
     def environment(self) -> dict[str, str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("SENDKIT")}
@@ -102,6 +122,7 @@ class Runs(Workspace):
         out, err = io.StringIO(), io.StringIO()
         place = ("-c", str(self.folder / "webhooks.yaml"))
         with (
+            quick_lease(),
             mock.patch.dict(os.environ, self.environment(), clear=True),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),

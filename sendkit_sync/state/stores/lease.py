@@ -25,6 +25,8 @@ DEAD_AFTER_S = 60.0
 """A lease is dead when its nonce stood still for so long on the observer's own clock."""
 SEND_WITHIN_S = 30.0
 """A call starts only within this time of the start of the last confirmed write: half of what makes a lease dead."""
+LAST_CALL_MARGIN_S = 60.0
+"""How much longer than one call `--resend-after` must be: the last call of a holder that was fenced may still arrive."""
 RENEW_AFTER_S = 20.0
 POLL_S = 2.0
 
@@ -112,7 +114,7 @@ class LeaseStore:
                 if not whole:
                     whole = True
                     continue
-                self._prove(swapper, first=head is None)
+                self.warnings = tuple(swapper.prove(first=head is None))
                 with suppress(FencedError):  # another taker was faster
                     return self._begin(swapper, head, holder_card(clock, purpose))
                 continue
@@ -138,12 +140,6 @@ class LeaseStore:
             log.warning("took over the lease of %s, which was not renewed for %.0f s", self._who(base), DEAD_AFTER_S)
             reached("taken-over")
         return held, began
-
-    def _prove(self, swapper: Swapper, *, first: bool) -> None:
-        try:
-            self.warnings = tuple(self._register.prove(first=first))
-        except RegisterError as error:
-            raise swapper.failed("cannot keep a state here", error) from error
 
     def _who(self, head: Head) -> str:
         return shown_holder(head.holder or "") or "another run"
@@ -198,9 +194,11 @@ class LeaseTerm:
                 return replace(head, journal=(), holder=holder)
             return replace(head, journal=(), holder=holder, snapshot=snapshot, backup=head.snapshot)
 
-        if snapshot is not None or last or self._head.journal:
+        ends = last or self._head.journal
+        if ends or snapshot is not None:
             self._write(change)
-        reached("fold-done")
+        if ends:
+            reached("fold-done")
 
     def renew_backup(self) -> None:
         """Replace the backup by a copy of the snapshot."""

@@ -9,13 +9,15 @@ else has written.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ...core.errors import ErrorCode, FencedError, StateIOError
 from ...core.ports import Clock
 from .head import Head
+
+T = TypeVar("T")
 
 WRITE_FOR_S = 120.0
 """How long a write is tried while the store does not answer: longer than a restart, or a failover, takes."""
@@ -110,7 +112,7 @@ class Swapper:
                 self.interval_s = BUSY_INTERVAL_S
                 self._next_at = self.clock.monotonic() + self.interval_s
             if failure.lasting:
-                raise self.failed("cannot write the state", failure) from failure
+                raise self._failed("cannot write the state", failure) from failure
             found = self._look(deadline)
             if found is not None and found.nonce == head.nonce:
                 return replace(head, version=found.version)
@@ -122,7 +124,7 @@ class Swapper:
                     hint="Nothing was overwritten. What this run recorded before is safe; the next run resolves the rest.",
                 )
             if self.clock.monotonic() >= deadline:
-                raise self.failed("cannot write the state", failure) from failure
+                raise self._failed("cannot write the state", failure) from failure
             if base is not None and found is not None:
                 base = replace(base, version=found.version)
             tries += 1
@@ -130,18 +132,25 @@ class Swapper:
 
     def read(self, *, for_s: float = READ_FOR_S, whole: bool = True) -> Head | None:
         """Return the head, asking again for `for_s` where the store does not answer; raises `StateIOError`."""
+        return self._asked(self.register.read if whole else self.register.peek, "cannot read the state", for_s)
+
+    def prove(self, *, first: bool) -> Sequence[str]:
+        """Do what `Register.prove` does, again where the store does not answer; raises `StateIOError`."""
+        return self._asked(lambda: self.register.prove(first=first), "cannot keep a state here", READ_FOR_S)
+
+    def _asked(self, ask: Callable[[], T], what: str, for_s: float) -> T:
         deadline = self.clock.monotonic() + for_s
         tries = 0
         while True:
             try:
-                return self.register.read() if whole else self.register.peek()
+                return ask()
             except RegisterError as error:
                 if error.lasting or self.clock.monotonic() >= deadline:
-                    raise self.failed("cannot read the state", error) from error
+                    raise self._failed(what, error) from error
             tries += 1
             self._rest(tries)
 
-    def failed(self, what: str, error: RegisterError) -> StateIOError:
+    def _failed(self, what: str, error: RegisterError) -> StateIOError:
         """Return what to tell people of an error."""
         hint = error.hint or "What was recorded is safe. See that the store can be reached, then run it again."
         return StateIOError(ErrorCode.STORE_FAILED, f"{what}: {error.what}", where=self.register.address, hint=hint)
