@@ -243,7 +243,7 @@ class TestPostgres:
 
         def kill() -> None:
             with server.connect() as connection:
-                while not over.wait(0.1):
+                while not over.wait(0.03):
                     found = connection.execute(
                         "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'sendkit-sync'"
                     ).fetchall()

@@ -159,4 +159,5 @@ class Swapper:
         return self.read(for_s=max(READ_FOR_S, deadline - self.clock.monotonic()), whole=False)
 
     def _rest(self, tries: int) -> None:
+        self.register.close()  # a connection that waits may be cut meanwhile, as the last one was
         self.clock.sleep(min(LONGEST_PAUSE_S, 0.1 * 2**tries), self._never)
