@@ -61,7 +61,8 @@ COMMANDS_INTRO = """\
 `10s`, `2m` or `1h`. The global flags are:
 """
 ENVIRONMENT_OUTRO = """\
-The proxy variables (`HTTPS_PROXY`, `NO_PROXY`) and `REQUESTS_CA_BUNDLE` work as they do in `requests`.
+The proxy variables (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) work as they do in `requests`. The first of `REQUESTS_CA_BUNDLE`,
+`CURL_CA_BUNDLE` and `SSL_CERT_FILE` that is set names the file of CA certificates to trust.
 """
 EXIT_CODES_INTRO = "If several fit, the first one in this table is used."
 ERROR_CODES_INTRO = """\

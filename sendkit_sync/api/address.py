@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 
 from ..core.errors import ErrorCode, UsageError
 
+VERSION = "/v1"
+"""The prefix that the client adds to every path; an address must not end with it."""
+
 HINT = "Set --api-url or SENDKIT_API_URL to an address such as https://api.sendkit.ai."
 
 
@@ -37,6 +40,13 @@ def checked_address(base_url: str) -> str:
             hint=HINT,
         )
     return base_url.rstrip("/")
+
+
+def address_hint(base_url: str) -> str:
+    """Return what to do if the server knows none of the API's paths."""
+    if base_url.lower().endswith(VERSION):
+        return f"The address must not end with {VERSION}: use {base_url[: -len(VERSION)]} as --api-url."
+    return "Check that --api-url points to the SendKit API."
 
 
 def _loopback(host: str) -> bool:

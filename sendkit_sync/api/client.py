@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import quote, urlencode
 
 from ..core.errors import ApiError, ApiUnreachableError, ErrorCode, KeyRefusedError, NoEndpointError, UsageError
 from ..core.fields import Settings
 from ..core.model import PLATFORM_KEY_PREFIX, LiveWebhook, Secret
-from ..core.outcomes import Failed, Outcome, Succeeded, Unknown
+from ..core.outcomes import Failed, FailureCode, Outcome, Succeeded, Unknown
 from ..core.ports import Clock, Rng
 from . import wire
-from .address import checked_address, visible
-from .retry import Pause, backoff
-from .sender import Sender, StoppedError
-from .transport import ExchangeError, Reply, Transport
+from .address import address_hint, checked_address, visible
+from .network_errors import CHECK_NETWORK, ExchangeError
+from .retry import Pause
+from .sender import Call, Sender, StoppedError
+from .server_clock import ServerClock
+from .transport import Reply, Transport
 
 PAGE_SIZE = 100
 MAX_PAGES = 10_000
-READ_TRIES = 3
-"""How many times a read is sent if its response is incomplete or a 5xx."""
-
-ADDRESS = "Check that --api-url points to the SendKit API."
 KEY = "Set SENDKIT_API_KEY to an API key of this workspace, exactly as SendKit shows it."
 LATER = "Try again. If it keeps failing, contact SendKit."
-UNREACHABLE = "Check the network, the proxy and --api-url, then try again."
+BLOCKED = "Ask whoever runs that proxy or firewall to allow calls to the API. NO_PROXY lists hosts to reach without a proxy."
 WORKSPACE = "Set SENDKIT_WORKSPACE_ID or `workspace` in the config to the workspace id. With export, use --workspace."
 
 _NO_ENDPOINT = (404, 405, 501)
@@ -45,6 +44,7 @@ class Client:
         clock: Clock,
         rng: Rng,
         stop: threading.Event,
+        strict_ca: bool = True,
         on_wait: Callable[[str], None] = lambda _: None,
         on_call: Callable[[str, str], None] = lambda method, outcome: None,
         clean: Callable[[str], str] = lambda text: text,
@@ -53,11 +53,13 @@ class Client:
         self._base = checked_address(base_url)
         self._key = key
         self._clean = clean
+        self._server_clock = ServerClock(clock)
         self._sender = Sender(
             base=self._base,
             headers=_headers(key, workspace_id),
-            transport=Transport(timeout_s),
+            transport=Transport(timeout_s, strict_ca=strict_ca),
             clock=clock,
+            server_clock=self._server_clock,
             rng=rng,
             stop=stop,
             pause=Pause(clock, stop, on_wait),
@@ -72,19 +74,19 @@ class Client:
         fields: dict[str, object] = {"name": name, **settings.wire()}
         if secret is not None:
             fields["secret"] = secret
-        return self._change("POST", "/v1/webhooks", fields, before_attempt)
+        return self._change(Call("POST", "/v1/webhooks"), fields, before_attempt)
 
     def update(self, webhook_id: str, fields: Mapping[str, object], before_attempt: Callable[[], None]) -> Outcome:
         """PATCH `fields`, keyed by the API's names. A secret among them is a `Secret`."""
-        return self._change("PATCH", _path(webhook_id), fields, before_attempt)
+        return self._change(Call("PATCH", _path(webhook_id), repeat_if=_leaves_update_open), fields, before_attempt)
 
     def delete(self, webhook_id: str, before_attempt: Callable[[], None]) -> Outcome:
         """DELETE one webhook."""
-        return self._change("DELETE", _path(webhook_id), None, before_attempt)
+        return self._change(Call("DELETE", _path(webhook_id)), None, before_attempt)
 
     def get(self, webhook_id: str) -> LiveWebhook | None:
         """Return one webhook, or None if the API answers 404."""
-        reply = self._read("GET", _path(webhook_id))
+        reply = self._read(_get(_path(webhook_id)))
         if reply.status == 404:
             return None
         live = wire.live_of(wire.data_of(wire.decode(self._raise_for_status(reply).body)))
@@ -99,7 +101,7 @@ class Client:
 
         Sent only once: after an incomplete response or a 5xx, the receiver may already have it.
         """
-        reply = self._raise_for_status(self._read("POST", _path(webhook_id) + "/test", tries_at_most=1))
+        reply = self._raise_for_status(self._read(Call("POST", _path(webhook_id) + "/test")))
         data = wire.data_of(wire.decode(reply.body))
         if not isinstance(data, dict):
             raise self._protocol_error("the response contains no test result", reply.status)
@@ -115,7 +117,7 @@ class Client:
         cursors: set[str] = set()
         query: dict[str, object] = {"limit": PAGE_SIZE}
         for _ in range(MAX_PAGES):
-            reply = self._raise_for_status(self._read("GET", "/v1/webhooks?" + urlencode(query)))
+            reply = self._raise_for_status(self._read(_get("/v1/webhooks?" + urlencode(query))))
             value = wire.decode(reply.body)
             items = wire.data_of(value)
             if not isinstance(value, dict) or not isinstance(items, list):
@@ -155,26 +157,44 @@ class Client:
             return {"limit": PAGE_SIZE, "page": page + 1}
         return None
 
-    def _change(
-        self, method: str, path: str, fields: Mapping[str, object] | None, before_attempt: Callable[[], None]
-    ) -> Outcome:
+    def workspaces(self) -> Sequence[str]:
+        """Return the ids of the workspaces that the key reaches; raises as `list` does."""
+        reply = self._raise_for_status(self._read(_get("/v1/workspaces")))
+        items = wire.data_of(wire.decode(reply.body))
+        ids = [item.get("id") for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+        if not ids or not all(isinstance(found, str) and visible(found) for found in ids):
+            raise self._protocol_error("the response contains no list of workspaces", reply.status)
+        return tuple(str(found) for found in ids)
+
+    def now(self) -> float:
+        """Return SendKit's time: the local clock, corrected by the `Date` of the latest response."""
+        return self._server_clock.now()
+
+    def _change(self, call: Call, fields: Mapping[str, object] | None, before_attempt: Callable[[], None]) -> Outcome:
         hidden = [self._key, *(value for value in (fields or {}).values() if isinstance(value, Secret))]
-        body = None if fields is None else wire.encode(fields)
+        if fields is not None:
+            call = replace(call, body=wire.encode(fields))
         try:
-            reply = self._sender.send(method, path, body, before_attempt)
-        except StoppedError:
-            return Failed("interrupted", "the run was stopped before the call was sent")
+            reply = self._sender.send(call, before_attempt)
+        except StoppedError as error:
+            if error.sent:
+                return Unknown(FailureCode.INTERRUPTED, "the run was stopped before the call was repeated")
+            return Failed(FailureCode.INTERRUPTED, "the run was stopped before the call was sent")
         except ExchangeError as error:
             message = self._cleaned(error.message, hidden)
             if error.sent:
                 return Unknown(error.code, message, error.status)
-            return Failed(error.code, message, stops_run=error.certificate, unreachable=True)
+            return Failed(error.code, message, stops_run=error.code is FailureCode.CERTIFICATE, unreachable=True)
         message = self._server_message(reply, hidden) if reply.status >= 300 else ""
-        return _classified(reply, message, wants_live=method != "DELETE")
+        outcome = _classified(reply, message, wants_live=call.method != "DELETE")
+        if reply.repeated and not isinstance(outcome, Succeeded):
+            # An earlier attempt may have done what this one did not, so its secret may be the one in force.
+            return Unknown(outcome.code, outcome.message)
+        return outcome
 
-    def _read(self, method: str, path: str, tries_at_most: int = READ_TRIES) -> Reply:
+    def _read(self, call: Call) -> Reply:
         try:
-            return self._with_retries(method, path, tries_at_most)
+            return self._sender.send(call)
         except StoppedError:
             raise ApiError(
                 ErrorCode.RUN_STOPPED,
@@ -182,24 +202,12 @@ class Client:
                 where=self._base,
                 hint="Run the command again. It continues where it stopped.",
             ) from None
-
-    def _with_retries(self, method: str, path: str, tries_at_most: int) -> Reply:
-        tries = 0
-        while True:
-            tries += 1
-            try:
-                reply = self._sender.send(method, path, None, lambda: None)
-                if reply.status < 500 or reply.status == 501 or tries >= tries_at_most:
-                    return reply
-                reason = f"the API answered {reply.status}"
-            except ExchangeError as error:
-                message = self._without_key(error.message)
-                if not error.sent:
-                    raise ApiUnreachableError(ErrorCode.API_UNREACHABLE, message, where=self._base, hint=UNREACHABLE) from None
-                if tries >= tries_at_most:
-                    raise ApiError(ErrorCode.API_ERROR, message, status=error.status, where=self._base, hint=LATER) from None
-                reason = message
-            self._sender.sleep(backoff(self._sender.rng, tries), reason)
+        except ExchangeError as error:
+            message = self._without_key(error.message)
+            if error.sent:
+                raise ApiError(ErrorCode.API_ERROR, message, status=error.status, where=self._base, hint=LATER) from None
+            hint = error.hint or CHECK_NETWORK
+            raise ApiUnreachableError(ErrorCode.API_UNREACHABLE, message, where=self._base, hint=hint) from None
 
     def _server_message(self, reply: Reply, secrets: Sequence[Secret]) -> str:
         return self._cleaned(wire.message_of(reply.body, _status_line(reply)), secrets)
@@ -215,38 +223,74 @@ class Client:
         """Return a 2xx `reply`; raise the error that any other status means for a read."""
         if 200 <= reply.status < 300:
             return reply
+        if reply.status in (401, 403) and wire.is_foreign(reply.body):
+            raise ApiError(ErrorCode.NOT_THE_API, _foreign_text(reply), status=reply.status, where=self._base, hint=BLOCKED)
         message = self._server_message(reply, [self._key])
         if reply.status in (401, 403):
             raise KeyRefusedError(ErrorCode.API_KEY_REFUSED, f"the API rejected the key: {message}", where=self._base, hint=KEY)
         what = f"the API answered {reply.status}: {message}"
         if reply.status in _NO_ENDPOINT:
-            raise NoEndpointError(ErrorCode.NO_ENDPOINT, what, status=reply.status, where=self._base, hint=ADDRESS)
+            hint = address_hint(self._base)
+            raise NoEndpointError(ErrorCode.NO_ENDPOINT, what, status=reply.status, where=self._base, hint=hint)
         raise ApiError(ErrorCode.API_ERROR, what, status=reply.status, where=self._base, hint=LATER)
 
     def _protocol_error(self, what: str, status: int | None = None) -> ApiError:
-        return ApiError(ErrorCode.PROTOCOL_ERROR, what, status=status, where=self._base, hint=ADDRESS)
+        return ApiError(ErrorCode.PROTOCOL_ERROR, what, status=status, where=self._base, hint=address_hint(self._base))
 
 
 def _classified(reply: Reply, message: str, *, wants_live: bool) -> Outcome:
+    """Return the outcome of a call that got a response (docs/reliability.md, Outcomes)."""
     status = reply.status
-    code = f"http-{status}"
     if 200 <= status < 300:
-        value = wire.decode(reply.body)
-        if not wants_live:
-            # DELETE is undocumented (SendKit API), so its response must say that it succeeded: a proxy's page, an empty body
-            # or an "accepted" does not prove that the webhook is gone.
-            told = status == 204 or (isinstance(value, dict) and value.get("success") is True)
-            return Succeeded(None) if told else Unknown("bad-answer", "the response does not confirm the deletion", status)
-        live = wire.live_of(wire.data_of(value))
-        return Unknown("bad-answer", "the response contains no webhook", status) if live is None else Succeeded(live)
+        return _success(reply, wants_live=wants_live)
     if 300 <= status < 400:
         # A 303 may follow a POST that created the webhook. It is never followed: the API key would be sent along.
-        return Unknown(
-            "redirect", f"the API answered {status}, a redirect, which is never followed: check the API address", status
-        )
+        text = f"the API answered {status}, a redirect, which is never followed: check the API address"
+        return Unknown(FailureCode.REDIRECT, text, status)
+    if status in (401, 403) and wire.is_foreign(reply.body):
+        return Unknown(FailureCode.NOT_THE_API, _foreign_text(reply), status)
     if 400 <= status < 500 and status not in (408, 409):
-        return Failed(code, message, status, stops_run=status in (401, 403))
-    return Unknown(code, message, status)
+        return Failed(_REFUSALS.get(status, FailureCode.REJECTED), message, status, stops_run=status in (401, 403))
+    return Unknown(_DOUBTS.get(status, FailureCode.SERVER_ERROR), message, status)
+
+
+def _success(reply: Reply, *, wants_live: bool) -> Succeeded | Unknown:
+    value = wire.decode(reply.body)
+    if wants_live:
+        live = wire.live_of(wire.data_of(value))
+        if live is not None:
+            return Succeeded(live)
+        return Unknown(FailureCode.RESPONSE_INVALID, "the response contains no webhook", reply.status)
+    # DELETE is undocumented (SendKit API), so its response must say that it succeeded: a proxy's page, an empty body
+    # or an "accepted" does not prove that the webhook is gone.
+    if reply.status == 204 or (isinstance(value, dict) and value.get("success") is True):
+        return Succeeded(None)
+    return Unknown(FailureCode.RESPONSE_INVALID, "the response does not confirm the deletion", reply.status)
+
+
+_REFUSALS = {
+    401: FailureCode.KEY_REFUSED,
+    403: FailureCode.KEY_REFUSED,
+    404: FailureCode.NOT_FOUND,
+    429: FailureCode.RATE_LIMITED,
+}
+_DOUBTS = {408: FailureCode.TIMEOUT, 409: FailureCode.CONFLICT}
+
+
+def _foreign_text(reply: Reply) -> str:
+    return f"the response {reply.status} is not from the API but from a proxy or firewall in front of it"
+
+
+def _leaves_read_open(reply: Reply) -> bool:
+    return reply.status >= 500 and reply.status != 501
+
+
+def _leaves_update_open(reply: Reply) -> bool:
+    return reply.status != 501 and isinstance(_classified(reply, "", wants_live=True), Unknown)
+
+
+def _get(path: str) -> Call:
+    return Call("GET", path, repeat_if=_leaves_read_open)
 
 
 def _status_line(reply: Reply) -> str:

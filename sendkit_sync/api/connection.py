@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.ssl_ import create_urllib3_context
 
 from ..core import failpoints
@@ -118,10 +119,21 @@ class _Traced(HTTPConnection):
     _answered_at = 0.0
 
     def _new_conn(self) -> socket.socket:
-        sock = super()._new_conn()
+        sock = self._connected()
         if _calling.trace is not None:
             _calling.trace.follow(sock)
         return sock
+
+    def _connected(self) -> socket.socket:
+        """Return a connected socket; raises what urllib3 does, so that the layers above tell a proxy's failure apart."""
+        try:
+            return _connect(self._dns_host, self.port, self.timeout, self.socket_options)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, f"connecting took more than {self.timeout} s") from error
+        except OSError as error:
+            raise NewConnectionError(self, str(error)) from error
 
     def connect(self) -> None:
         self._connecting = True
@@ -165,6 +177,28 @@ class _TracedTls(_Traced, HTTPSConnection):
         return pending is not None and pending() == 0  # TLS inside a proxy's TLS does not expose it
 
 
+def _connect(host: str, port: int, timeout_s: float | None, options: Sequence[Any] | None) -> socket.socket:
+    """Connect to the first address of `host` that answers; one that swallows packets gets only its share of the time."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    ends = None if timeout_s is None else time.monotonic() + timeout_s
+    failure: OSError = OSError(f"{host} has no address")
+    for number, (family, kind, protocol, _, address) in enumerate(found):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            for option in options or ():
+                sock.setsockopt(*option)
+            if ends is not None:
+                sock.settimeout(max(0.001, ends - time.monotonic()) / (len(found) - number))
+            sock.connect(address)
+            sock.settimeout(timeout_s)
+        except OSError as error:
+            sock.close()
+            failure = error
+        else:
+            return sock
+    raise failure
+
+
 class _Pool(HTTPConnectionPool):
     ConnectionCls = _Traced
 
@@ -182,9 +216,9 @@ class Adapter(HTTPAdapter):
     Used without a `requests.Session`, which would follow redirects, keep cookies and read .netrc.
     """
 
-    def __init__(self, certificates: str | None) -> None:
+    def __init__(self, certificates: str | None, *, strict_ca: bool = True) -> None:
         """`certificates`: file or folder of trusted certificates; None if no call uses TLS."""
-        self._context = None if certificates is None else _context(certificates)
+        self._context = None if certificates is None else _context(certificates, strict_ca=strict_ca)
         super().__init__(pool_connections=1, pool_maxsize=MOST_CONNECTIONS, max_retries=urllib3.Retry(0, read=False))
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -203,9 +237,11 @@ class Adapter(HTTPAdapter):
         """Do nothing: the shared context has the certificates loaded, and loading them takes longer than a handshake."""
 
 
-def _context(certificates: str) -> ssl.SSLContext:
+def _context(certificates: str, *, strict_ca: bool) -> ssl.SSLContext:
     """Return a TLS context that trusts `certificates`. Raises `OSError` if they cannot be read."""
     context = create_urllib3_context()
+    if not strict_ca:
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     folder = Path(certificates).is_dir()
     reason = None
     try:

@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 
 from ..core.ports import Clock, Rng
+from .server_clock import seconds_of
 
 MAX_PAUSE_S = 60.0
 """The longest that a `Retry-After` is obeyed at a time."""
 
 FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 15.0
+_SECONDS = re.compile(r"[0-9]{1,10}(\.[0-9]{1,10})?", re.ASCII)
 
 
-def backoff(rng: Rng, tries: int) -> float:
-    """Return a wait after `tries` failures: exponential, with full jitter."""
-    return rng.below(min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** min(tries - 1, 10)))
+def backoff(rng: Rng, attempts: int) -> float:
+    """Return a wait after `attempts` failures: exponential, with full jitter."""
+    return rng.below(min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** min(attempts - 1, 10)))
 
 
 def retry_after(text: str | None, now: float) -> float | None:
     """Return the seconds that a `Retry-After` asks for, from 0 to 60; None where it makes no sense."""
     text = (text or "").strip()
-    if text.isascii() and text.isdigit():
-        return min(MAX_PAUSE_S, float(text[:10]))
-    try:
-        date = parsedate_to_datetime(text)
-        if date.tzinfo is None:
-            date = date.replace(tzinfo=UTC)
-        return max(0.0, min(MAX_PAUSE_S, date.timestamp() - now))
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
+    if _SECONDS.fullmatch(text):
+        return min(MAX_PAUSE_S, float(text))
+    date = seconds_of(text)
+    return None if date is None else max(0.0, min(MAX_PAUSE_S, date - now))
+
+
+def seconds(duration_s: float) -> str:
+    """Return a wait as people read it: "0.4 s", "12 s"."""
+    return f"{duration_s:.1f} s" if duration_s < 9.95 else f"{duration_s:.0f} s"
 
 
 class Pause:
@@ -45,14 +46,14 @@ class Pause:
         self._lock = threading.Lock()
         self._until = clock.monotonic()
 
-    def extend(self, duration_s: float) -> None:
-        """Let all workers wait for `duration_s` from now, at least."""
+    def extend(self, duration_s: float, left_s: float) -> None:
+        """Let all workers wait for at least `duration_s` from now; the call that asks will be retried for `left_s`."""
         with self._lock:
             until = self._clock.monotonic() + duration_s
             longer = until > self._until
             self._until = max(self._until, until)
         if longer and duration_s > 0:
-            self._on_wait(f"the API asks to wait {duration_s:.0f} s")
+            self._on_wait(f"the API asks to wait: all calls wait {seconds(duration_s)}; {giving_up(left_s)}")
 
     def left(self) -> float:
         """Return how many seconds the pause still lasts; 0 or less where there is none."""
@@ -65,3 +66,8 @@ class Pause:
             if self._clock.sleep(left, self._stop):
                 return False
         return True
+
+
+def giving_up(left_s: float) -> str:
+    """Say how long a call goes on being retried."""
+    return f"giving up in {seconds(max(0.0, left_s))}"

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import http.client
-import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 import requests
-import urllib3
-from requests.utils import DEFAULT_CA_BUNDLE_PATH, prepend_scheme_if_needed, select_proxy
 
 from ..core import failpoints
 from ..version import __version__
-from .connection import Adapter, Trace, traced
+from .connection import Adapter, traced
 from .deadlines import Deadlines
+from .network_errors import INVALID, NETWORK, ExchangeError, exchange_error
+from .route import Route
 
 MAX_BODY = 10 * 1024 * 1024
 """Size limit of a response, in bytes."""
@@ -26,7 +24,6 @@ CONNECT_TIMEOUT_S = 10.0
 
 
 _HEADERS = {"User-Agent": f"sendkit-sync/{__version__}", "Accept": "application/json", "Accept-Encoding": "identity"}
-_NETWORK = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,68 +34,21 @@ class Reply:
     reason: str
     headers: Mapping[str, str]
     body: bytes
-
-
-class ExchangeError(Exception):
-    """No complete response was received.
-
-    `sent`: a byte of the request may have been sent. `status`: the HTTP status, if one was received. `lasting`: a retry
-    cannot succeed. `certificate`: the server's certificate is not trusted.
-    """
-
-    def __init__(
-        self,
-        code: str,
-        message: str,
-        *,
-        sent: bool,
-        status: int | None = None,
-        lasting: bool = False,
-        certificate: bool = False,
-    ) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.sent = sent
-        self.status = status
-        self.lasting = lasting
-        self.certificate = certificate
-
-
-@dataclass(frozen=True, slots=True)
-class _Route:
-    """Proxies and certificates from the environment, read once for all calls."""
-
-    adapter: Adapter
-    proxies: dict[str, str]
-
-    @classmethod
-    def to(cls, url: str) -> _Route:
-        """Return the route to the server of `url`. Raises `OSError` if its certificates or its proxy are unusable."""
-        found = requests.Session().merge_environment_settings(url, {}, True, None, None)
-        if not _has_host(select_proxy(url, found["proxies"])):
-            raise requests.exceptions.InvalidProxyURL("the proxy address in the environment has no host")
-        tls = url.startswith("https:") or found["proxies"]
-        bundle = found["verify"] if isinstance(found["verify"], str) else DEFAULT_CA_BUNDLE_PATH
-        return cls(Adapter(bundle if tls else None), dict(found["proxies"]))
-
-
-def _has_host(proxy: str | None) -> bool:
-    """Return whether `proxy` has a host. `requests` raises `TypeError` for one like `http://user:password@`."""
-    try:
-        return proxy is None or bool(prepend_scheme_if_needed(proxy, "http"))  # type: ignore[no-untyped-call,unused-ignore]
-    except TypeError:
-        return False
+    repeated: bool = False
+    """Whether an earlier attempt of the same call may have been carried out."""
 
 
 class Transport:
     """Sends requests to one server. Thread-safe; threads share the connections."""
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, timeout_s: float, *, strict_ca: bool = True) -> None:
+        """Without `strict_ca`, CA certificates that only Python 3.13's strict checks reject are accepted."""
         self._timeout_s = timeout_s
+        self._strict_ca = strict_ca
         self._timeouts = (min(CONNECT_TIMEOUT_S, timeout_s), timeout_s)
         self._lock = threading.Lock()
-        self._route: _Route | None = None
+        self._route: Route | None = None
+        self._adapter: Adapter | None = None
         self._deadlines = Deadlines(timeout_s)
 
     def exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
@@ -108,34 +58,41 @@ class Transport:
             self._deadlines.watch(trace)
             try:
                 request = _prepared(method, url, headers, body)
-                route = self._route_to(url)
-                with route.adapter.send(request, stream=True, timeout=self._timeouts, proxies=route.proxies) as response:
+                adapter, proxies = self._connections(url)
+                with adapter.send(request, stream=True, timeout=self._timeouts, proxies=proxies) as response:
                     status = response.status_code
                     raw = _read(response)
                     if trace.expired:
                         raise TimeoutError("the response was not complete in time")
                     failpoints.reached("answer-read")
                     if response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
-                        raise ExchangeError(
-                            "encoded", "the response has a content encoding that was not requested", sent=True, status=status
-                        )
+                        text = "the response has a content encoding that was not requested"
+                        raise ExchangeError(INVALID, text, sent=True, status=status)
                     return Reply(status, response.reason or "", response.headers, raw)
-            except (*_NETWORK, OSError, ValueError) as error:
-                raise _failure(error, trace, status, self._timeout_s) from None
+            except (*NETWORK, OSError, ValueError) as error:
+                raise exchange_error(error, trace, status, self._timeout_s, self._route) from None
 
     def close(self) -> None:
         """Close all connections."""
         with self._lock:
-            if self._route is not None:
-                self._route.adapter.close()
-                self._route = None
+            if self._adapter is not None:
+                self._adapter.close()
+                self._adapter = None
         self._deadlines.close()
 
-    def _route_to(self, url: str) -> _Route:
+    def _connections(self, url: str) -> tuple[Adapter, dict[str, str]]:
+        """Return the connections to the server of `url`, and its proxies. Raises `OSError` if they are unusable.
+
+        The environment is read once for all calls.
+        """
         with self._lock:
             if self._route is None:
-                self._route = _Route.to(url)
-            return self._route
+                self._route = Route.to(url)
+            route = self._route
+            if self._adapter is None:
+                tls = url.startswith("https:") or route.proxies
+                self._adapter = Adapter(route.ca_path if tls else None, strict_ca=self._strict_ca)
+            return self._adapter, dict(route.proxies)
 
 
 def _prepared(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> requests.PreparedRequest:
@@ -162,38 +119,6 @@ def _read(response: requests.Response) -> bytes:
     while part := response.raw.read(65536, decode_content=False):
         size += len(part)
         if size > MAX_BODY:
-            raise ExchangeError("too-large", "the response is larger than 10 MiB", sent=True, status=response.status_code)
+            raise ExchangeError(INVALID, "the response is larger than 10 MiB", sent=True, status=response.status_code)
         parts.append(part)
     return b"".join(parts)
-
-
-def _failure(error: Exception, trace: Trace, status: int | None, timeout_s: float) -> ExchangeError:
-    root = _root(error)
-    text = f"{type(root).__name__}: {root}"
-    if isinstance(root, urllib3.exceptions.LocationValueError):
-        # The original text may contain a part of a password. It must be the proxy: the API address was checked before.
-        text = "the proxy address in the environment is not a URL"
-    if trace.sent:
-        if trace.expired or isinstance(root, TimeoutError | urllib3.exceptions.TimeoutError):
-            return ExchangeError("timeout", f"no complete response within {timeout_s:g} s", sent=True, status=status)
-        return ExchangeError("cut", f"the connection broke before the response was complete ({text})", sent=True, status=status)
-    if isinstance(root, ssl.SSLCertVerificationError):
-        return ExchangeError(
-            "certificate",
-            f"the server's certificate is not trusted ({root.verify_message})",
-            sent=False,
-            lasting=True,
-            certificate=True,
-        )
-    lasting = isinstance(error, ValueError) or not isinstance(error, (*_NETWORK, TimeoutError, ConnectionError))
-    return ExchangeError("unreachable", f"the server cannot be reached ({text})", sent=False, lasting=lasting)
-
-
-def _root(error: BaseException) -> BaseException:
-    """Return the innermost error, which `requests` and `urllib3` keep in `args` and `reason`."""
-    seen: set[int] = set()
-    while id(error) not in seen:
-        seen.add(id(error))
-        inner = [getattr(error, "reason", None), *error.args, error.__cause__, error.__context__]
-        error = next((one for one in inner if isinstance(one, BaseException) and id(one) not in seen), error)
-    return error

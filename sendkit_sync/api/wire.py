@@ -24,6 +24,11 @@ def decode(body: bytes) -> object:
     return value
 
 
+def is_foreign(body: bytes) -> bool:
+    """Tell whether `body` holds something that the API does not write: not a JSON object, but a page of what stands between."""
+    return bool(body.strip()) and not isinstance(decode(body), dict)
+
+
 def encode(fields: Mapping[str, object]) -> bytes:
     """Return `fields` as JSON, with every `Secret` in clear text."""
     return json.dumps({name: value.reveal() if isinstance(value, Secret) else value for name, value in fields.items()}).encode()

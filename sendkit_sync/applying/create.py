@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..core.decryption import try_decrypt
 from ..core.fields import SHOWN
 from ..core.model import ActionKind, DesiredWebhook, Intent, LiveWebhook, Secret, SecretOrigin, StoredSecret, WebhookRecord
-from ..core.outcomes import Failed, Succeeded, Unknown
+from ..core.outcomes import Failed, FailureCode, Succeeded, Unknown
 from ..core.ports import Api, Clock, Ledger, Rng, SecretCipher
 from ..planning.plan import SecretSource
 from .announce import announce
@@ -68,7 +68,7 @@ class Creator:
             return answer, []
         doubt = self._doubt(answer.live, webhook, secret)
         if doubt is not None:
-            return Unknown("unexpected_answer", doubt), []
+            return Unknown(FailureCode.RESPONSE_INVALID, doubt), []
         self.ledger.record(webhook.name, record_of(intent, answer.live, self.cipher, former), replaces=replaces)
         return answer, differences(webhook, secret, answer.live)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..core.errors import SyncError
 from ..core.model import ActionKind, Intent
-from ..core.outcomes import Failed, Outcome, Succeeded, Unknown
+from ..core.outcomes import Failed, FailureCode, Outcome, Succeeded, Unknown
 from ..core.ports import Api, Clock, Ledger, Rng
 from ..core.quoting import shell_name
 from .announce import announce
@@ -60,4 +60,4 @@ class Deleter:
 
 def _by_hand(name: str, answer: Failed | Unknown) -> Failed:
     by_hand = f"delete it in SendKit by hand, then run `sendkit-sync state forget {shell_name(name)}`"
-    return Failed("no_delete", f"the server cannot delete webhooks ({answer.status}): {by_hand}", answer.status)
+    return Failed(FailureCode.NO_DELETE, f"the server cannot delete webhooks ({answer.status}): {by_hand}", answer.status)

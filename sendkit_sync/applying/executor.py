@@ -12,7 +12,7 @@ from functools import partial
 from ..core.diagnostics import printable
 from ..core.errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, RefusedError
 from ..core.model import ActionKind, LiveWebhook
-from ..core.outcomes import Failed, Outcome, Succeeded, Unknown
+from ..core.outcomes import FAILS_UNLESS_LIVE, Failed, FailureCode, Outcome, Succeeded, Unknown
 from ..core.ports import Api, Clock, Ledger, Rng, SecretCipher
 from ..planning.plan import Action, Plan, SecretSource
 from .adopt import adopt_unchanged
@@ -27,9 +27,6 @@ from .update import Updater
 
 AHEAD = 2
 """How many calls more than go out at once are made ready, their intents on disk, while they wait for their turn."""
-
-NO_UNLESS_LIVE = ("conflict", "redirect")
-"""The codes of creates that failed where no live webhook turns up."""
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +91,7 @@ class Executor:
         stop_reason = StopReason(stop)
         throttle = Throttle(api, clock, stop_reason, slots or threading.Semaphore(limits.parallelism), ledger.before_call)
         creator = Creator(throttle, ledger, cipher, clock, rng, server_secrets)
-        updater = Updater(throttle, ledger, cipher, clock, rng, stop)
+        updater = Updater(throttle, ledger, cipher, clock, rng)
         deleter = Deleter(throttle, ledger, clock, rng)
         return cls(throttle, ledger, cipher, clock, creator, updater, deleter, limits, stop_reason, run_all=run_all)
 
@@ -109,7 +106,7 @@ class Executor:
         if deletes:
             self._refuse_other_workspace()
         for intent in deletes:
-            self.deleter.look(intent, Unknown("unresolved", "an earlier delete has no outcome yet"))
+            self.deleter.look(intent, Unknown(FailureCode.UNRESOLVED, "an earlier delete has no outcome yet"))
         names = sorted({intent.name for intent in pending if intent.action is ActionKind.CREATE})
         if not names:
             return
@@ -175,7 +172,7 @@ class Executor:
         try:
             return self._step(action, seen)
         except BaseException:
-            self.stop_reason.pull(Failed("stopped", "an outcome could not be recorded"))
+            self.stop_reason.pull(Failed(FailureCode.STOPPED, "an outcome could not be recorded"))
             raise
 
     def _step(self, action: Action, seen: tuple[str, ...]) -> Result:
@@ -218,8 +215,8 @@ class Executor:
         if live.workspace_id == known:
             return None
         message = f"recorded, but made in workspace {printable(live.workspace_id)}, not in {printable(known)}"
-        self.stop_reason.pull(Failed("workspace", message))
-        return Failure("workspace", message)
+        self.stop_reason.pull(Failed(FailureCode.WRONG_WORKSPACE, message))
+        return Failure(FailureCode.WRONG_WORKSPACE, message)
 
     def _refuse_other_workspace(self) -> None:
         """Raise `RefusedError` where the key sees another workspace: its 404 says nothing of a webhook in ours."""
@@ -244,9 +241,7 @@ class Executor:
             failure = results[name].failure
             if name not in still_open:
                 results[name] = Result(ActionKind.CREATE, name, state.webhooks[name].id, Status.DONE)
-            elif (
-                failure is not None and failure.code in NO_UNLESS_LIVE and name not in ours and not self.stop_reason.interrupted
-            ):
+            elif name not in ours and not self.stop_reason.interrupted and failure and failure.code in FAILS_UNLESS_LIVE:
                 self._drop_last(name)
                 results[name] = Result(ActionKind.CREATE, name, None, Status.FAILED, failure)
 
@@ -268,7 +263,7 @@ class Executor:
         left += [(one.action, one.name, one.id) for one in self.ledger.state.intents() if one.action is ActionKind.DELETE]
         for kind, name, webhook_id in left:
             if name not in results:
-                failure = Failure("unresolved", f"an earlier {kind} has no outcome yet")
+                failure = Failure(FailureCode.UNRESOLVED, f"an earlier {kind} has no outcome yet")
                 results[name] = Result(kind, name, webhook_id, Status.UNRESOLVED, failure)
                 self._announce(results[name])
 
@@ -303,6 +298,4 @@ def _result(action: Action, answer: Outcome) -> Result:
         return Result(action.kind, action.name, action.id, status, failure)
     if action.kind is not ActionKind.CREATE:
         failure = Failure(answer.code, f"{answer.message}; it may be sent again: run apply once more")
-    elif answer.no_unless_live:
-        failure = Failure("conflict" if answer.status == 409 else "redirect", answer.message)
     return Result(action.kind, action.name, action.id, Status.UNRESOLVED, failure)

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 from ..core.diagnostics import printable
 from ..core.errors import ApiError, ApiUnreachableError, ErrorCode, KeyRefusedError, NoEndpointError, RefusedError
 from ..core.model import LiveWebhook
+from ..core.outcomes import FailureCode
 from ..core.ports import Api, Ledger
 from ..core.quoting import shell_name, yaml_name
 from ..planning.blockers import PossibleDuplicates
 from ..planning.plan import Action, Blocker, BlockerKind
 from .results import Failure
-
-POSSIBLE_DUPLICATE = "possible_duplicate"
-"""The code of creates that are blocked."""
 
 NO_LIST = "the server has no list of webhooks: look-alikes cannot be seen, the recorded state alone decides"
 
@@ -69,7 +67,7 @@ class Preflight:
                 blocker = Blocker(BlockerKind.LIVE, alike[0].name, alike[0].id)
             if blocker is not None and not self.allow_duplicate:
                 blocked[action.name] = Failure(
-                    POSSIBLE_DUPLICATE, f"{_likeness(action.name, blocker)}, or use --allow-duplicate"
+                    FailureCode.POSSIBLE_DUPLICATE, f"{_likeness(action.name, blocker)}, or use --allow-duplicate"
                 )
         return seen, blocked
 

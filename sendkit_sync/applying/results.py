@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..core.model import ActionKind
+from ..core.outcomes import FailureCode
 
 
 class Status(StrEnum):
@@ -21,7 +22,7 @@ class Status(StrEnum):
 class Failure:
     """Why an action is not done: a stable `code` for scripts, a `message` for people."""
 
-    code: str
+    code: FailureCode
     message: str
 
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from ..core.fields import Settings
 from ..core.model import LiveWebhook, Secret
-from ..core.outcomes import Failed, Outcome
+from ..core.outcomes import Failed, FailureCode, Outcome
 from ..core.ports import Api, Clock
 from .results import Failure
 
 LONG_S = 1.0
 """After how long a wait an intent is dated anew, so that `--resend-after` counts from the call."""
 
-NOT_BEGUN = ("interrupted", "stopped")
+NOT_BEGUN = (FailureCode.INTERRUPTED, FailureCode.STOPPED)
 """The codes of calls that were not made because the run ends."""
 
 _REFUSED_KEY = (401, 403)
@@ -55,8 +55,8 @@ class StopReason:
     def why(self) -> Failure:
         """What those come to that are not begun."""
         if self._reason is not None:
-            return Failure("stopped", f"the run was stopped: {self._reason.message}")
-        return Failure("interrupted", "the run was interrupted")
+            return Failure(FailureCode.STOPPED, f"the run was stopped: {self._reason.message}")
+        return Failure(FailureCode.INTERRUPTED, "the run was interrupted")
 
     def pull(self, reason: Failed) -> None:
         """Stop the run; of several reasons the first counts, but a refused key before all."""
@@ -101,6 +101,15 @@ class Throttle:
         """Return one webhook, or None where the API says 404."""
         with self.slots:
             return self.api.get(webhook_id)
+
+    def workspaces(self) -> Sequence[str]:
+        """Return the ids of the workspaces that the key reaches."""
+        with self.slots:
+            return self.api.workspaces()
+
+    def now(self) -> float:
+        """Return SendKit's time."""
+        return self.api.now()
 
     def _pass(self, call: Callable[[Callable[[], None]], Outcome], before_attempt: Callable[[], None]) -> Outcome:
         def again() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -12,7 +11,7 @@ from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, RefusedError, SyncError
 from ..core.fields import Settings
 from ..core.model import ActionKind, DesiredWebhook, Intent, LiveWebhook, Secret, SecretOrigin, StoredSecret, WebhookRecord
-from ..core.outcomes import Failed, Outcome, Succeeded, Unknown
+from ..core.outcomes import Failed, FailureCode, Outcome, Succeeded, Unknown
 from ..core.ports import Api, Clock, Ledger, Rng, SecretCipher
 from ..core.quoting import shell_name
 from ..planning.diff import same_but_for_spelling
@@ -23,8 +22,6 @@ from .resolving import renamed
 
 log = logging.getLogger(__name__)
 
-TRIES = 3
-PAUSE_S = 0.5
 NO_PATCH = (404, 405, 501)
 
 
@@ -47,7 +44,6 @@ class Updater:
     cipher: SecretCipher
     clock: Clock
     rng: Rng
-    stop: threading.Event
 
     def update(self, action: Action) -> tuple[Outcome, list[str]]:
         """Carry out an update of the plan; return what came of it and warnings about the answer."""
@@ -123,34 +119,23 @@ class Updater:
         return answer
 
     def _patch(self, webhook_id: str, edit: Edit, intent: Intent) -> Outcome:
-        def before_attempt() -> None:
-            self.ledger.restamp(intent, self.clock.now())
-
-        tries = 1
-        while True:
-            answer = self.api.update(webhook_id, edit.fields, before_attempt)
-            if isinstance(answer, Succeeded) and (answer.live is None or answer.live.id != webhook_id):
-                answer = Unknown("unexpected_answer", "the API answered with another webhook")
-            if isinstance(answer, Failed | Unknown) and answer.status in NO_PATCH:
-                answer = self._without_patch(webhook_id, edit, intent.name, answer)
-            if isinstance(answer, Failed) and tries > 1:
-                # What this try did not do, the one before may have done: its secret may be the one in force.
-                return Unknown(answer.code, answer.message, answer.status)
-            if not isinstance(answer, Unknown) or tries == TRIES or self.clock.sleep(PAUSE_S * tries, self.stop):
-                return answer
-            tries += 1
-            before_attempt()
+        answer = self.api.update(webhook_id, edit.fields, lambda: self.ledger.restamp(intent, self.clock.now()))
+        if isinstance(answer, Succeeded) and (answer.live is None or answer.live.id != webhook_id):
+            return Unknown(FailureCode.RESPONSE_INVALID, "the API answered with another webhook")
+        if isinstance(answer, Failed | Unknown) and answer.status in NO_PATCH:
+            return self._without_patch(webhook_id, edit, intent.name, answer)
+        return answer
 
     def _without_patch(self, webhook_id: str, edit: Edit, name: str, answer: Failed | Unknown) -> Failed:
         if answer.status == 404:
             try:
                 if self.api.get(webhook_id) is None:
-                    return Failed("gone", "it is gone in SendKit: run apply --refresh to create it anew", 404)
+                    return Failed(FailureCode.GONE, "it is gone in SendKit: run apply --refresh to create it anew", 404)
             except SyncError as error:
-                return Failed("not_found", f"{answer.message}; a look at it failed too: {error.what}", 404)
+                return Failed(FailureCode.NOT_FOUND, f"{answer.message}; a look at it failed too: {error.what}", 404)
         why = f"the server cannot change webhooks ({answer.status})"
         by_hand = f"change it in SendKit by hand, then run {_taking_over(webhook_id, edit, name)}"
-        return Failed("no_update", f"{why}: {by_hand}", answer.status)
+        return Failed(FailureCode.NO_UPDATE, f"{why}: {by_hand}", answer.status)
 
     def _fields(self, action: Action, webhook: DesiredWebhook, record: WebhookRecord) -> dict[str, object]:
         """Return the fields to send, the secret apart: those that differ, or all after an unanswered update."""

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..api.transport import ExchangeError, Transport
+from ..api.network_errors import ExchangeError
+from ..api.transport import Transport
 from ..core.diagnostics import printable
 from ..core.errors import ApiError, ApiUnreachableError, ErrorCode, UsageError
 from ..core.model import Secret

@@ -95,6 +95,7 @@ class ErrorCode(StrEnum):
     API_ERROR = "api_error"
     PROTOCOL_ERROR = "protocol_error"
     NO_ENDPOINT = "no_endpoint"
+    NOT_THE_API = "not_the_api"
     NO_LIST = "no_list"
     NO_TEST_ENDPOINT = "no_test_endpoint"
     TEST_UNANSWERED = "test_unanswered"

@@ -6,8 +6,59 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from .model import LiveWebhook
+
+
+class FailureCode(StrEnum):
+    """Why an action is not done, under a name that never changes: the `code` of a result in the JSON output."""
+
+    # The call was not made.
+    INTERRUPTED = "interrupted"
+    STOPPED = "stopped"
+    POSSIBLE_DUPLICATE = "possible_duplicate"
+    UNREACHABLE = "unreachable"
+    CERTIFICATE = "certificate"
+
+    # The API refused it.
+    KEY_REFUSED = "key_refused"
+    NOT_FOUND = "not_found"
+    RATE_LIMITED = "rate_limited"
+    REJECTED = "rejected"
+    GONE = "gone"
+    STILL_LIVE = "still_live"
+    NO_UPDATE = "no_update"
+    NO_DELETE = "no_delete"
+
+    # It may have happened.
+    TIMEOUT = "timeout"
+    CONNECTION_LOST = "connection_lost"
+    SERVER_ERROR = "server_error"
+    CONFLICT = "conflict"
+    REDIRECT = "redirect"
+    RESPONSE_INVALID = "response_invalid"
+    NOT_THE_API = "not_the_api"
+
+    # A create whose outcome the live list did not tell, or a delete whose outcome a read did not tell.
+    UNRESOLVED = "unresolved"
+    NOT_FOUND_YET = "not_found_yet"
+    AMBIGUOUS = "ambiguous"
+    NAME_IN_USE = "name_in_use"
+    OUTSIDE_WINDOW = "outside_window"
+    LIST_FAILED = "list_failed"
+    NO_LIST = "no_list"
+
+    # It happened in the wrong place.
+    WRONG_WORKSPACE = "wrong_workspace"
+
+
+FAILS_UNLESS_LIVE = (FailureCode.CONFLICT, FailureCode.REDIRECT, FailureCode.NOT_THE_API)
+"""Codes of an `Unknown` that most likely means "not done", so that a create has failed if the live list does not show it.
+
+A 409 may be about the webhook that the call made, a 303 may point to it, and a firewall may block the response to a
+request that it let through.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +76,7 @@ class Failed:
     because the key was refused (401, 403) or the certificate is not trusted. `unreachable`: the server was never reached.
     """
 
-    code: str
+    code: FailureCode
     message: str
     status: int | None = None
     stops_run: bool = False
@@ -36,17 +87,12 @@ class Failed:
 class Unknown:
     """The call may have happened: timeout, broken connection, 5xx, 3xx, 408, 409, or an unusable 2xx.
 
-    `status` is the HTTP status, if one was received.
+    `status` is the HTTP status, or None if none came or an earlier attempt of the same call is in doubt too.
     """
 
-    code: str
+    code: FailureCode
     message: str
     status: int | None = None
-
-    @property
-    def no_unless_live(self) -> bool:
-        """Whether the status most likely means no, but may also follow a call that happened (409 or a redirect)."""
-        return self.status is not None and (self.status == 409 or 300 <= self.status < 400)
 
 
 Outcome = Succeeded | Failed | Unknown

@@ -77,6 +77,14 @@ class Api(Protocol):
         """Return one webhook, or None if the API answers 404."""
         ...
 
+    def workspaces(self) -> Sequence[str]:
+        """Return the ids of the workspaces that the key reaches."""
+        ...
+
+    def now(self) -> float:
+        """Return SendKit's time: seconds since the epoch, as the latest response tells it, to a second or two."""
+        ...
+
 
 class Ledger(Protocol):
     """Records what a run does, under the lock. Every method returns only when its entry is durable.

@@ -54,6 +54,7 @@ STRANGE = "tests/reliability/test_strange.py::"
 DISK = "tests/reliability/test_disk.py::"
 FAULTS = "tests/integration/test_faults.py::"
 FORGE = "tests/integration/test_forge.py::"
+WAYS = "tests/unit/api/test_ways_to_the_api.py::"
 GATE = "tests/unit/applying/test_throttle.py::"
 SOURCES = "tests/unit/planning/test_sources.py::"
 SIGNATURE = "tests/integration/test_receivers.py::TestSignature::"
@@ -112,9 +113,9 @@ CALLS = (
         "no redirect is followed",
         f"{NETWORK}test_a_redirect_is_not_followed_and_unknown_whatever_the_server_did",
         "api/transport.py",
-        "                with route.adapter.send(",
+        "                with adapter.send(",
         "                session = requests.Session()\n"
-        "                session.mount('http://', route.adapter)\n"
+        "                session.mount('http://', adapter)\n"
         "                with session.send(",
     ),
     one(
@@ -177,11 +178,12 @@ CALLS = (
         "no cookie is kept",
         f"{NETWORK}test_a_cookie_is_not_sent_back",
         "api/transport.py",
-        "                request = _prepared(method, url, headers, body)\n                route = self._route_to(url)\n"
-        "                with route.adapter.send(",
+        "                request = _prepared(method, url, headers, body)\n"
+        "                adapter, proxies = self._connections(url)\n"
+        "                with adapter.send(",
         "                session = self.__dict__.setdefault('session', requests.Session())\n"
         "                request = session.prepare_request(requests.Request(method, url, headers, data=body))\n"
-        "                route = self._route_to(url)\n"
+        "                adapter, proxies = self._connections(url)\n"
         "                with session.send(",
     ),
     one(
@@ -195,15 +197,15 @@ CALLS = (
         "Retry-After is obeyed for 60 seconds at most",
         "tests/unit/api/test_api.py::test_retry_after",
         "api/retry.py",
-        "return min(MAX_PAUSE_S, float(text[:10]))",
-        "return float(text[:10])",
+        "return min(MAX_PAUSE_S, float(text))",
+        "return float(text)",
     ),
     one(
         "all workers wait when one is told to",
         f"{NETWORK}test_a_rate_limit_that_one_worker_meets_is_waited_out_by_all",
         "api/sender.py",
-        "            self.pause.extend(delay)\n",
-        "            self.sleep(delay, 'alone')\n",
+        "        self.pause.extend(delay, left_s)\n",
+        "        self._sleep(delay, 'alone', attempts)\n",
     ),
     one(
         "the wait between tries has full jitter",
@@ -216,22 +218,22 @@ CALLS = (
         "what was surely not created is tried again for two minutes only",
         "tests/unit/api/test_api.py::test_unreachable",
         "api/sender.py",
-        "error.lasting or self.clock.monotonic() + delay >= until:\n",
-        "error.lasting or tries > 1000:\n",
+        "error.lasting or delay >= left_s:\n",
+        "error.lasting or attempts.number > 1000:\n",
     ),
     one(
         "each further try is written down before it",
         "tests/unit/api/test_api.py::test_unreachable",
         "api/sender.py",
-        "            if tries or delayed:\n",
+        "            if attempts.number or delayed:\n",
         "            if False:\n",
     ),
     one(
         "a first try that had to wait is dated when it is sent",
         "tests/unit/api/test_api.py::test_a_first_try_that_had_to_wait_is_noted_with_its_own_time",
         "api/sender.py",
-        "if tries or delayed:",
-        "if tries:",
+        "if attempts.number or delayed:",
+        "if attempts.number:",
     ),
     one(
         "what an attempt may have made is not imported past its secret",
@@ -272,7 +274,8 @@ CALLS = (
         "what was made ready is not sent once nothing can be recorded",
         f"{GATE}test_what_was_ready_is_not_sent_once_nothing_can_be_recorded_any_more",
         "applying/executor.py",
-        '            self.stop_reason.pull(Failed("stopped", "an outcome could not be recorded"))\n            raise\n',
+        '            self.stop_reason.pull(Failed(FailureCode.STOPPED, "an outcome could not be recorded"))\n'
+        "            raise\n",
         "            raise\n",
     ),
     one(
@@ -286,7 +289,7 @@ CALLS = (
         "an answer from another workspace stops the run",
         f"{STRANGE}test_a_create_that_is_answered_from_another_workspace_is_recorded_and_stops_the_run",
         "applying/executor.py",
-        '        self.stop_reason.pull(Failed("workspace", message))\n',
+        "        self.stop_reason.pull(Failed(FailureCode.WRONG_WORKSPACE, message))\n",
         "",
     ),
     one(
@@ -405,16 +408,58 @@ SETTLING = (
     ),
     one(
         "both secrets of an unanswered update are kept",
-        "tests/reliability/test_schedules.py::test_an_update_that_was_refused_after_it_may_have_happened_keeps_both_secrets",
-        "applying/update.py",
-        "            if isinstance(answer, Failed) and tries > 1:\n",
-        "            if False:\n",
+        f"{WAYS}TestRepeating::test_what_refuses_a_repeated_update_says_nothing_of_the_attempt_before",
+        "api/client.py",
+        "        if reply.repeated and not isinstance(outcome, Succeeded):\n",
+        "        if False:\n",
+    ),
+    one(
+        "an update that is stopped between two attempts stays unknown",
+        f"{WAYS}TestRepeating::test_a_stop_between_two_attempts_leaves_an_update_unknown",
+        "api/client.py",
+        "            if error.sent:\n                return Unknown(FailureCode.INTERRUPTED,",
+        "            if False:\n                return Unknown(FailureCode.INTERRUPTED,",
+    ),
+    one(
+        "a create is not repeated after an answer that leaves it unknown",
+        f"{WAYS}TestRepeating::test_an_update_is_repeated_and_a_create_is_not",
+        "api/client.py",
+        'Call("POST", "/v1/webhooks")',
+        'Call("POST", "/v1/webhooks", repeat_if=_leaves_update_open)',
+    ),
+    one(
+        "a firewall's page after a create leaves it unknown",
+        f"{WAYS}TestFirewall::test_a_create_that_it_blocks_may_have_happened",
+        "api/client.py",
+        "    if status in (401, 403) and wire.is_foreign(reply.body):\n        return Unknown",
+        "    if False:\n        return Unknown",
+    ),
+    one(
+        "a firewall's page is not taken for a refused key",
+        f"{WAYS}TestFirewall::test_its_page_is_no_refusal_of_the_key",
+        "api/client.py",
+        "        if reply.status in (401, 403) and wire.is_foreign(reply.body):\n",
+        "        if False:\n",
+    ),
+    one(
+        "certificates that strict checks refuse are verified all the same",
+        f"{WAYS}TestCertificates::test_one_that_only_strict_checks_refuse_has_a_way_out_that_still_verifies",
+        "api/connection.py",
+        "        context.verify_flags &= ~ssl.VERIFY_X509_STRICT\n",
+        "        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE\n",
+    ),
+    one(
+        "a proxy's password is not shown",
+        f"{WAYS}TestProxy::test_a_dead_one_is_named_with_its_variable_and_without_its_password",
+        "api/route.py",
+        'parts.netloc.rpartition("@")[2]',
+        "parts.netloc",
     ),
     one(
         "a delete counts only where the answer says that it is done",
         f"{NETWORK}test_a_delete_is_believed_only_where_the_answer_says_so",
         "api/client.py",
-        "status == 204 or ",
+        "reply.status == 204 or ",
         "not reply.body.strip() or ",
     ),
     one(

@@ -21,7 +21,7 @@ from sendkit_sync.api.client import Client
 from sendkit_sync.api.retry import LONGEST_BACKOFF_S, backoff
 from sendkit_sync.core.clock import SystemClock
 from sendkit_sync.core.model import Secret
-from sendkit_sync.core.outcomes import Failed, Outcome, Succeeded, Unknown
+from sendkit_sync.core.outcomes import Failed, FailureCode, Outcome, Succeeded, Unknown
 from sendkit_sync.simulator import Fault, Simulator
 from support.api_server import DONE, KEY, SETTINGS, FakeClock, FakeRng, Server, head_of, without_proxies
 from support.listening import listening
@@ -171,7 +171,7 @@ def test_a_gzip_bomb_is_never_unpacked(create: Callable[..., Outcome]):
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert isinstance(answer, Unknown)
-    assert answer.code == "encoded"
+    assert answer.code == FailureCode.RESPONSE_INVALID
     assert peak < 16 * 1024 * 1024
 
 
@@ -179,7 +179,7 @@ def test_a_body_without_end_is_read_to_the_limit_only(server: Server, create: Ca
     server.steps = [(201, {}, b" " * (11 * 1024 * 1024))]
     answer = create(server.url)
     assert isinstance(answer, Unknown)
-    assert answer.code == "too-large"
+    assert answer.code == FailureCode.RESPONSE_INVALID
 
 
 @pytest.mark.parametrize("pace_s", [0.02, 0.2])

@@ -336,13 +336,13 @@ def test_the_same_seed_drives_the_same_schedules() -> None:
     assert tallies[0] == tallies[1]
 
 
-def test_an_update_that_was_refused_after_it_may_have_happened_keeps_both_secrets() -> None:
+def test_an_update_that_may_have_happened_keeps_both_secrets() -> None:
     schedule = Schedule()
     schedule.begin(count=1, leased=False, masked=False, listing=True, lag_s=0.0, server_secrets=False)
     quiet = {"list_fates": [], "picks": [], "parallelism": 1, "refresh": False, "prune": False}
     quiet |= {"crash_at": None, "stop_at": None, "refuse_at": None, "write_fates": []}
     schedule.run(fates=[], **quiet)
     schedule.want(name="A", place=0, secret="one")
-    schedule.run(fates=[Fate.LOST_AFTER, Fate.REFUSED], **quiet)
+    schedule.run(fates=[Fate.LOST_AFTER], **quiet)
     assert len(schedule.recorded().pending["A"]) == 1
     schedule.teardown()

@@ -9,7 +9,7 @@ from enum import StrEnum
 from sendkit_sync.core.errors import ApiError, ApiUnreachableError, ErrorCode, NoEndpointError
 from sendkit_sync.core.fields import Settings
 from sendkit_sync.core.model import LiveWebhook, Secret
-from sendkit_sync.core.outcomes import Failed, Outcome, Succeeded, Unknown
+from sendkit_sync.core.outcomes import Failed, FailureCode, Outcome, Succeeded, Unknown
 from support.world import FakeClock, World
 
 LATE_S = 120.0
@@ -42,6 +42,8 @@ class Fate(StrEnum):
     """It happened, and the answer shows another URL and a masked secret."""
 
 
+ANSWERED = (Fate.FINE, Fate.RETRIED, Fate.REWRITTEN)
+"""Updates and deletes that are answered as they should be."""
 NOTHING_HAPPENED = (Fate.LOST_BEFORE, Fate.CONFLICT_BEFORE, Fate.REDIRECTED_BEFORE)
 
 
@@ -114,11 +116,11 @@ class FakeApi:
             case Fate.ANOTHER:
                 return Succeeded(replace(made, id="f" * 24, name="someone else's", secret=None))
             case Fate.CONFLICT_BEFORE | Fate.CONFLICT_AFTER:
-                return Unknown("http-409", "taken", 409)
+                return Unknown(FailureCode.CONFLICT, "taken", 409)
             case Fate.REDIRECTED_BEFORE | Fate.REDIRECTED_AFTER:
-                return Unknown("redirect", "look there", 303)
+                return Unknown(FailureCode.REDIRECT, "look there", 303)
             case _:
-                return Unknown("timeout", "no answer")
+                return Unknown(FailureCode.TIMEOUT, "no answer")
 
     def update(self, webhook_id: str, fields: Mapping[str, object], before_attempt: Callable[[], None]) -> Outcome:
         fate = self._fates.pop() if self._fates else Fate.FINE
@@ -126,7 +128,7 @@ class FakeApi:
         refusal = _refusal(fate)
         live = self._server.live.get(webhook_id)
         if refusal is None and live is None:
-            refusal = Failed("http-404", "no such webhook", 404)
+            refusal = Failed(FailureCode.NOT_FOUND, "no such webhook", 404)
         happens = refusal is None and fate not in (*NOTHING_HAPPENED, Fate.LATE)
         if happens and live is not None:
             live = _patched(live, fields)
@@ -134,18 +136,18 @@ class FakeApi:
         self._world.step("answer")
         if refusal is not None:
             return refusal
-        return Succeeded(live) if fate in (Fate.FINE, Fate.RETRIED, Fate.REWRITTEN) else Unknown("timeout", "no answer")
+        return Succeeded(live) if fate in ANSWERED else Unknown(FailureCode.TIMEOUT, "no answer")
 
     def delete(self, webhook_id: str, before_attempt: Callable[[], None]) -> Outcome:
         fate = self._fates.pop() if self._fates else Fate.FINE
         self._retries(fate, before_attempt)
-        refusal = Failed("http-404", "not found", 404) if fate is Fate.REFUSED else _refusal(fate)
+        refusal = Failed(FailureCode.NOT_FOUND, "not found", 404) if fate is Fate.REFUSED else _refusal(fate)
         if refusal is None and fate not in (*NOTHING_HAPPENED, Fate.LATE):
             self._server.live.pop(webhook_id, None)
         self._world.step("answer")
         if refusal is not None:
             return refusal
-        return Succeeded(None) if fate in (Fate.FINE, Fate.RETRIED, Fate.REWRITTEN) else Unknown("timeout", "no answer")
+        return Succeeded(None) if fate in ANSWERED else Unknown(FailureCode.TIMEOUT, "no answer")
 
     def list(self) -> Sequence[LiveWebhook]:
         self._read()
@@ -158,6 +160,13 @@ class FakeApi:
         self._read()
         live = self._server.live.get(webhook_id)
         return None if live is None else self._server.shown(live)
+
+    def workspaces(self) -> Sequence[str]:
+        self._read()
+        raise NoEndpointError(ErrorCode.NO_ENDPOINT, "no list of workspaces", status=404)
+
+    def now(self) -> float:
+        return self._world.clock.now()
 
     def _read(self) -> None:
         self._world.step("read")
@@ -179,11 +188,11 @@ class FakeApi:
 def _refusal(fate: Fate) -> Failed | None:
     match fate:
         case Fate.REFUSED:
-            return Failed("http-422", "unprocessable", 422)
+            return Failed(FailureCode.REJECTED, "unprocessable", 422)
         case Fate.KEY_REFUSED:
-            return Failed("http-401", "key refused", 401, stops_run=True)
+            return Failed(FailureCode.KEY_REFUSED, "key refused", 401, stops_run=True)
         case Fate.UNREACHABLE:
-            return Failed("unreachable", "the server cannot be reached", unreachable=True)
+            return Failed(FailureCode.UNREACHABLE, "the server cannot be reached", unreachable=True)
         case _:
             return None
 

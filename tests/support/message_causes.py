@@ -150,6 +150,7 @@ def answers(key: str, *replies: tuple[int, object], command: tuple[str, ...] = R
 
 
 answers("api_error/status", (418, {"message": "short and stout"}))
+answers("not_the_api", (403, b"<html>Access denied</html>"))
 answers("protocol_error/no_list", (200, {"data": 1}))
 answers("protocol_error/no_id", (200, {"data": [{"_id": 1}]}))
 answers("protocol_error/no_cursor", (200, {"data": [], "pagination": {"hasMore": True}}))
@@ -169,6 +170,11 @@ def _(b: Bench) -> None:
     b.run(*REFRESH, SENDKIT_API_URL=b.serve(last=page))
 
 
+@site("protocol_error/no_workspaces")
+def _(b: Bench) -> None:
+    client(b.serve((200, {"data": 1}))).workspaces()
+
+
 @site("protocol_error/no_result")
 def _(b: Bench) -> None:
     client(b.serve((200, {"data": 1}))).test(ID)
@@ -181,7 +187,7 @@ def _(b: Bench) -> None:
 
 @site("api_error/cut")
 def _(b: Bench) -> None:
-    b.patch.setattr("sendkit_sync.api.client.READ_TRIES", 1)
+    b.patch.setattr("sendkit_sync.api.sender.REPEATS", 1)
     b.simulator.add_fault(Fault("GET", kind="cut"))
     b.run(*REFRESH)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from ...applying.preflight import POSSIBLE_DUPLICATE
 from ...applying.results import Report, Result, Status
 from ...core.model import ActionKind
+from ...core.outcomes import FailureCode
 from .messages import note
 
 ALWAYS = {"created": ActionKind.CREATE, "updated": ActionKind.UPDATE, "deleted": ActionKind.DELETE}
@@ -49,6 +49,6 @@ def counts(report: Report) -> str:
 
 def _word(result: Result) -> str:
     """Return what a result that is not done came to, in the words of the plan."""
-    if result.failure is not None and result.failure.code == POSSIBLE_DUPLICATE:
+    if result.failure is not None and result.failure.code is FailureCode.POSSIBLE_DUPLICATE:
         return "blocked"
     return result.status.replace("_", " ")

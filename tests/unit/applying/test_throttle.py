@@ -14,7 +14,7 @@ from sendkit_sync.applying.results import Report, Status
 from sendkit_sync.core.errors import StateIOError
 from sendkit_sync.core.fields import Settings
 from sendkit_sync.core.model import DesiredWebhook, LiveWebhook, Secret
-from sendkit_sync.core.outcomes import Failed, Outcome, Succeeded
+from sendkit_sync.core.outcomes import Failed, FailureCode, Outcome, Succeeded
 from sendkit_sync.planning.planner import make_plan
 from sendkit_sync.secrets.clear import ClearCipher
 from sendkit_sync.simulator import Fault, Simulator
@@ -125,13 +125,16 @@ def test_what_was_ready_is_not_sent_once_the_key_is_refused(start: Callable[[int
     run = start(2, 5)
     run.wait(sent=2, intents=3)
     first, second = run.api.sent
-    run.api.answer(first, Failed("http-401", "no such key", 401, stops_run=True))
+    run.api.answer(first, Failed(FailureCode.KEY_REFUSED, "no such key", 401, stops_run=True))
     wait_for(lambda: run.intents() == {second}, "the intents of what was refused and of what was ready are dropped")
     run.api.answer(second)
     report = run.report()
     assert run.api.sent == [first, second]
     assert (report.count(Status.FAILED), report.count(Status.DONE), report.count(Status.NOT_ATTEMPTED)) == (1, 1, 3)
-    assert {result.failure.code for result in report.results if result.failure} == {"http-401", "stopped"}
+    assert {result.failure.code for result in report.results if result.failure} == {
+        FailureCode.KEY_REFUSED,
+        FailureCode.STOPPED,
+    }
     assert report.key_refused
 
 
