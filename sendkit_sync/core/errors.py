@@ -157,6 +157,7 @@ class ErrorCode(StrEnum):
     RESEND_TOO_SOON = "resend_too_soon"
     STATE_EMPTY = "state_empty"
     STATE_CONFLICT_MARKERS = "state_conflict_markers"
+    MERGE_CONFLICT = "merge_conflict"
     STATE_NOT_JSON = "state_not_json"
     STATE_VALUE_INVALID = "state_value_invalid"
     STATE_VERSION = "state_version"
