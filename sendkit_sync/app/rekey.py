@@ -47,7 +47,8 @@ def rekey(context: Context, request: RekeyRequest) -> Rekeyed:
         rekeyer = _Rekeyer(cipher_for(config, context), request.clear_only, state.webhooks)
         records = {name: rekeyer.record(name, record) for name, record in state.webhooks.items()}
         pending = {name: tuple(rekeyer.intent(intent) for intent in intents) for name, intents in state.pending.items()}
-        ledger.replace_all(records, pending)
+        staged = {name: rekeyer.staged(name, stored) for name, stored in state.staged.items()}
+        ledger.replace_all(records, pending, staged)
     return Rekeyed(rekeyer.count, len(config.recipients))
 
 
@@ -62,7 +63,12 @@ class _Rekeyer:
         names = (name, *record.former_names)
         secret = record.secret and self.keep(names, record.secret)
         previous = tuple(self.keep(names, stored) for stored in record.previous_secrets)
-        return replace(record, secret=secret, previous_secrets=previous)
+        candidates = tuple(self.keep(names, stored) for stored in record.candidate_secrets)
+        return replace(record, secret=secret, previous_secrets=previous, candidate_secrets=candidates)
+
+    def staged(self, name: str, stored: StoredSecret) -> StoredSecret:
+        record = self.records.get(name)
+        return self.keep((name, *(record.former_names if record is not None else ())), stored)
 
     def intent(self, intent: Intent) -> Intent:
         # A create in the place of a webhook that is gone goes on with its secret, sealed for whatever name that one had.

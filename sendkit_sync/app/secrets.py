@@ -34,7 +34,7 @@ def get_secret(context: Context, source: Source, name: str, previous: int = 0) -
         raise not_recorded(name, path)
     record = state.webhooks[name]
     _warn_of_doubt(context, state, name)
-    stored = dict(enumerate((record.secret, *record.previous_secrets))).get(previous)
+    stored = dict(enumerate(record.secrets())).get(previous)
     if stored is None:
         raise _secret_not_recorded(name, path, previous=previous > 0)
     return _decrypted(cipher_for(config, context), name, record, stored)

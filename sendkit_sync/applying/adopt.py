@@ -35,7 +35,7 @@ def adopt(ledger: Ledger, cipher: SecretCipher, name: str, live: LiveWebhook) ->
     sent = _sent(state, live)
     if sent is not None:
         secret = sent
-    previous = held.before(secret) if held is not None else ()
+    previous, candidates = _kept(held, sent)
     if secret is None and live.secret is not None:
         secret = cipher.encrypt(name, live.secret, SecretOrigin.SERVER)
     recorded = WebhookRecord(
@@ -49,9 +49,17 @@ def adopt(ledger: Ledger, cipher: SecretCipher, name: str, live: LiveWebhook) ->
         previous_secrets=previous,
         former_names=held.former_names if held is not None else (),
         applied_name=None if live.name == name else live.name,
+        candidate_secrets=candidates,
     )
     ledger.record(name, recorded)
     return recorded
+
+
+def _kept(held: WebhookRecord | None, sent: StoredSecret | None) -> tuple[tuple[StoredSecret, ...], tuple[StoredSecret, ...]]:
+    """Return the previous and the candidate secrets of a record that is brought up to date; `sent` is known to be in force."""
+    if held is None:
+        return (), ()
+    return (held.previous_after(sent), ()) if sent is not None else (held.previous_secrets, held.candidate_secrets)
 
 
 def _check(ledger: Ledger, name: str, live: LiveWebhook) -> None:

@@ -11,6 +11,7 @@ from ..core.fields import SHOWN
 from ..core.model import ActionKind, DesiredWebhook, Intent, LiveWebhook, Secret, SecretOrigin, StoredSecret, WebhookRecord
 from ..core.outcomes import Failed, FailureCode, Succeeded, Unknown
 from ..core.ports import Api, Clock, Ledger, Rng, SecretCipher
+from ..core.quoting import shell_name
 from ..planning.plan import SecretSource
 from .announce import announce
 from .resolving import record_of, renamed
@@ -46,6 +47,8 @@ class Creator:
         outcome cannot be written; a call that was made then stays an intent for the next run to settle.
         """
         secret, stored = self._secret(webhook, former, replaces, source)
+        if source is SecretSource.STAGED and secret is None:
+            return staged_unreadable(webhook.name), []
         intent = Intent(
             op=self.rng.token(),
             action=ActionKind.CREATE,
@@ -77,6 +80,9 @@ class Creator:
     ) -> tuple[Secret | None, StoredSecret | None]:
         if webhook.secret is not None:
             return webhook.secret, self.cipher.encrypt(webhook.name, webhook.secret, SecretOrigin.CONFIG)
+        if source is SecretSource.STAGED:
+            staged = self.ledger.state.staged[webhook.name]
+            return try_decrypt(self.cipher, (webhook.name,), staged), staged
         for names, stored in self._earlier(webhook.name, former, replaces, source):
             secret = try_decrypt(self.cipher, names, stored)
             if secret is not None:
@@ -107,6 +113,13 @@ class Creator:
         if live.name != webhook.name and (secret is None or live.secret != secret):
             return f"the API answered with another webhook, {live.id}"
         return None
+
+
+def staged_unreadable(name: str) -> Failed:
+    """Say that a staged secret cannot be read here, and so not sent; another one would fail at the receiver that has it."""
+    what = "its staged secret cannot be read here, and no other one is sent in its place"
+    advice = f"run this where the identity is, or sendkit-sync secret unstage {shell_name(name)}"
+    return Failed("staged_unreadable", f"{what}: {advice}")
 
 
 def differences(webhook: DesiredWebhook, secret: Secret | None, live: LiveWebhook) -> list[str]:

@@ -154,7 +154,8 @@ def record_of(
         secret=secret,
         status=live.status,
         created_at=live.created_at,
-        previous_secrets=(*others, *(former.before(secret) if former is not None else ())),
+        previous_secrets=former.previous_after(secret) if former is not None else (),
+        candidate_secrets=tuple(others),
         former_names=renamed(former.former_names, intent.replaces) if former is not None else (),
     )
 

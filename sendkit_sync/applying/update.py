@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ..core.decryption import try_decrypt
+from ..core.decryption import decrypt, try_decrypt
 from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, RefusedError, SyncError
 from ..core.fields import Settings
@@ -17,7 +17,7 @@ from ..core.quoting import shell_name
 from ..planning.diff import same_but_for_spelling
 from ..planning.plan import Action, SecretSource
 from .announce import announce
-from .create import differences
+from .create import differences, staged_unreadable
 from .resolving import renamed
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,8 @@ class Updater:
         webhook, record = action.desired, action.recorded
         assert webhook is not None
         assert record is not None
+        if webhook.secret is None and self._staged_is_unreadable(webhook.name, record, action.former_name):
+            return staged_unreadable(webhook.name), []
         secret, stored = self._secret(action, webhook, record)
         fields: dict[str, object] = self._fields(action, webhook, record)
         if secret is not None:
@@ -82,18 +84,41 @@ class Updater:
 
         Raises `RefusedError` where another change than a rotation has no outcome.
         """
-        state = self.ledger.state
-        others = [one for one in state.intents() if one.name == name or one.id == record.id]
+        self._check_unanswered(name, record)
+        secret, stored = self._sent_secret(name, record) or self._drawn_secret(name)
+        return self._send_secret(name, record, secret, stored)
+
+    def _check_unanswered(self, name: str, record: WebhookRecord) -> None:
+        others = [one for one in self.ledger.state.intents() if one.name == name or one.id == record.id]
         if any(one.secret is None or one.replaces or one.settings != record.applied or one.id != record.id for one in others):
             raise RefusedError(
                 ErrorCode.UPDATE_UNANSWERED, f'a change of "{printable(name)}" has no outcome yet', hint="Run apply first."
             )
-        secret, stored = self._sent_secret(name, record) or self._drawn_secret(name)
+
+    def _send_secret(self, name: str, record: WebhookRecord, secret: Secret, stored: StoredSecret) -> tuple[Outcome, list[str]]:
         answer = self.send(name, record, Edit({"secret": secret}, record.applied, stored))
         live = answer.live if isinstance(answer, Succeeded) else None
         if live is not None and live.secret is not None and live.secret != secret:
             return answer, ["the API recorded another secret than was sent"]
         return answer, []
+
+    def activate(self, name: str, record: WebhookRecord) -> tuple[Outcome, list[str]]:
+        """Send the staged secret of a recorded webhook; return what `rotate` does.
+
+        Raises `SecretUnreadableError` where it cannot be read here, and `RefusedError` where another change of the webhook
+        has no outcome.
+        """
+        stored = self.ledger.state.staged[name]
+        self._check_unanswered(name, record)
+        return self._send_secret(name, record, decrypt(self.cipher, (name, *record.former_names), stored), stored)
+
+    def _staged_is_unreadable(self, name: str, record: WebhookRecord, former_name: str | None) -> bool:
+        """Tell whether an unanswered update sent the staged secret, and it cannot be read to be sent again."""
+        staged = self.ledger.state.staged.get(former_name or name)
+        sent = [intent.secret for intent in self.ledger.state.updates_of(record.id) if intent.secret is not None]
+        if staged is None or not any(staged.same_as(secret) for secret in sent):
+            return False
+        return try_decrypt(self.cipher, (former_name or name, *record.former_names), staged) is None
 
     def send(self, name: str, record: WebhookRecord, edit: Edit) -> Outcome:
         """PATCH `edit` onto the webhook of `record` and record the answer under `name`.
@@ -197,4 +222,4 @@ def _changed(record: WebhookRecord, live: LiveWebhook, edit: Edit) -> WebhookRec
     )
     if edit.secret is None or edit.secret == record.secret:
         return changed
-    return replace(changed, secret=edit.secret, previous_secrets=record.before(edit.secret))
+    return replace(changed, secret=edit.secret, previous_secrets=record.previous_after(edit.secret), candidate_secrets=())

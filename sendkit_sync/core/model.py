@@ -172,6 +172,13 @@ class StoredSecret:
     encrypted: str | None = None
     fingerprint: Fingerprint | None = None
 
+    def same_as(self, other: StoredSecret | None) -> bool:
+        """Return whether `other` holds the same secret; a generated one that was encrypted again is known by its fingerprint."""
+        if other is None or self.clear is not None or other.clear is not None:
+            return self == other
+        drawn = self.origin is SecretOrigin.GENERATED
+        return self == other or (drawn and self.fingerprint is not None and self.fingerprint == other.fingerprint)
+
     def matches(self, secret: Secret) -> bool:
         """Return whether `secret` is the stored one."""
         if self.clear is not None:
@@ -184,8 +191,8 @@ class WebhookRecord:
     """What the state records about one webhook.
 
     `applied` is what was last sent; `confirmed`, `confirmed_name` and `status` are what the API answered. `secret` is None if
-    it is missing: the webhook was adopted while the API masked its secret. `previous_secrets`, newest first, are those before
-    the last change; if several attempts may have created the webhook, also the secrets of the other attempts.
+    it is missing: the webhook was adopted while the API masked its secret. `previous_secrets`, newest first, were in
+    force before and stay until they are retired; `candidate_secrets` are those of other attempts, and may be in force instead.
     `former_names`: a secret may have been encrypted under one of them, before a rename. `applied_name`: the name that the
     webhook had when it was adopted, if it differs from the recorded one.
     """
@@ -200,6 +207,7 @@ class WebhookRecord:
     previous_secrets: tuple[StoredSecret, ...] = ()
     former_names: tuple[str, ...] = ()
     applied_name: str | None = None
+    candidate_secrets: tuple[StoredSecret, ...] = ()
 
     def answered(self, live: LiveWebhook) -> WebhookRecord:
         """Return this record with what the API returns now as the confirmed values."""
@@ -209,11 +217,12 @@ class WebhookRecord:
         """Yield all stored secrets, the current one first."""
         if self.secret is not None:
             yield self.secret
+        yield from self.candidate_secrets
         yield from self.previous_secrets
 
-    def before(self, secret: StoredSecret | None) -> tuple[StoredSecret, ...]:
-        """Return the previous secrets as they are after `secret` becomes the current one."""
-        return self.previous_secrets if self.secret in (None, secret) else (self.secret,)
+    def previous_after(self, secret: StoredSecret | None) -> tuple[StoredSecret, ...]:
+        """Return the previous secrets as they are once `secret` is known to be in force: all others that are stored."""
+        return tuple(dict.fromkeys(stored for stored in self.secrets() if stored != secret))
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +252,8 @@ class Intent:
 class State:
     """Everything that is recorded: the content of a snapshot with its journal replayed onto it.
 
-    `webhooks` and `pending` are mappings by name; `pending` holds, oldest first, the intents without an outcome.
+    `webhooks`, `pending` and `staged` are mappings by name; `pending` holds, oldest first, the intents without an outcome,
+    `staged` the secrets that are drawn and not yet sent.
     `lineage` is random and stays for life; `serial` rises with each snapshot whose content changed. `api` is the
     address that the ids belong to. Nobody changes the mappings in place but the ledger that owns them.
     """
@@ -254,11 +264,12 @@ class State:
     workspace_id: str | None = None
     webhooks: Mapping[str, WebhookRecord] = field(default_factory=dict)
     pending: Mapping[str, tuple[Intent, ...]] = field(default_factory=dict)
+    staged: Mapping[str, StoredSecret] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is recorded or pending. Then the state belongs to no address or workspace yet."""
-        return not self.webhooks and not self.pending
+        """Whether nothing is recorded, pending or staged. Then the state belongs to no address or workspace yet."""
+        return not self.webhooks and not self.pending and not self.staged
 
     def unresolved(self) -> list[str]:
         """Return the names with a create whose outcome is unknown, sorted."""
@@ -279,10 +290,11 @@ class State:
         return [intent for intent in self.intents() if intent.action is ActionKind.UPDATE and intent.id == webhook_id]
 
     def secrets(self) -> Iterator[StoredSecret]:
-        """Yield all stored secrets: current, previous, and those of intents."""
+        """Yield all stored secrets: current, candidate and previous ones, those of intents, and staged ones."""
         for recorded in self.webhooks.values():
             yield from recorded.secrets()
         yield from (intent.secret for intent in self.intents() if intent.secret is not None)
+        yield from list(self.staged.values())
 
     def recorded_ids(self) -> set[str]:
         """Return the ids of all recorded webhooks."""

@@ -125,6 +125,14 @@ class Ledger(Protocol):
         """Remove the record of `name` and all its intents."""
         ...
 
+    def stage(self, name: str, secret: StoredSecret) -> None:
+        """Keep a secret for the webhook `name` that is drawn and not yet sent; the outcome that sends it clears it."""
+        ...
+
+    def unstage(self, name: str) -> None:
+        """Drop the staged secret of `name`."""
+        ...
+
     def set_workspace(self, workspace_id: str | None) -> None:
         """Record the workspace that all ids belong to; None if it is not known yet."""
         ...

@@ -57,13 +57,15 @@ class SecretSource(StrEnum):
     """SendKit generates it: nothing is sent."""
     ATTEMPT = "attempt"
     """An earlier attempt in the state; generated where that one cannot be read or proved."""
+    STAGED = "staged"
+    """The staged secret; where it cannot be read, nothing is sent."""
     RECORDED = "recorded"
     """The recorded secret of the webhook that is gone; generated where it cannot be read."""
 
     @property
     def from_state(self) -> bool:
         """Whether the state decides what is sent."""
-        return self in (SecretSource.ATTEMPT, SecretSource.RECORDED)
+        return self in (SecretSource.ATTEMPT, SecretSource.STAGED, SecretSource.RECORDED)
 
 
 @dataclass(frozen=True, slots=True)

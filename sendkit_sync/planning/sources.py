@@ -11,6 +11,8 @@ def of_create(webhook: DesiredWebhook, gone: WebhookRecord | None, state: State)
     """Return the source for a create; `gone` is the record of the webhook that it replaces."""
     if webhook.secret_origin not in ("generated", "server"):
         return SecretSource.CONFIG
+    if gone is None and webhook.name in state.staged:
+        return SecretSource.STAGED
     attempts = [intent.secret for intent in state.pending.get(webhook.name, ()) if intent.secret is not None]
     if any(secret.origin is SecretOrigin.GENERATED for secret in attempts):
         return SecretSource.ATTEMPT

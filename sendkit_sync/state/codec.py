@@ -41,6 +41,7 @@ def encode_snapshot(state: State, journal: str | None) -> bytes:
         "journal": journal,
         "webhooks": {name: encode_recorded(recorded) for name, recorded in state.webhooks.items()},
         "pending": _encode_pending(state),
+        "staged": {name: encode_secret(secret) for name, secret in state.staged.items()},
     }
     text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
     try:
@@ -83,7 +84,7 @@ def decode_snapshot(text: str, where: str) -> Snapshot:
                 where=where,
                 hint="Use the version of sendkit-sync that wrote it, or a newer one. Nothing was overwritten.",
             )
-    fields = node.fields("version lineage serial api workspaceId journal webhooks pending")
+    fields = node.fields("version lineage serial api workspaceId journal webhooks pending", "staged")
     journal = fields["journal"]
     state = State(
         fields.filled("lineage"),
@@ -92,6 +93,7 @@ def decode_snapshot(text: str, where: str) -> Snapshot:
         fields["workspaceId"].text_or_null(),
         {name: decode_recorded(value) for name, value in fields["webhooks"].items()},
         {name: _decode_intents(value, name) for name, value in fields["pending"].items()},
+        {name: decode_secret(value) for name, value in fields["staged"].items()} if "staged" in fields else {},
     )
     return Snapshot(state, None if journal.value is None else journal.filled())
 
@@ -126,10 +128,9 @@ def encode_recorded(recorded: WebhookRecord) -> dict[str, object]:
         entry["status"] = recorded.status
     if recorded.created_at is not None:
         entry["createdAt"] = recorded.created_at
-    if recorded.previous_secrets:
-        entry["previousSecret"], *earlier = map(encode_secret, recorded.previous_secrets)
-        if earlier:
-            entry["earlierSecrets"] = earlier
+    for key, secrets in (("previousSecrets", recorded.previous_secrets), ("candidateSecrets", recorded.candidate_secrets)):
+        if secrets:
+            entry[key] = [encode_secret(secret) for secret in secrets]
     if recorded.former_names:
         entry["formerNames"] = list(recorded.former_names)
     if recorded.applied_name is not None:
@@ -137,7 +138,7 @@ def encode_recorded(recorded: WebhookRecord) -> dict[str, object]:
     return entry
 
 
-_MAYBE_RECORDED = "status previousSecret earlierSecrets createdAt formerNames appliedName"
+_MAYBE_RECORDED = "status previousSecrets candidateSecrets createdAt formerNames appliedName"
 
 
 def decode_recorded(node: Node, lists: dict[tuple[str, ...], tuple[str, ...]] | None = None) -> WebhookRecord:
@@ -160,17 +161,15 @@ def decode_recorded(node: Node, lists: dict[tuple[str, ...], tuple[str, ...]] | 
         secret=None if missing else decode_secret(secret),
         status=None if status is None else intern(status),
         created_at=fields.maybe_text("createdAt"),
-        previous_secrets=_previous_secrets(fields) if "previousSecret" in fields or "earlierSecrets" in fields else (),
+        previous_secrets=_secrets(fields, "previousSecrets"),
         former_names=fields.texts("formerNames"),
         applied_name=fields.maybe_text("appliedName"),
+        candidate_secrets=_secrets(fields, "candidateSecrets"),
     )
 
 
-def _previous_secrets(fields: Fields) -> tuple[StoredSecret, ...]:
-    earlier = fields["earlierSecrets"].elements() if "earlierSecrets" in fields else []
-    if "previousSecret" not in fields:
-        fields["earlierSecrets"].fail("no `previousSecret` is after these")
-    return tuple(map(decode_secret, (fields["previousSecret"], *earlier)))
+def _secrets(fields: Fields, key: str) -> tuple[StoredSecret, ...]:
+    return tuple(map(decode_secret, fields[key].elements())) if key in fields else ()
 
 
 _REQUIRED = " ".join(field.key for field in FIELDS if field.required)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..core.errors import ErrorCode, StateInvalidError
-from ..core.model import ActionKind, Intent, State, WebhookRecord
-from .codec import Snapshot, decode_intent, decode_recorded, encode_intent, encode_recorded
+from ..core.model import ActionKind, Intent, State, StoredSecret, WebhookRecord
+from .codec import Snapshot, decode_intent, decode_recorded, decode_secret, encode_intent, encode_recorded, encode_secret
 from .node import Fields, Node, parse, text_of
 
 _HINT = (
@@ -25,13 +25,18 @@ class MutableState:
     workspace_id: str | None
     webhooks: dict[str, WebhookRecord]
     pending: dict[str, tuple[Intent, ...]]
+    staged: dict[str, StoredSecret]
     ids: Counter[str]
     """How many names are recorded with an id: one, but for a state that was mended by hand."""
 
     @classmethod
     def of(cls, state: State) -> MutableState:
         ids = Counter(recorded.id for recorded in state.webhooks.values())
-        return cls(state.workspace_id, dict(state.webhooks), dict(state.pending), ids)
+        return cls(state.workspace_id, dict(state.webhooks), dict(state.pending), dict(state.staged), ids)
+
+    def onto(self, state: State) -> State:
+        """Return `state` with these records, intents and staged secrets in place of its own."""
+        return replace(state, workspace_id=self.workspace_id, webhooks=self.webhooks, pending=self.pending, staged=self.staged)
 
     def put(self, name: str, recorded: WebhookRecord) -> None:
         """Record `recorded` under `name`, in the place of what is there."""
@@ -123,7 +128,7 @@ def _replayed(snapshot: Snapshot, raw: bytes, where: str) -> tuple[State, str]:
     book = MutableState.of(state)
     for number, line in enumerate(lines[1:], 2):
         decode_entry(decode_line(line, f"{where}:{number}")).change(book)
-    return replace(state, workspace_id=book.workspace_id, webhooks=book.webhooks, pending=book.pending), header.journal
+    return book.onto(state), header.journal
 
 
 def begin(intent: Intent) -> Entry:
@@ -148,6 +153,9 @@ def record(name: str, recorded: WebhookRecord, replaces: str | None) -> Entry:
     def change(book: MutableState) -> None:
         former = book.take(replaces if replaces is not None else name)
         book.put(name, recorded)
+        staged = book.staged.pop(replaces if replaces is not None else name, None)
+        if staged is not None and not staged.same_as(recorded.secret):
+            book.staged[name] = staged
         made = former is None or former.id != recorded.id
         over = {recorded.id} if former is None else {recorded.id, former.id}
         for other, intents in list(book.pending.items()):
@@ -185,6 +193,7 @@ def forget(name: str) -> Entry:
     def change(book: MutableState) -> None:
         book.take(name)
         book.pending.pop(name, None)
+        book.staged.pop(name, None)
 
     return Entry({"do": "forget", "name": name}, change)
 
@@ -194,6 +203,24 @@ def workspace(workspace_id: str | None) -> Entry:
         book.workspace_id = workspace_id
 
     return Entry({"do": "workspace", "workspaceId": workspace_id}, change)
+
+
+def stage(name: str, secret: StoredSecret) -> Entry:
+    def change(book: MutableState) -> None:
+        book.staged[name] = secret
+
+    return Entry({"do": "stage", "name": name, "secret": encode_secret(secret)}, change)
+
+
+def unstage(name: str) -> Entry:
+    def change(book: MutableState) -> None:
+        book.staged.pop(name, None)
+
+    return Entry({"do": "unstage", "name": name}, change)
+
+
+def _stage_of(fields: Fields) -> Entry:
+    return stage(fields.text("name"), decode_secret(fields["secret"]))
 
 
 def _record_of(node: Node) -> Entry:
@@ -220,6 +247,8 @@ _DECODERS: dict[str, Callable[[Node], Entry]] = {
     "drop": lambda node: _drop_of(node.fields("do name op")),
     "expire": lambda node: expire(node.fields("do name").text("name")),
     "forget": lambda node: forget(node.fields("do name").text("name")),
+    "stage": lambda node: _stage_of(node.fields("do name secret")),
+    "unstage": lambda node: unstage(node.fields("do name").text("name")),
     "workspace": lambda node: workspace(node.fields("do workspaceId")["workspaceId"].text_or_null()),
 }
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 
 from ..core import failpoints
 from ..core.errors import ErrorCode, JournalGoneError, StateIOError
-from ..core.model import Intent, State, WebhookRecord
+from ..core.model import Intent, State, StoredSecret, WebhookRecord
 from ..core.ports import Clock, Rng, Store, Term
 from . import journal
 from .codec import Snapshot
@@ -78,8 +77,7 @@ class JournalLedger:
     @property
     def state(self) -> State:
         """All that is recorded up to now; its mappings go on changing with the ledger."""
-        book = self._book
-        return replace(self._snapshot.state, workspace_id=book.workspace_id, webhooks=book.webhooks, pending=book.pending)
+        return self._book.onto(self._snapshot.state)
 
     @property
     def warnings(self) -> Sequence[str]:
@@ -114,12 +112,25 @@ class JournalLedger:
         """Drop the record of `name` and all its intents."""
         self._append(journal.forget(name), "outcome")
 
+    def stage(self, name: str, secret: StoredSecret) -> None:
+        """Keep a secret for the webhook `name` that is drawn and not yet sent."""
+        self._append(journal.stage(name, secret), "intent")
+
+    def unstage(self, name: str) -> None:
+        """Drop the staged secret of `name`."""
+        self._append(journal.unstage(name), "outcome")
+
     def set_workspace(self, workspace_id: str | None) -> None:
         """Note the workspace that all the ids belong to; None where it is not known yet."""
         self._append(journal.workspace(workspace_id), "outcome")
 
-    def replace_all(self, webhooks: Mapping[str, WebhookRecord], pending: Mapping[str, tuple[Intent, ...]]) -> None:
-        """Take these records and intents in the place of all, the same but for how their secrets are kept.
+    def replace_all(
+        self,
+        webhooks: Mapping[str, WebhookRecord],
+        pending: Mapping[str, tuple[Intent, ...]],
+        staged: Mapping[str, StoredSecret],
+    ) -> None:
+        """Take these in the place of all that is kept, the same but for how their secrets are encrypted.
 
         They are on disk when the journal is folded, all or none; no entry announces them. What the backup held before
         does not stay.
@@ -127,7 +138,7 @@ class JournalLedger:
         with self._turn:
             self._check()
             self._renews_backup = True
-            self._book.webhooks, self._book.pending = dict(webhooks), dict(pending)
+            self._book.webhooks, self._book.pending, self._book.staged = dict(webhooks), dict(pending), dict(staged)
 
     def stop(self) -> bool:
         """Take no more entries; return whether all that was taken can be folded.

@@ -61,6 +61,7 @@ class _Merge:
             workspace_id=self._agreed("workspace", ours.workspace_id, theirs.workspace_id),
             webhooks=records,
             pending=pending,
+            staged=self._staged(records),
         )
 
     def _agreed(self, what: str, mine: str | None, other: str | None) -> str | None:
@@ -114,8 +115,11 @@ class _Merge:
             self.warnings.append(f'"{printable(name)}" was changed on both sides: run apply --refresh')
         former = base.secret if base is not None else None
         secret = _changed(former, ours.secret, theirs.secret) or ours.secret or theirs.secret
-        if None not in (ours.secret, theirs.secret) and _both_moved(former, ours.secret, theirs.secret):
+        candidates = tuple(dict.fromkeys((*ours.candidate_secrets, *theirs.candidate_secrets)))
+        if ours.secret is not None and theirs.secret is not None and _both_moved(former, ours.secret, theirs.secret):
             self.warnings.append(f'"{printable(name)}" has a secret of each side, and either may be in force: rotate it')
+            candidates = (theirs.secret, *candidates)
+        candidates = tuple(one for one in candidates if one != secret)
         kept = [one for one in (*ours.secrets(), *theirs.secrets()) if one != secret]
         return replace(
             ours,
@@ -124,9 +128,24 @@ class _Merge:
             confirmed_name=_changed(was.confirmed_name, ours.confirmed_name, theirs.confirmed_name) or ours.confirmed_name,
             status=_changed(was.status, ours.status, theirs.status) or ours.status,
             secret=secret,
-            previous_secrets=tuple(dict.fromkeys(kept)),
+            previous_secrets=tuple(dict.fromkeys(one for one in kept if one not in candidates)),
+            candidate_secrets=candidates,
             former_names=tuple(dict.fromkeys((*ours.former_names, *theirs.former_names))),
         )
+
+    def _staged(self, records: dict[str, WebhookRecord]) -> dict[str, StoredSecret]:
+        """Return the staged secrets that neither side activated or dropped; two that differ are a conflict."""
+        base, ours, theirs = self.base.staged, self.ours.staged, self.theirs.staged
+        staged: dict[str, StoredSecret] = {}
+        for name in dict.fromkeys([*ours, *theirs]):
+            was, mine, other = base.get(name), ours.get(name), theirs.get(name)
+            if mine is not None and other is not None and not mine.same_as(other):
+                self.conflicts.append(f'two different secrets are staged for "{printable(name)}"')
+            secret = _changed(was, mine, other) or (mine if mine is not None and other is not None else None)
+            record = records.get(name)
+            if secret is not None and (record is None or not secret.same_as(record.secret)):
+                staged[name] = secret
+        return staged
 
     def _pending(self, records: dict[str, WebhookRecord]) -> dict[str, tuple[Intent, ...]]:
         """Return the intents that neither side resolved; the secrets of those that one did stay with the webhook."""

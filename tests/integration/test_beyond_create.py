@@ -92,7 +92,7 @@ class TestUpdate:
         assert applied.apply(**environment).returncode == 0
         recorded = applied.state["webhooks"]["CRM Sync"]
         assert recorded["secret"]["value"] == "canary-supplied-secret-01"
-        assert recorded["previousSecret"] == old
+        assert recorded["previousSecrets"] == [old]
         assert applied.run("plan", "--detailed-exitcode", **environment).returncode == 0
         applied.check_each_made_once("CRM Sync", "Analytics")
 
@@ -117,7 +117,7 @@ class TestUpdate:
         assert applied.state["pending"]["CRM Sync"][0]["secret"]["value"] == "canary-supplied-secret-06"
         applied.simulator.faults.clear()
         assert applied.apply(**environment).returncode == 0
-        assert applied.state["webhooks"]["CRM Sync"]["previousSecret"] == old
+        assert applied.state["webhooks"]["CRM Sync"]["previousSecrets"] == [old]
         applied.check_each_made_once("CRM Sync", "Analytics")
 
     @pytest.mark.parametrize("status", [404, 405, 501])
@@ -482,7 +482,7 @@ class TestImport:
             assert workspace.apply(SENDKIT_SECRET_CRM=other).returncode == 0
             live = {webhook["name"]: webhook["secret"] for webhook in simulator.webhooks()}
             assert live["CRM Sync"] == other
-            assert workspace.state["webhooks"]["CRM Sync"]["previousSecret"]["value"] == supplied
+            assert workspace.state["webhooks"]["CRM Sync"]["previousSecrets"][0]["value"] == supplied
             told = workspace.run("secret", "set", "Analytics", given=supplied, SENDKIT_SECRET_CRM=other)
             assert "nothing was sent" in told.stdout
             workspace.write(text.replace("    timeoutMs", "    secret: ${CRM}\n    timeoutMs"))

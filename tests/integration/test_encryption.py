@@ -72,7 +72,7 @@ def opened(workspace: Workspace, name: str, *, previous: int = 0) -> str | None:
     state = read_state(str(workspace.folder / "sendkit.state.json"))
     assert state is not None
     recorded = state.webhooks[name]
-    stored = dict(enumerate([recorded.secret, *recorded.previous_secrets])).get(previous)
+    stored = dict(enumerate(list(recorded.secrets()))).get(previous)
     if stored is None:
         return None
     assert stored.encrypted is not None
@@ -165,12 +165,12 @@ class TestSeveralAttempts:
         done = tried.apply()
         assert done.returncode == 0, done.stderr
         assert "attempts" not in done.stderr
-        assert "previousSecret" not in tried.state["webhooks"]["CRM Sync"]
+        assert "previousSecrets" not in tried.state["webhooks"]["CRM Sync"]
         check_sealed(tried)
 
     def test_a_rotation_ends_the_doubt(self, settled: Workspace):
         assert settled.run("secret", "rotate", "CRM Sync").returncode == 0
-        assert "earlierSecrets" not in settled.state["webhooks"]["CRM Sync"]
+        assert "candidateSecrets" not in settled.state["webhooks"]["CRM Sync"]
         check_sealed(settled)
 
     def test_the_ones_before_are_told_one_by_one(self, settled: Workspace):
@@ -479,8 +479,8 @@ def test_a_supplied_secret_that_is_sent_once_more_keeps_its_seal(workspace: Work
     workspace.simulator.faults.clear()
     assert workspace.apply(**second).returncode == 0
     after = workspace.state["webhooks"]["CRM Sync"]
-    assert {key: after[key] for key in ("secret", "previousSecret")} == {
-        key: before[key] for key in ("secret", "previousSecret")
+    assert {key: after[key] for key in ("secret", "previousSecrets")} == {
+        key: before[key] for key in ("secret", "previousSecrets")
     }
     check_sealed(workspace)
 

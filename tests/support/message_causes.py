@@ -846,7 +846,6 @@ changed("state_value_invalid/boolean", pending(INTENT | {"expired": 1}))
 changed("state_value_invalid/number", pending(INTENT | {"sentAt": "1"}))
 changed("state_value_invalid/action", pending(INTENT | {"action": "explode"}))
 changed("state_value_invalid/missing", of_crm(secret={"missing": False}))
-changed("state_value_invalid/earlier_secrets", of_crm(earlierSecrets=[]))
 changed("state_value_invalid/origin", of_crm(secret={"origin": "x", "value": "x"}))
 changed(
     "state_value_invalid/hex",

@@ -72,7 +72,8 @@ def test_two_rotations_of_one_webhook_keep_every_secret_and_say_so():
     theirs = replace(record("1", kept="other"), previous_secrets=(secret("old"),))
     merged = merge_states(base, state(A=ours), state(A=theirs))
     assert merged.state.webhooks["A"].secret == secret("mine")
-    assert set(merged.state.webhooks["A"].previous_secrets) == {secret("old"), secret("other")}
+    assert merged.state.webhooks["A"].candidate_secrets == (secret("other"),)
+    assert merged.state.webhooks["A"].previous_secrets == (secret("old"),)
     assert "either may be in force" in merged.warnings[0]
 
 
@@ -95,6 +96,16 @@ def test_a_create_that_only_one_side_began_stays_unresolved():
     }
 
 
+def test_a_secret_that_one_side_staged_stays_staged():
+    staged = replace(state(A=record("1")), staged={"A": secret("next")})
+    assert merge_states(state(A=record("1")), staged, state(A=record("1"))).state.staged == {"A": secret("next")}
+
+
+def test_a_staged_secret_that_one_side_activated_is_staged_no_more():
+    base = replace(state(A=record("1")), staged={"A": secret("next")})
+    assert not merge_states(base, base, state(A=record("1", kept="next"))).state.staged
+
+
 def test_the_workspace_that_one_side_learned_is_kept():
     assert merge_states(state(workspace=None), state(workspace=None), state()).state.workspace_id == "ws"
 
@@ -108,6 +119,12 @@ def test_the_workspace_that_one_side_learned_is_kept():
         (state(), replace(state(), api="https://x.example"), state(), "API address"),
         (state(), state(workspace="other"), state(), "workspace"),
         (state(), state(A=record("1"), B=record("1")), state(), "under two names"),
+        (
+            state(),
+            replace(state(), staged={"A": secret("x")}),
+            replace(state(), staged={"A": secret("y")}),
+            "secrets are staged",
+        ),
         (state(pending=(create("op", "s"),)), state(A=record("1")), state(), "resolved differently"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
