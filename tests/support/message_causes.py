@@ -806,6 +806,26 @@ def on_disk(key: str, raw: str) -> None:
 
 
 on_disk("state_empty", "")
+
+
+def merging(key: str, other: Callable[[dict[str, Any]], object], *, journal: bool = False, theirs: str = "theirs.json") -> None:
+    """Note what `state merge` says of a state and a copy of it that `other` changed."""
+
+    @site(key)
+    def cause(b: Bench) -> None:
+        b.apply()
+        document = json.loads((b.folder / "sendkit.state.json").read_text(encoding="utf-8"))
+        other(document)
+        b.write(json.dumps(document), "theirs.json")
+        if journal:
+            b.write("", "theirs.json.journal")
+        b.write("", "base.json")
+        b.run("state", "merge", "base.json", "sendkit.state.json", theirs)
+
+
+merging("merge_conflict/workspace", lambda state: state.update(workspaceId="other"))
+merging("merge_conflict/journal", lambda state: None, journal=True)
+merging("nothing_recorded/merge", lambda state: None, theirs="none.json")
 on_disk("state_conflict_markers", "<<<<<<< HEAD\n{}")
 on_disk("state_version", '{"version": 2}')
 on_disk("state_not_json/syntax", "{")

@@ -6,6 +6,7 @@ import click
 
 from ...app.context import Context, Source
 from ...app.forget import ForgetRequest, forget
+from ...app.merge import MergeRequest, merge
 from ...app.records import record_document, recorded_state
 from ...app.rekey import RekeyRequest, rekey
 from ...app.resolve import ResolveRequest, resolve
@@ -100,3 +101,19 @@ def forget_(context: Context, /, name: str, lock_timeout_s: float, source: Sourc
 def encrypt(context: Context, /, lock_timeout_s: float, source: Source) -> None:
     """Encrypt all secrets that are recorded in clear, for the recipients in the config."""
     tell(rekeyed(rekey(context, RekeyRequest(source, clear_only=True, lock_timeout_s=lock_timeout_s))))
+
+
+@as_command("merge", command)
+@click.argument("base", metavar="BASE")
+@click.argument("ours", metavar="OURS")
+@click.argument("theirs", metavar="THEIRS")
+@flag("--path", metavar="FILE", help="Where the merged state stands in the work tree (git's %P): refuse if a journal is there.")
+@use_case
+def merge_(context: Context, /, base: str, ours: str, theirs: str, path: str | None) -> None:
+    """Merge two states of one lineage by webhook, and write the result to OURS.
+
+    Git's merge driver: set it up once in each clone with
+    `git config merge.sendkit-sync.driver "sendkit-sync state merge %O %A %B --path %P"`. On a conflict nothing is written.
+    """
+    count = merge(context, MergeRequest(base, ours, theirs, path))
+    tell(f"Merged: {count} webhook{'' if count == 1 else 's'} recorded.\n")
