@@ -173,7 +173,7 @@ class StoredSecret:
     fingerprint: Fingerprint | None = None
 
     def same_as(self, other: StoredSecret | None) -> bool:
-        """Return whether `other` holds the same secret; a generated one that was encrypted again is known by its fingerprint."""
+        """Return whether `other` holds the same secret; a generated one is known by its fingerprint however it is encrypted."""
         if other is None or self.clear is not None or other.clear is not None:
             return self == other
         drawn = self.origin is SecretOrigin.GENERATED
