@@ -119,7 +119,7 @@ def staged_unreadable(name: str) -> Failed:
     """Say that a staged secret cannot be read here, and so not sent; another one would fail at the receiver that has it."""
     what = "its staged secret cannot be read here, and no other one is sent in its place"
     advice = f"run this where the identity is, or sendkit-sync secret unstage {shell_name(name)}"
-    return Failed("staged_unreadable", f"{what}: {advice}")
+    return Failed(FailureCode.STAGED_UNREADABLE, f"{what}: {advice}")
 
 
 def differences(webhook: DesiredWebhook, secret: Secret | None, live: LiveWebhook) -> list[str]:

@@ -18,6 +18,7 @@ class FailureCode(StrEnum):
     INTERRUPTED = "interrupted"
     STOPPED = "stopped"
     POSSIBLE_DUPLICATE = "possible_duplicate"
+    STAGED_UNREADABLE = "staged_unreadable"
     UNREACHABLE = "unreachable"
     CERTIFICATE = "certificate"
 
