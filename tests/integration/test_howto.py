@@ -221,6 +221,41 @@ def test_systemd(reader: Reader):
     assert reader.follow(secret).strip() == reader.check_made()
 
 
+CLOUDFLARED = f"""\
+#!{sys.executable}
+import pathlib, sys
+number = pathlib.Path("starts")
+count = int(number.read_text()) + 1 if number.exists() else 1
+number.write_text(str(count))
+assert sys.argv[1:] == ["tunnel", "--url", "http://127.0.0.1:8080"]
+print("INF Requesting new quick Tunnel on trycloudflare.com...", file=sys.stderr)
+print(f"INF |  https://quiet-lamp-{{count}}.trycloudflare.com  |", file=sys.stderr)
+"""
+
+
+def test_a_tunnel_moves_the_webhook_by_one_patch(reader: Reader):
+    (config,) = re.findall(r"^```yaml\n# webhooks.yaml\n(.+?)^```", PAGES["tunnel"], re.DOTALL | re.MULTILINE)
+    (reader.home / "webhooks.yaml").write_text(config, encoding="utf-8")
+    (reader.machine / "bin" / "cloudflared").write_text(CLOUDFLARED, encoding="utf-8")
+    (reader.machine / "bin" / "cloudflared").chmod(0o755)
+    start, apply, export, test = blocks("tunnel")
+    reader.shell["SENDKIT_API_KEY"] = KEY
+    for block in (start, apply, export, test):
+        reader.follow(block)
+    secret = reader.check_made()
+    (before,) = reader.simulator.webhooks()
+    assert before["url"] == "https://quiet-lamp-1.trycloudflare.com/webhooks/sendkit"
+    assert reader.shell["SENDKIT_SECRET_CRM_SYNC"] == secret
+    reader.simulator.requests.clear()
+    for block in (start, apply, apply):
+        reader.follow(block)
+    (after,) = reader.simulator.webhooks()
+    changed = {name for name, value in after.items() if value != before[name]}
+    assert (after["url"], changed) == ("https://quiet-lamp-2.trycloudflare.com/webhooks/sendkit", {"url", "updatedAt"})
+    sent = [(request["method"], request["fields"]) for request in reader.simulator.requests if request["method"] != "GET"]
+    assert sent == [("PATCH", ["url"])]
+
+
 def can_contain() -> bool:
     """Tell whether this process may give a command a root of its own."""
     if os.getuid() != 0 or any(shutil.which(name) is None for name in ("unshare", "setpriv", "chroot")):
@@ -255,4 +290,5 @@ def test_kubernetes(reader: Reader):
 
 
 def test_every_page_is_followed():
-    assert set(PAGES) == {"cron", "github", "gitlab", "kubernetes", "systemd"}
+    elsewhere = {"hand-over-secrets"}  # tests/integration/test_hand_over.py
+    assert set(PAGES) - elsewhere == {"cron", "github", "gitlab", "kubernetes", "systemd", "tunnel"}

@@ -121,9 +121,9 @@ def write_files(runtime: Runtime, folder: Path) -> None:
 
 
 @contextmanager
-def started(runtime: Runtime, folder: Path, secrets: Mapping[str, str]) -> Iterator[str | None]:
+def started(runtime: Runtime, folder: Path, secrets: Mapping[str, str], port: int = 0) -> Iterator[str | None]:
     """Run a receiver with `secrets`, by suffix of the variable; yield its URL, or None where it refuses to start."""
-    port = free_port()
+    port = port or free_port()
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SENDKIT")}
     ours = {"PORT": str(port), "DENO_SERVE_ADDRESS": f"tcp:127.0.0.1:{port}", "PYTHONPATH": str(REPOSITORY)}
     variables = {VARIABLE + suffix: secrets.get(suffix, "") for suffix in SUFFIXES}
