@@ -147,6 +147,7 @@ class ErrorCode(StrEnum):
 
     # The state
     STATE_LOCKED = "state_locked"
+    LOCK_NOT_OURS = "lock_not_ours"
     STATE_FENCED = "state_fenced"
     STATE_ADDRESS_INVALID = "state_address_invalid"
     STATE_ADDRESS_HOLDS_CREDENTIAL = "state_address_holds_credential"

@@ -56,6 +56,7 @@ FAULTS = "tests/integration/test_faults.py::"
 FORGE = "tests/integration/test_forge.py::"
 WAYS = "tests/unit/api/test_ways_to_the_api.py::"
 GATE = "tests/unit/applying/test_throttle.py::"
+FILE = "tests/integration/test_hostile_files.py::"
 SOURCES = "tests/unit/planning/test_sources.py::"
 SIGNATURE = "tests/integration/test_receivers.py::TestSignature::"
 
@@ -474,24 +475,24 @@ STATE = (
     one(
         "a new file is synced before it is renamed",
         POWER,
-        "state/stores/file.py",
-        "        os.fsync(descriptor)\n    finally",
-        "        pass\n    finally",
+        "core/files.py",
+        "        os.fsync(descriptor)\n    finally:\n        os.close(descriptor)\n\n\ndef replace_file",
+        "    finally:\n        os.close(descriptor)\n\n\ndef replace_file",
     ),
     one("the journal is synced at each entry", POWER, "state/stores/file.py", "            _datasync(self._descriptor)\n", ""),
     one(
         "the folder is synced after the snapshot is renamed",
         POWER,
         "state/stores/file.py",
-        "            Path(temporary).replace(path)\n            self._sync_folder()\n",
+        "            Path(temporary).replace(path)\n            sync_folder(self._store.folder)\n",
         "            Path(temporary).replace(path)\n",
     ),
     one(
         "the folder is synced after the journal is created",
         POWER,
         "state/stores/file.py",
-        "header)).replace(path)\n            self._sync_folder()\n",
-        "header)).replace(path)\n",
+        "            _replace(path, header)\n            sync_folder(self._store.folder)\n",
+        "            _replace(path, header)\n",
     ),
     one(
         "the first snapshot is there before the first journal",
@@ -602,9 +603,9 @@ STATE = (
     one(
         "the files are for their owner only",
         "tests/integration/test_end_to_end.py::test_state_is_private_and_leaves_no_journal",
-        "state/stores/file.py",
-        "os.O_EXCL | os.O_CLOEXEC, 0o600)",
-        "os.O_EXCL | os.O_CLOEXEC, 0o644)",
+        "core/files.py",
+        "PRIVATE = 0o600",
+        "PRIVATE = 0o644",
     ),
     one(
         "the snapshot before the last one is kept",
@@ -730,6 +731,58 @@ RECEIVERS = (
         'found = found or offered == hmac.digest(key, body, "sha256").hex().encode()',
     ),
 )
+FILES = (
+    one(
+        "a link in the place of the lock is not followed",
+        f"{FILE}TestTheLock::test_a_link_in_its_place_is_not_followed[apply]",
+        "core/files.py",
+        "flags | _ALWAYS | (0 if follow else _NO_FOLLOW)",
+        "flags | _ALWAYS",
+    ),
+    one(
+        "a lock of somebody else is left alone",
+        f"{FILE}TestTheLock::test_a_file_of_somebody_else_is_left_alone",
+        "state/stores/file_lock.py",
+        "        _refuse_other_file(descriptor, path)\n",
+        "",
+    ),
+    one(
+        "a lock is closed to others before it is written",
+        f"{FILE}TestTheLock::test_it_is_closed_to_others_before_it_is_written",
+        "state/stores/file_lock.py",
+        "                os.fchmod(descriptor, PRIVATE)\n",
+        "                pass\n",
+    ),
+    one(
+        "a journal that is a link is not read",
+        f"{FILE}TestBesideTheState::test_a_journal_that_is_a_link_is_not_read",
+        "state/stores/file.py",
+        "            journal = _read(self.journal_address, follow=False)\n",
+        "            journal = _read(self.journal_address, follow=True)\n",
+    ),
+    one(
+        "a link in the place of a temporary file is removed, not followed",
+        f"{FILE}TestBesideTheState::test_a_link_where_a_file_is_written_is_not_followed[link-.tmp]",
+        "core/files.py",
+        "    Path(path).unlink(missing_ok=True)\n    descriptor = os.open(path, "
+        "os.O_WRONLY | os.O_CREAT | os.O_EXCL | _ALWAYS | _NO_FOLLOW, mode)",
+        "    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _ALWAYS, mode)",
+    ),
+    one(
+        "a device or a FIFO is not read",
+        f"{FILE}TestTheState::test_nothing_but_a_regular_file_is_read[plan-link-to-zero]",
+        "core/files.py",
+        "    if not stat.S_ISREG(os.fstat(descriptor).st_mode):\n        os.close(descriptor)\n        raise",
+        "    if not stat.S_ISREG(os.fstat(descriptor).st_mode):\n        return os.open('/dev/null', flags)\n        raise",
+    ),
+    one(
+        "a huge state is not read",
+        f"{FILE}TestTheState::test_a_huge_one_is_not_read[.journal]",
+        "core/files.py",
+        "        if os.fstat(file.fileno()).st_size > limit_bytes:\n",
+        "        if False:\n",
+    ),
+)
 SECRETS = (
     one(
         "an attempt's secret is sent only where the plan says so",
@@ -765,6 +818,7 @@ GROUPS = (
     ("Settling and looking before a call", SETTLING),
     ("The state on disk", STATE),
     ("The state in git, and the plan that was reviewed", FORGES),
+    ("Files in the way", FILES),
     ("Secrets, and where they come from", SECRETS),
     ("Signatures of deliveries", RECEIVERS),
 )

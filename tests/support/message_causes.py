@@ -616,10 +616,9 @@ def ledger() -> Any:
     return open_ledger("sendkit.state.json", api=url, clock=SystemClock(), rng=SystemRng(), purpose="apply")
 
 
-@site("file_io")
+@site("file_io/unreadable")
 def _(b: Bench) -> None:
-    Path("sendkit.state.json").mkdir()
-    b.run("plan")
+    b.run("plan", "--state", "webhooks.yaml/state.json")
 
 
 @site("journal_deleted")
@@ -664,6 +663,18 @@ def _(b: Bench) -> None:
     with ledger() as book:
         full(book)
         book.set_workspace("v")
+
+
+@site("file_io/not_regular")
+def _(b: Bench) -> None:
+    os.mkfifo("sendkit.state.json")
+    b.run("plan")
+
+
+@site("lock_not_ours")
+def _(b: Bench) -> None:
+    b.write("# by Poetry", "poetry.lock")
+    b.apply("--state", "poetry")
 
 
 @site("state_keeps_changing")

@@ -12,12 +12,16 @@ from pathlib import Path
 
 from ...core.errors import ErrorCode, JournalGoneError, StateIOError
 from ...core.failpoints import reached
-from ...core.files import io_errors, write_all
+from ...core.files import io_errors, open_regular, read_regular, sync_folder, write_all, write_new
 from ...core.ports import Clock, StoredState
 from .file_lock import locked
 
+MAX_BYTES = 512 * 1024 * 1024
+"""How large a snapshot or a journal may be: enough for some 500,000 webhooks."""
+
 _PIECE = 1024 * 1024
 _READ_ATTEMPTS = 100
+TEMPORARY = ".tmp"
 _datasync = getattr(os, "fdatasync", os.fsync)
 
 
@@ -38,7 +42,7 @@ class FileStore:
         """Return snapshot and journal, read again until the snapshot holds still."""
         for _ in range(_READ_ATTEMPTS):
             snapshot = self.read_snapshot()
-            journal = _read(self.journal_address)
+            journal = _read(self.journal_address, follow=False)
             if self._snapshot_is(snapshot):
                 return StoredState(snapshot, journal)
         raise StateIOError(
@@ -61,7 +65,7 @@ class FileStore:
 
     def read_snapshot(self) -> bytes | None:
         """Return the snapshot, or None where there is none."""
-        snapshot = _read(self.address)
+        snapshot = _read(self.address, follow=True)
         if snapshot is None:
             self._check_folder()
         return snapshot
@@ -79,7 +83,7 @@ class FileStore:
         """Tell whether the snapshot is `data` still, without a second copy of it."""
         with io_errors(self.address, "cannot read"):
             try:
-                with Path(self.address).open("rb", buffering=0) as file:
+                with os.fdopen(open_regular(self.address, os.O_RDONLY, follow=True), "rb", buffering=0) as file:
                     return data is not None and _holds(file, memoryview(data))
             except FileNotFoundError:
                 return data is None
@@ -102,9 +106,9 @@ class FileTerm:
         self._base = _digest(self._store.read_snapshot())
         path = self._store.journal_address
         with io_errors(path, "cannot create the journal"):
-            Path(_write_new(path, header)).replace(path)
-            self._sync_folder()
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            _replace(path, header)
+            sync_folder(self._store.folder)
+            self._descriptor = open_regular(path, os.O_WRONLY | os.O_APPEND)
         reached("journal-opened")
 
     def pace(self) -> None:
@@ -140,7 +144,7 @@ class FileTerm:
         reached("fold-done")
         with io_errors(self._store.journal_address, "cannot remove the journal"):
             Path(self._store.journal_address).unlink(missing_ok=True)
-            self._sync_folder()
+            sync_folder(self._store.folder)
         self.close()
         reached("journal-removed")
 
@@ -150,7 +154,7 @@ class FileTerm:
         if snapshot is not None:
             self._write_backup(snapshot)
             with io_errors(self._store.backup_path, "cannot replace the backup"):
-                self._sync_folder()
+                sync_folder(self._store.folder)
 
     def before_call(self) -> None:
         """Return at once: the lock goes with this process alone."""
@@ -170,32 +174,26 @@ class FileTerm:
 
     def _untouched(self) -> bool:
         """Tell whether no other run has written since this one began its journal."""
-        journal, snapshot = _read(self._store.journal_address), self._store.read_snapshot()
+        journal, snapshot = _read(self._store.journal_address, follow=False), self._store.read_snapshot()
         return journal is None and (snapshot is None or _digest(snapshot) == self._base)
 
     def _write_snapshot(self, data: bytes) -> None:
         path = self._store.address
         former = self._store.read_snapshot()
         with io_errors(path, "cannot write the state"):
-            temporary = _write_new(path, data)
+            temporary = path + TEMPORARY
+            write_new(temporary, data)
             reached("snapshot-written")
             if former is not None:
                 self._write_backup(former)
             Path(temporary).replace(path)
-            self._sync_folder()
+            sync_folder(self._store.folder)
         reached("snapshot-renamed")
 
     def _write_backup(self, data: bytes) -> None:
         path = self._store.backup_path
         with io_errors(path, "cannot replace the backup"):
-            Path(_write_new(path, data)).replace(path)
-
-    def _sync_folder(self) -> None:
-        descriptor = os.open(self._store.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            _replace(path, data)
 
 
 def _digest(data: bytes | None) -> str | None:
@@ -211,22 +209,15 @@ def _holds(file: FileIO, data: memoryview) -> bool:
     return not data
 
 
-def _read(path: str) -> bytes | None:
+def _read(path: str, *, follow: bool) -> bytes | None:
     with io_errors(path, "cannot read"):
         try:
-            return Path(path).read_bytes()
+            return read_regular(path, MAX_BYTES, follow=follow)
         except FileNotFoundError:
             return None
 
 
-def _write_new(path: str, data: bytes) -> str:
-    """Write `data`, durable, to the temporary file of `path`; the lock makes its fixed name safe."""
-    temporary = path + ".tmp"
-    Path(temporary).unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        write_all(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    return temporary
+def _replace(path: str, data: bytes) -> None:
+    """Put a file with `data` in the place of whatever is at `path`; the lock makes the fixed name beside it safe."""
+    write_new(path + TEMPORARY, data)
+    Path(path + TEMPORARY).replace(path)

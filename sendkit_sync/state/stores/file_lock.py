@@ -8,22 +8,30 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ...core.errors import LockedError
-from ...core.files import io_errors, write_all
+from ...core.errors import ErrorCode, LockedError, StateIOError
+from ...core.files import PRIVATE, io_errors, open_regular, write_all
 from ...core.ports import Clock
 from .holder import holder_card, shown_holder
 
 _POLL_S = 0.2
+MAX_BYTES = 4096
+CARD = b'{"who": '
+"""How the content of a lock begins."""
+
+OTHER_NAME = "Nothing was written to it. Give the state another name: --state, or `state` in the config."
 
 
 @contextmanager
 def locked(path: str, *, clock: Clock, purpose: str, timeout_s: float, stop: threading.Event) -> Iterator[None]:
     """Hold the lock file `path`; wait for it at most `timeout_s`, and no longer than until `stop` is set."""
     with io_errors(path, "cannot open the lock"):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = open_regular(path, os.O_RDWR | os.O_CREAT)
     try:
+        _refuse_other_file(descriptor, path)
         _take(descriptor, path, clock, timeout_s, stop)
         with io_errors(path, "cannot write the lock"):
+            if os.fstat(descriptor).st_uid == os.geteuid():
+                os.fchmod(descriptor, PRIVATE)
             os.ftruncate(descriptor, 0)
             write_all(descriptor, holder_card(clock, purpose).encode() + b"\n")
         try:
@@ -33,6 +41,13 @@ def locked(path: str, *, clock: Clock, purpose: str, timeout_s: float, stop: thr
                 os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def _refuse_other_file(descriptor: int, path: str) -> None:
+    """Raise `StateIOError` where a file that is no lock has the lock's name: `state: poetry` leads to `poetry.lock`."""
+    held = os.pread(descriptor, MAX_BYTES, 0).strip(b"\0")  # a power cut may leave zero bytes, or half a card
+    if not held.startswith(CARD[: len(held)]):
+        raise StateIOError(ErrorCode.LOCK_NOT_OURS, "is not a lock of sendkit-sync", where=path, hint=OTHER_NAME)
 
 
 def _take(descriptor: int, path: str, clock: Clock, timeout_s: float, stop: threading.Event) -> None:
@@ -58,6 +73,6 @@ def _take(descriptor: int, path: str, clock: Clock, timeout_s: float, stop: thre
 
 def _holder(descriptor: int) -> str | None:
     try:
-        return shown_holder(os.pread(descriptor, 4096, 0))
+        return shown_holder(os.pread(descriptor, MAX_BYTES, 0))
     except OSError:
         return None

@@ -226,9 +226,9 @@ def test_a_reader_without_the_lock_looks_at_the_snapshot_again_after_the_journal
     Path(path).write_bytes(encode_snapshot(before, None))
     read = state_file._read
 
-    def folding(place: str) -> bytes | None:
+    def folding(place: str, *, follow: bool) -> bytes | None:
         """Let a run end between the look at the snapshot and the one at the journal."""
-        found = read(place)
+        found = read(place, follow=follow)
         if place == path:
             Path(path).write_bytes(encode_snapshot(after, "folded"))
         return found
