@@ -229,7 +229,8 @@ class WebhookRecord:
 class Intent:
     """A call that was written to the journal and has no recorded outcome.
 
-    `op` is its random id. `sent_at` is the time of the last attempt, in seconds since the epoch, UTC. `settings` and `secret`
+    `op` is its random id. `sent_at` is SendKit's time of the last attempt, in seconds since the epoch, and `first_sent_at`
+    that of the first, or None if there was only one. `settings` and `secret`
     are what the call sends; for an update, the complete entry after it, with `secret` None if it does not change. `id` is the
     webhook of an update or a delete. `seen` holds the ids of possible duplicates that were live before the call. `expired`:
     no match was found, and the last attempt is too old for one to appear.
@@ -246,6 +247,16 @@ class Intent:
     expired: bool = False
     replaces: str | None = None
     """The recorded name that this call replaces (`renamedFrom`)."""
+    first_sent_at: float | None = None
+
+    @property
+    def since(self) -> float:
+        """SendKit's time of the first attempt, in seconds since the epoch."""
+        return self.sent_at if self.first_sent_at is None else self.first_sent_at
+
+    def sent_again(self, sent_at: float) -> Intent:
+        """Return the intent with another attempt at `sent_at`."""
+        return replace(self, sent_at=sent_at, first_sent_at=self.since, expired=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +266,9 @@ class State:
     `webhooks`, `pending` and `staged` are mappings by name; `pending` holds, oldest first, the intents without an outcome,
     `staged` the secrets that are drawn and not yet sent.
     `lineage` is random and stays for life; `serial` rises with each snapshot whose content changed. `api` is the
-    address that the ids belong to. Nobody changes the mappings in place but the ledger that owns them.
+    address that the ids belong to. `workspace_id` is the workspace as configured, `observed_workspace_id` the one that the
+    API's responses show; the two may have different forms, so they are never compared. `list_worked`: the list of
+    webhooks was read at least once. Nobody changes the mappings in place but the ledger that owns them.
     """
 
     lineage: str
@@ -265,6 +278,8 @@ class State:
     webhooks: Mapping[str, WebhookRecord] = field(default_factory=dict)
     pending: Mapping[str, tuple[Intent, ...]] = field(default_factory=dict)
     staged: Mapping[str, StoredSecret] = field(default_factory=dict)
+    observed_workspace_id: str | None = None
+    list_worked: bool = False
 
     @property
     def empty(self) -> bool:

@@ -134,7 +134,15 @@ class Ledger(Protocol):
         ...
 
     def set_workspace(self, workspace_id: str | None) -> None:
-        """Record the workspace that all ids belong to; None if it is not known yet."""
+        """Record the workspace as configured, or None if none is."""
+        ...
+
+    def set_observed_workspace(self, workspace_id: str | None) -> None:
+        """Record the workspace that the API's responses show, or None if it is not known."""
+        ...
+
+    def note_list_worked(self) -> None:
+        """Record that the list of webhooks was read."""
         ...
 
     def before_call(self) -> None:

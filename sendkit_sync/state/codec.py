@@ -43,6 +43,10 @@ def encode_snapshot(state: State, journal: str | None) -> bytes:
         "pending": _encode_pending(state),
         "staged": {name: encode_secret(secret) for name, secret in state.staged.items()},
     }
+    if state.observed_workspace_id is not None:
+        document["observedWorkspaceId"] = state.observed_workspace_id
+    if state.list_worked:
+        document["listWorked"] = True
     text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
     try:
         return text.encode()
@@ -84,7 +88,9 @@ def decode_snapshot(text: str, where: str) -> Snapshot:
                 where=where,
                 hint="Use the version of sendkit-sync that wrote it, or a newer one. Nothing was overwritten.",
             )
-    fields = node.fields("version lineage serial api workspaceId journal webhooks pending", "staged")
+    fields = node.fields(
+        "version lineage serial api workspaceId journal webhooks pending", "staged observedWorkspaceId listWorked"
+    )
     journal = fields["journal"]
     state = State(
         fields.filled("lineage"),
@@ -94,6 +100,8 @@ def decode_snapshot(text: str, where: str) -> Snapshot:
         {name: decode_recorded(value) for name, value in fields["webhooks"].items()},
         {name: _decode_intents(value, name) for name, value in fields["pending"].items()},
         {name: decode_secret(value) for name, value in fields["staged"].items()} if "staged" in fields else {},
+        fields.maybe_text("observedWorkspaceId"),
+        "listWorked" in fields and fields["listWorked"].flag(),
     )
     return Snapshot(state, None if journal.value is None else journal.filled())
 
@@ -232,6 +240,8 @@ def decode_secret(node: Node) -> StoredSecret:
 def encode_intent(intent: Intent) -> dict[str, object]:
     """Return an intent as JSON, without its name."""
     entry: dict[str, object] = {"op": intent.op, "action": intent.action.value, "sentAt": intent.sent_at}
+    if intent.first_sent_at is not None:
+        entry["firstSentAt"] = intent.first_sent_at
     if intent.settings is not None:
         entry["settings"] = intent.settings.wire()
     if intent.secret is not None:
@@ -249,7 +259,7 @@ def encode_intent(intent: Intent) -> dict[str, object]:
 
 def decode_intent(node: Node, name: str) -> Intent:
     """Read an intent of the webhook `name`."""
-    fields = node.fields("op action sentAt", "settings secret id seen expired replaces")
+    fields = node.fields("op action sentAt", "settings secret id seen expired replaces firstSentAt")
     action = fields.text("action")
     if action not in list(ActionKind):
         fields["action"].fail("is no known action")
@@ -263,6 +273,7 @@ def decode_intent(node: Node, name: str) -> Intent:
         id=fields.maybe_text("id"),
         seen=fields.texts("seen"),
         expired=fields["expired"].flag() if "expired" in fields else False,
+        first_sent_at=fields["firstSentAt"].number() if "firstSentAt" in fields else None,
         replaces=fields.maybe_text("replaces"),
     )
 

@@ -28,15 +28,26 @@ class MutableState:
     staged: dict[str, StoredSecret]
     ids: Counter[str]
     """How many names are recorded with an id: one, but for a state that was mended by hand."""
+    observed_workspace_id: str | None
+    list_worked: bool
 
     @classmethod
     def of(cls, state: State) -> MutableState:
         ids = Counter(recorded.id for recorded in state.webhooks.values())
-        return cls(state.workspace_id, dict(state.webhooks), dict(state.pending), dict(state.staged), ids)
+        mappings = dict(state.webhooks), dict(state.pending), dict(state.staged)
+        return cls(state.workspace_id, *mappings, ids, state.observed_workspace_id, state.list_worked)
 
     def onto(self, state: State) -> State:
-        """Return `state` with these records, intents and staged secrets in place of its own."""
-        return replace(state, workspace_id=self.workspace_id, webhooks=self.webhooks, pending=self.pending, staged=self.staged)
+        """Return `state` with all that is kept here in place of its own."""
+        return replace(
+            state,
+            workspace_id=self.workspace_id,
+            webhooks=self.webhooks,
+            pending=self.pending,
+            staged=self.staged,
+            observed_workspace_id=self.observed_workspace_id,
+            list_worked=self.list_worked,
+        )
 
     def put(self, name: str, recorded: WebhookRecord) -> None:
         """Record `recorded` under `name`, in the place of what is there."""
@@ -142,9 +153,7 @@ def begin(intent: Intent) -> Entry:
 def restamp(name: str, op: str, sent_at: float) -> Entry:
     def change(book: MutableState) -> None:
         if name in book.pending:
-            book.pending[name] = tuple(
-                replace(one, sent_at=sent_at, expired=False) if one.op == op else one for one in book.pending[name]
-            )
+            book.pending[name] = tuple(one.sent_again(sent_at) if one.op == op else one for one in book.pending[name])
 
     return Entry({"do": "restamp", "name": name, "op": op, "sentAt": sent_at}, change)
 
@@ -205,6 +214,20 @@ def workspace(workspace_id: str | None) -> Entry:
     return Entry({"do": "workspace", "workspaceId": workspace_id}, change)
 
 
+def observed_workspace(workspace_id: str | None) -> Entry:
+    def change(book: MutableState) -> None:
+        book.observed_workspace_id = workspace_id
+
+    return Entry({"do": "observedWorkspace", "workspaceId": workspace_id}, change)
+
+
+def list_worked() -> Entry:
+    def change(book: MutableState) -> None:
+        book.list_worked = True
+
+    return Entry({"do": "listWorked"}, change)
+
+
 def stage(name: str, secret: StoredSecret) -> Entry:
     def change(book: MutableState) -> None:
         book.staged[name] = secret
@@ -240,6 +263,11 @@ def _drop_of(fields: Fields) -> Entry:
     return drop(fields.text("name"), fields.text("op"))
 
 
+def _list_worked_of(node: Node) -> Entry:
+    node.fields("do")
+    return list_worked()
+
+
 _DECODERS: dict[str, Callable[[Node], Entry]] = {
     "begin": lambda node: _begin_of(node.fields("do name intent")),
     "restamp": lambda node: _restamp_of(node.fields("do name op sentAt")),
@@ -250,6 +278,8 @@ _DECODERS: dict[str, Callable[[Node], Entry]] = {
     "stage": lambda node: _stage_of(node.fields("do name secret")),
     "unstage": lambda node: unstage(node.fields("do name").text("name")),
     "workspace": lambda node: workspace(node.fields("do workspaceId")["workspaceId"].text_or_null()),
+    "observedWorkspace": lambda node: observed_workspace(node.fields("do workspaceId")["workspaceId"].text_or_null()),
+    "listWorked": _list_worked_of,
 }
 
 

@@ -121,8 +121,16 @@ class JournalLedger:
         self._append(journal.unstage(name), "outcome")
 
     def set_workspace(self, workspace_id: str | None) -> None:
-        """Note the workspace that all the ids belong to; None where it is not known yet."""
+        """Record the workspace as configured, or None if none is."""
         self._append(journal.workspace(workspace_id), "outcome")
+
+    def set_observed_workspace(self, workspace_id: str | None) -> None:
+        """Record the workspace that the API's responses show, or None if it is not known."""
+        self._append(journal.observed_workspace(workspace_id), "outcome")
+
+    def note_list_worked(self) -> None:
+        """Record that the list of webhooks was read."""
+        self._append(journal.list_worked(), "outcome")
 
     def replace_all(
         self,

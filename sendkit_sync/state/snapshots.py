@@ -65,7 +65,7 @@ def recover(store: Store, term: Term, api: str, rng: Rng, check: Callable[[State
     snapshot, state, left = loaded
     if state.api != api and state.empty:
         # What a first run to a mistyped address left behind.
-        return fold(term, snapshot, replace(state, api=api, workspace_id=None), left or snapshot.journal)
+        return fold(term, snapshot, State(state.lineage, state.serial, api), left or snapshot.journal)
     if state.api != api:
         raise StateInvalidError(
             ErrorCode.API_MISMATCH,

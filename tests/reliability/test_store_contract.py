@@ -134,7 +134,7 @@ def test_what_is_recorded_anew_is_in_the_backup_too(opener: Opener):
         book.record("A", WebhookRecord("id", PLACE, PLACE, "A", SECRET))
     other = StoredSecret(SecretOrigin.GENERATED, Secret("other"))
     with ledger(opener()) as book:
-        book.replace_all({"A": WebhookRecord("id", PLACE, PLACE, "A", other)}, {})
+        book.replace_all({"A": WebhookRecord("id", PLACE, PLACE, "A", other)}, {}, {})
     state = read_store(opener())
     assert state is not None
     assert state.webhooks["A"].secret == other

@@ -62,11 +62,14 @@ def states(draw: st.DrawFn) -> State:
     for name in draw(st.lists(texts, max_size=2, unique=True)):
         intent = st.builds(
             Intent, filled, st.sampled_from(ActionKind), st.just(name), st.floats(0, 1e12), st.none() | configs,
-            st.none() | stored, st.none() | texts, lists, st.booleans(), st.none() | texts,
+            st.none() | stored, st.none() | texts, lists, st.booleans(), st.none() | texts, st.none() | st.floats(0, 1e12),
         )  # fmt: skip
         pending[name] = tuple(draw(st.lists(intent, min_size=1, max_size=2)))
     webhooks = draw(st.dictionaries(texts, records, max_size=3))
-    return State(draw(filled), draw(st.integers(0, 9)), draw(filled), draw(st.none() | texts), webhooks, pending)
+    workspaces = [draw(st.none() | texts) for _ in range(2)]
+    numbers = draw(filled), draw(st.integers(0, 9)), draw(filled)
+    staged = draw(st.dictionaries(texts, stored, max_size=2))
+    return State(*numbers, workspaces[0], webhooks, pending, staged, workspaces[1], draw(st.booleans()))
 
 
 class Killed(BaseException):
@@ -159,6 +162,8 @@ def test_folds_on_exception(path: str) -> None:
 def test_entries(path: str) -> None:
     with ledger(path) as book:
         book.set_workspace("ws")
+        book.set_observed_workspace("66a0")
+        book.note_list_worked()
         book.begin(intent("a"))
         book.restamp(intent("a"), 9.0)
         book.expire("a")
@@ -171,7 +176,9 @@ def test_entries(path: str) -> None:
     state = read_state(path)
     assert state is not None
     assert (state.workspace_id, set(state.webhooks)) == ("ws", {"new"})
-    assert (state.pending["a"][0].sent_at, state.pending["a"][0].expired) == (9.0, True)
+    assert (state.observed_workspace_id, state.list_worked) == ("66a0", True)
+    (attempt,) = state.pending["a"]
+    assert (attempt.sent_at, attempt.since, attempt.expired) == (9.0, intent("a").sent_at, True)
 
 
 def test_recovers_and_drops_a_torn_line(path: str) -> None:
