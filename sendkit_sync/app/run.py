@@ -80,7 +80,7 @@ class Run:
     def check_limits(self, *, force: bool) -> None:
         """Raise `RefusedError` where the plan takes away more at once than goes without --force."""
         state = self.executor.ledger.state
-        found = exceeded_limits(self.plan, wanted=self.desired, recorded=len(state.webhooks))
+        found = exceeded_limits(self.plan, desired=self.desired, recorded=len(state.webhooks))
         if found and not force:
             raise RefusedError(ErrorCode.LIMITS_EXCEEDED, "; ".join(found), hint="If that is meant, use --force.")
 

@@ -14,7 +14,7 @@ from ..core.model import ActionKind, DesiredWebhook, Intent, LiveWebhook, Secret
 from ..core.outcomes import Failed, FailureCode, Outcome, Succeeded, Unknown
 from ..core.ports import Api, Clock, Ledger, Rng, SecretCipher
 from ..core.quoting import shell_name
-from ..planning.diff import same_but_for_spelling
+from ..planning.diff import same_except_spelling
 from ..planning.plan import Action, SecretSource
 from .announce import announce
 from .create import differences, staged_unreadable
@@ -74,7 +74,7 @@ class Updater:
         if seen is None:
             return False
         shown = replace(seen, settings=seen.settings.filled(answered.settings))
-        if (shown.name, shown.settings) == (answered.name, answered.settings) or not same_but_for_spelling(shown, answered):
+        if (shown.name, shown.settings) == (answered.name, answered.settings) or not same_except_spelling(shown, answered):
             return False
         self.ledger.record(name, self.ledger.state.webhooks[name].answered(shown))
         return True

@@ -1,1 +1,1 @@
-"""Desired + recorded (+ live) -> Plan: pure functions, no I/O, no clock."""
+"""Computes a plan from desired, recorded and live webhooks. Pure functions: no I/O, no clock."""

@@ -1,6 +1,6 @@
-"""What differs within one webhook, field by field.
+"""Differences within one webhook, field by field.
 
-deepdiff finds it; it is imported and asked only for fields that are not equal, for it is slow.
+DeepDiff computes them. It is slow, so it is imported and called only for webhooks that are not equal.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ def view(name: str, settings: Settings, secret: str | None = SENSITIVE) -> View:
 
 
 def changes(before: View, after: View, *, secret_changed: bool) -> tuple[Change, ...]:
-    """Return the fields that differ between two views, in the order of `SHOWN`; the secret only if told so."""
-    fields = _unlike(before, after) | ({"secret"} if secret_changed else set())
+    """Return the fields that differ between two views, in the order of `SHOWN`, and the secret if `secret_changed`."""
+    fields = _differing(before, after) | ({"secret"} if secret_changed else set())
     return tuple(Change(field, before[field], after[field]) for field in SHOWN if field in fields)
 
 
-def _unlike(before: View, after: View) -> set[str]:
-    """Return the keys, the secret's apart, under which two views differ; the order of a list means nothing."""
+def _differing(before: View, after: View) -> set[str]:
+    """Return the keys, except the secret, whose values differ. The order of a list does not matter."""
     from deepdiff import DeepDiff
 
     found = DeepDiff(before, after, ignore_order=True, exclude_paths="secret", view="tree")
@@ -30,20 +30,20 @@ def _unlike(before: View, after: View) -> set[str]:
 
 
 def drifted_fields(recorded: WebhookRecord, live: LiveWebhook) -> tuple[str, ...]:
-    """Return the fields, in the order of `SHOWN`, in which live differs from what the API confirmed last.
+    """Return the fields, in the order of `SHOWN`, in which live differs from what the API last confirmed.
 
-    What an answer left out never differs.
+    A field that a response leaves out does not count as different.
     """
     if (recorded.confirmed_name, recorded.confirmed) == (live.name, live.settings):
         return ()
     confirmed = recorded.confirmed.filled(recorded.applied.effective())
     seen = live.settings.filled(confirmed)
-    fields = _unlike(view(recorded.confirmed_name, confirmed), view(live.name, seen))
+    fields = _differing(view(recorded.confirmed_name, confirmed), view(live.name, seen))
     return tuple(field for field in SHOWN if field in fields)
 
 
-def same_but_for_spelling(one: LiveWebhook, other: LiveWebhook) -> bool:
-    """Tell whether two answers are equal but for case, and a slash at the end of the URL."""
+def same_except_spelling(one: LiveWebhook, other: LiveWebhook) -> bool:
+    """Return whether two responses differ only in case or in a trailing slash of the URL."""
     return _spelling(one) == _spelling(other)
 
 
@@ -52,7 +52,7 @@ def _spelling(live: LiveWebhook) -> tuple[object, ...]:
 
 
 def view_before(name: str, recorded: WebhookRecord, live: LiveWebhook | None, drifted: tuple[str, ...]) -> View:
-    """Return what an update starts from: as it was applied, but for the fields that were changed outside."""
+    """Return the webhook as it was applied, with the fields that drifted as they are now."""
     applied = dict(view(recorded.applied_name or name, recorded.applied, SENSITIVE if recorded.secret else None))
     if live is not None and drifted:
         seen = view(live.name, live.settings)
@@ -61,17 +61,17 @@ def view_before(name: str, recorded: WebhookRecord, live: LiveWebhook | None, dr
 
 
 def differs(desired: DesiredWebhook, recorded: WebhookRecord) -> bool:
-    """Tell whether the settings, an adopted name or a supplied secret differ from what was applied."""
-    wanted, applied = desired.settings, recorded.applied
+    """Return whether the settings, an adopted name or a supplied secret differ from what was applied."""
+    settings, applied = desired.settings, recorded.applied
     return (
-        (wanted != applied and wanted.effective() != applied.effective())
+        (settings != applied and settings.effective() != applied.effective())
         or recorded.applied_name not in (None, desired.name)
         or secret_differs(desired, recorded)
     )
 
 
 def secret_differs(desired: DesiredWebhook, recorded: WebhookRecord) -> bool:
-    """Tell whether the config gives a secret, and another than the recorded one; a left-out one never differs."""
+    """Return whether the config supplies a secret that differs from the recorded one."""
     if desired.secret is None:
         return False
     return recorded.secret is None or not recorded.secret.matches(desired.secret)

@@ -1,6 +1,6 @@
-"""The plan as plain data: what a run would do, in order, and what it would leave alone.
+"""The plan as data: the actions of a run, in order, and what it leaves alone.
 
-Made by `planner`, shown by `render`, carried out by `applying`. Two plans of the same input are equal.
+`planner` makes it, `render` shows it, `applying` carries it out. The same input always gives an equal plan.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Reason(StrEnum):
     CHANGED = "changed"
     """Desired differs from what was applied."""
     DRIFT = "drift"
-    """Live differs from what the API confirmed: it was changed outside."""
+    """Live differs from what the API confirmed: the webhook was changed outside."""
     MISSING = "missing"
-    """Recorded, and gone on the live side."""
+    """Recorded, but no longer live."""
     RETRY = "retry"
-    """An earlier attempt has expired without a trace, or its answer is not known and it may be sent again."""
+    """An earlier attempt expired without a match, or its outcome is unknown and it may be sent again."""
     RENAMED = "renamed"
     """`renamedFrom` names the recorded webhook."""
     ORPHAN = "orphan"
@@ -36,41 +36,41 @@ class Reason(StrEnum):
 
 
 class BlockerKind(StrEnum):
-    """What a create must not double."""
+    """What a create must not duplicate."""
 
     ORPHAN = "orphan"
-    """A recorded webhook of the same URL and events that is no longer desired."""
+    """A recorded webhook with the same URL and events that is no longer desired."""
     UNRESOLVED = "unresolved"
-    """A create without an outcome, of the same URL and events or of the name that is to be renamed."""
+    """An unresolved create with the same URL and events, or with the name to be renamed."""
     LIVE = "live"
-    """A live webhook of the same name, or of the same URL and events, that nobody recorded."""
+    """A live, unrecorded webhook with the same name, or the same URL and events."""
 
 
 class SecretSource(StrEnum):
-    """Where the secret comes from that an action sends."""
+    """Where the secret that an action sends comes from."""
 
     CONFIG = "config"
-    """The config gives it."""
+    """The config supplies it."""
     GENERATED = "generated"
     """This tool generates it when the action is carried out."""
     SERVER = "server"
-    """SendKit generates it: nothing is sent."""
+    """SendKit generates it; none is sent."""
     ATTEMPT = "attempt"
-    """An earlier attempt in the state; generated where that one cannot be read or proved."""
+    """An earlier attempt in the state. Generated if that one cannot be read or proved."""
     STAGED = "staged"
-    """The staged secret; where it cannot be read, nothing is sent."""
+    """The staged secret. If it cannot be read, nothing is sent."""
     RECORDED = "recorded"
-    """The recorded secret of the webhook that is gone; generated where it cannot be read."""
+    """The recorded secret of the webhook that is gone. Generated if it cannot be read."""
 
     @property
     def from_state(self) -> bool:
-        """Whether the state decides what is sent."""
+        """Whether the sent secret comes from the state."""
         return self in (SecretSource.ATTEMPT, SecretSource.STAGED, SecretSource.RECORDED)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One field that differs; `path` is its name in the config. A secret's values are `(sensitive)`."""
+    """A field that differs. `path` is its name in the config. The values of a secret are `(sensitive)`."""
 
     path: str
     before: JsonValue
@@ -79,7 +79,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """What a create looks like, and must not double; `id` is None for an unresolved one."""
+    """The possible duplicate that blocks a create. `id` is None for an unresolved create."""
 
     kind: BlockerKind
     name: str
@@ -88,13 +88,12 @@ class Blocker:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One step. `desired` is None for a delete, `recorded` for a create of what was never there.
+    """One step of a plan. `desired` is None for a delete, `recorded` for a create of a new webhook.
 
-    `changes` are the fields that differ, in the order of the config's fields; a create has none. `drifted` are
-    those of them that were changed outside. `before` and `after` are None where there is no such side.
-    `unanswered` tells that an earlier update has no known outcome, so that all fields are sent again.
-    `former_name` is the name that `recorded` stands under, where that is another one. `live` is what a refresh saw.
-    `secret_source` is None where no secret is sent; nothing else is ever sent than from there.
+    `changes` are the fields that differ, in the order of the config; a create has none. `drifted` names those that were
+    changed outside. `before` or `after` is None if there is no such side. `unanswered`: an earlier update has no known
+    outcome, so all fields are sent again. `former_name` is the recorded name, if it differs. `live` is what a refresh found.
+    `secret_source` is the only place from which a secret is sent; None if none is sent.
     """
 
     kind: ActionKind
@@ -116,10 +115,10 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class LiveSide:
-    """What a refresh found; made by `applying.refresh`.
+    """What a refresh found. Made by `applying.refresh`.
 
-    `by_id` maps the id of every webhook that was found to it; `gone` are the ids of recorded webhooks that are
-    neither in the list nor answered by GET.
+    `by_id` maps each id to its live webhook. `gone` holds the ids of recorded webhooks that are not in the list and for which
+    GET answers 404.
     """
 
     by_id: Mapping[str, LiveWebhook]
@@ -128,11 +127,11 @@ class LiveSide:
 
 @dataclass(frozen=True, slots=True)
 class LiveFacts:
-    """What a refresh saw besides the differences.
+    """What a refresh found besides the differences.
 
-    `gone` counts recorded webhooks that are there no more, `unrecorded` live ones that nobody recorded;
-    `inactive` are the names, sorted, of recorded ones whose status is `inactive`, `other_secrets` of those whose
-    secret the API shows whole, and as another than the recorded one.
+    `gone` and `unrecorded` count recorded webhooks that no longer exist, and live ones that are not recorded. `inactive` and
+    `other_secrets` are sorted names: of recorded webhooks whose status is `inactive`, and of those for which the API shows a
+    different secret than the recorded one.
     """
 
     gone: int
@@ -145,11 +144,10 @@ class LiveFacts:
 class Plan:
     """The ordered differences between desired and recorded.
 
-    `actions` are sorted by name, deletes last. `orphans` (recorded, not desired, and not pruned), `unresolved`
-    (the call may have happened), `missing_secrets` (recorded without a secret) and `expired` (attempts that left
-    no trace, and that nobody wants any more) are sorted names. `refreshed` is None for an offline plan.
-    `lineage` is None and `serial` 0 where nothing is recorded yet. `targets` are the patterns of `--target`,
-    `idle_targets` those of them that match nothing.
+    `actions` are sorted by name, with deletes last. `orphans` (recorded, not desired, not pruned), `unresolved` (a create
+    with an unknown outcome), `missing_secrets` (recorded without a secret) and `expired` (attempts without a match that are no
+    longer desired) are sorted names. `refreshed` is None for an offline plan. `lineage` is None and `serial` 0 if nothing is
+    recorded yet. `targets` are the patterns of `--target`, `idle_targets` those that match nothing.
     """
 
     actions: tuple[Action, ...]
@@ -168,25 +166,25 @@ class Plan:
     idle_targets: tuple[str, ...] = ()
 
     def count(self, kind: ActionKind) -> int:
-        """Return how many actions are of `kind`."""
+        """Return the number of actions of `kind`."""
         return sum(action.kind is kind for action in self.actions)
 
     @property
     def secrets_from_state(self) -> tuple[Action, ...]:
-        """The actions that send a secret which the state holds: whoever can change the state could choose it."""
+        """The actions that send a secret from the state. Whoever can change the state could choose it."""
         return tuple(one for one in self.actions if one.secret_source is not None and one.secret_source.from_state)
 
     @property
     def blocked(self) -> tuple[Action, ...]:
-        """The creates that a look-alike blocks."""
+        """The creates that a possible duplicate blocks."""
         return tuple(action for action in self.actions if action.blocked_by is not None)
 
     @property
     def drifted(self) -> int:
-        """How many actions answer a change that was made outside."""
+        """Number of actions that correct a change made outside."""
         return sum(action.reason in (Reason.DRIFT, Reason.MISSING) for action in self.actions)
 
     @property
     def pending(self) -> bool:
-        """Whether anything is left to do; orphans do not count."""
+        """Whether anything is left to do. Orphans do not count."""
         return bool(self.actions or self.unresolved)

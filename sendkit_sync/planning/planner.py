@@ -1,4 +1,4 @@
-"""Makes the plan: compares every desired webhook with the record of its name, and with the live one after a refresh."""
+"""Makes the plan by comparing desired webhooks with recorded ones and, after a refresh, with live ones."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ def make_plan(
     options: PlanScope | None = None,
     live: LiveSide | None = None,
 ) -> Plan:
-    """Return the plan that brings `state` (None: nothing recorded yet) to `desired`.
+    """Return the plan that changes `state` (None: nothing is recorded yet) to `desired`.
 
-    Actions are sorted by name, deletes last, so the order of `desired` means nothing. Without `live` the plan is
-    made offline.
+    Actions are sorted by name, with deletes last; the order of `desired` does not matter. Without `live` the plan is offline.
     """
     options = options or PlanScope()
     known = state if state is not None else State("", 0, api)
@@ -71,7 +70,7 @@ def _other_secret(record: WebhookRecord, live: LiveWebhook) -> bool:
 
 
 class _Planner:
-    """Goes once through what is desired and what is recorded; the public attributes are what came of it."""
+    """Compares desired and recorded webhooks in one pass. The public attributes are the result."""
 
     def __init__(self, state: State, wanted: Mapping[str, DesiredWebhook], options: PlanScope, live: LiveSide | None) -> None:
         self._state = state
@@ -102,7 +101,7 @@ class _Planner:
             if record is None or record.id in live.gone:
                 blocker = blockers.of(webhook, record)
                 if blocker is not None and blocker.kind is BlockerKind.ORPHAN:
-                    # It may be the same webhook under its former name.
+                    # It may be the same webhook under its previous name.
                     kept.add(blocker.name)
                 if covered:
                     self._create(webhook, record, old, blocker)
@@ -115,12 +114,12 @@ class _Planner:
                 self.orphans.append(name)
 
     def _shared(self, lost: Sequence[str]) -> set[str]:
-        """Return which of `lost` stand for a webhook that is in use: a merge by hand may leave both names of a rename."""
+        """Return those of `lost` whose webhook another name uses. A manual merge may leave both names of a rename."""
         used = {self._state.webhooks[name].id for name in self._state.webhooks.keys() - set(lost)}
         return {name for name in lost if self._state.webhooks[name].id in used}
 
     def _renames(self, open_names: Set[str]) -> dict[str, str]:
-        """Map the new name to the recorded one, for each rename that is still to be done; a name is taken once."""
+        """Map new names to recorded ones for all pending renames. Each recorded name is used once."""
         renames: dict[str, str] = {}
         free = self._state.webhooks.keys() - self.wanted.keys() - open_names
         for name in sorted(self.wanted.keys() - self._state.webhooks.keys() - open_names):
@@ -169,7 +168,7 @@ class _Planner:
         before = view_before(old, record, live, drifted)
         after = view(webhook.name, webhook.settings)
         found = changes(before, after, secret_changed=secret_differs(webhook, record))
-        # What was changed outside may be just what the config asks for by now: then there is nothing to send.
+        # A change made outside may be what the config now asks for. Then there is nothing to send.
         kind = ActionKind.UPDATE if found or unanswered else ActionKind.ADOPT
         self.actions.append(
             Action(

@@ -1,4 +1,4 @@
-"""What a plan is to cover."""
+"""Which webhooks a plan covers."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PlanScope:
-    """What a plan is to cover.
+    """Which webhooks a plan covers.
 
-    `targets` are patterns with `*`: only entries whose name matches one are planned, the rest counts nowhere.
-    With `prune`, orphans are deleted.
+    `targets` are patterns with `*`. Only names that match one are planned; the others are not counted anywhere. With `prune`,
+    orphans are deleted.
     """
 
     prune: bool = False
     targets: tuple[str, ...] = ()
 
     def cover(self, name: str) -> bool:
-        """Tell whether the entry `name` is to be planned."""
+        """Return whether `name` is to be planned."""
         return not self.targets or any(_matches(name, pattern) for pattern in self.targets)
 
     def idle(self, names: Iterable[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Says where the secret comes from that an action sends, so that the plan shows it and nothing else is sent."""
+"""Determines where the secret of an action comes from. The plan shows it, and no other secret is sent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .plan import SecretSource
 
 
 def of_create(webhook: DesiredWebhook, gone: WebhookRecord | None, state: State) -> SecretSource:
-    """Return the source for a create; `gone` is the record of the webhook that it replaces."""
+    """Return the source for a create. `gone` is the record of the webhook that it replaces."""
     if webhook.secret_origin not in ("generated", "server"):
         return SecretSource.CONFIG
     if gone is None and webhook.name in state.staged:
@@ -22,7 +22,7 @@ def of_create(webhook: DesiredWebhook, gone: WebhookRecord | None, state: State)
 
 
 def of_update(webhook: DesiredWebhook, record: WebhookRecord, state: State, *, unanswered: bool) -> SecretSource | None:
-    """Return the source for an update, or None where the secret stays; `unanswered`: an earlier one has no outcome."""
+    """Return the source for an update, or None if no secret is sent. `unanswered`: an earlier update has no outcome."""
     if webhook.secret is not None:
         return SecretSource.CONFIG if unanswered or secret_differs(webhook, record) else None
     if unanswered and any(intent.secret is not None for intent in state.updates_of(record.id)):

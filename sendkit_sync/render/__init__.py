@@ -1,1 +1,1 @@
-"""How plans and problems are shown: text, JSON, Markdown, HTML and workflow commands. No I/O."""
+"""Renders plans and problems as text, JSON, Markdown, HTML and workflow commands. No I/O."""

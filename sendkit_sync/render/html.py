@@ -1,4 +1,4 @@
-"""A plan as one page for a browser: no scripts, nothing loaded."""
+"""Renders a plan as one HTML page without scripts and without external resources."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ base-uri 'none'; form-action 'none'">
 <meta name="referrer" content="no-referrer">
 <link rel="icon" href="data:,">
 """
-"""The policy is a second wall: no script and no request even if something got through the escaping. Without the
-icon's `data:` a browser asks the server for one."""
+"""The policy is a second line of defense: no script runs and nothing is requested even if escaping fails. Without the `data:`
+icon, a browser would request one from the server."""
 
 FOLD_ABOVE = 50
-"""With more actions or names than this, each begins folded."""
+"""With more actions or names than this, they are collapsed at first."""
 
 MARKS = {"+": "ins", "-": "del"}
 
@@ -41,7 +41,7 @@ def _field(path: str, lines: list[Line], *, drifted: bool) -> str:
 
 
 def _digest(action: Action) -> str:
-    """Return what a folded action shows of its content."""
+    """Return the summary of a collapsed action."""
     if action.changes:
         return ", ".join(change.path for change in action.changes)
     view = action.after if action.after is not None else action.before
@@ -71,7 +71,7 @@ def _tile(count: int, label: str, anchor: str | None, look: str = "") -> str:
 
 
 def _tiles(plan: Plan, found: list[Note]) -> str:
-    """Return the plan as numbers, each a link to what it counts."""
+    """Return the plan as numbers, each linked to what it counts."""
     tiles = [_tile(plan.count(kind), f"to {kind}", kind, kind) for kind in ActionKind if plan.count(kind)]
     if plan.blocked:
         tiles.append(_tile(len(plan.blocked), "blocked", "blocked", "alarm"))
@@ -82,9 +82,9 @@ def _tiles(plan: Plan, found: list[Note]) -> str:
 
 
 def _facts(plan: Plan) -> str:
-    """Return what the plan was made from."""
+    """Return the facts about what the plan was made from."""
     state = "nothing is recorded yet" if plan.lineage is None else f"serial {plan.serial} of {printable(plan.lineage)}"
-    sides = "the recorded state" if plan.refreshed is None else "the recorded state and the live side"
+    sides = "the recorded state" if plan.refreshed is None else "the recorded state and the live webhooks"
     facts = {
         "API": printable(plan.api),
         "Workspace": printable(plan.workspace_id or ""),
@@ -110,12 +110,12 @@ def _note(note: Note) -> str:
     meaning = f'<p class="meaning">{escape(note.meaning)}</p>\n' if note.meaning else ""
     body = [f"{meaning}<ul>\n", *names, "</ul>\n"]
     if len(names) > FOLD_ABOVE:
-        body = ["<details><summary>The names</summary>\n", *body, "</details>\n"]
+        body = ["<details><summary>Names</summary>\n", *body, "</details>\n"]
     return _section(note.anchor, note.title, len(names), body)
 
 
 def plan_html(plan: Plan) -> str:
-    """Return the plan as one standalone page."""
+    """Return the plan as a self-contained page."""
     summary, found = escape(summary_line(plan)), notes(plan)
     parts = [
         f"{HEAD}<title>{summary}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>sendkit-sync plan</h1>\n",

@@ -1,4 +1,4 @@
-"""A plan for machines."""
+"""Renders a plan as JSON."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _action(action: Action) -> dict[str, Any]:
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
-    """Return the plan as the document that `schemas/plan.schema.json` describes."""
+    """Return the plan as a document of `schemas/plan.schema.json`."""
     summary: dict[str, int] = {str(kind): plan.count(kind) for kind in ActionKind}
     summary |= {"unchanged": plan.unchanged, "orphan": len(plan.orphans), "unresolved": len(plan.unresolved)}
     return {
@@ -64,5 +64,5 @@ def _facts(facts: LiveFacts) -> dict[str, Any]:
 
 
 def dump(document: dict[str, Any]) -> str:
-    """Return a document as JSON in ASCII, with a line end."""
+    """Return a document as ASCII JSON that ends with a line break."""
     return json.dumps(document, indent=2) + "\n"

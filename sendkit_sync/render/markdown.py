@@ -1,4 +1,4 @@
-"""A plan for a comment on a pull request."""
+"""Renders a plan as Markdown for a comment on a pull request."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from ..planning.plan import Action, Plan
 from .words import SIGNS, blocked_text, fields, notes, remarks, shown_name, summary_line, unrecorded_text
 
 LIMIT = 65_536
-"""What a comment on GitHub takes, in characters; counted in bytes here, which are never fewer."""
+"""Size limit of a GitHub comment in characters. Bytes are counted here, which are never fewer."""
 
 RESERVE = 2_000
-"""Kept for the sentences that say what was cut, and for a line of whoever posts the comment."""
+"""Reserved for the sentences about what was left out, and for a line that the poster adds."""
 
 FOR_NOTES = LIMIT // 4
-"""What the notes may take, so that neither they nor the actions push out the other."""
+"""Size limit of the notes, so that notes and actions both get space."""
 
 ENTITIES = {ord(char): f"&#{ord(char)};" for char in "!#$&*.:<>[\\]_`|~"} | {ord("@"): "&#64;<!-- -->"}
-"""What could begin Markdown, HTML, a link or a mention, or end a cell of a table. Addresses of e-mail are looked for
-when entities are text again, but never across a comment."""
+"""Characters that may start Markdown, HTML, a link or a mention, or end a table cell. E-mail addresses are still detected
+behind entities, but never across an HTML comment."""
 
 SIDES = {ActionKind.CREATE: "+", ActionKind.DELETE: "-", ActionKind.FORGET: "-"}
-"""The sign of a field that is not compared with another."""
+"""The sign for fields that have only one side."""
 
 
 def _code(text: str) -> str:
-    """Return `text` as code that no Markdown, HTML, table or mention gets out of."""
+    """Return `text` as inline code from which no Markdown, HTML, table or mention can escape."""
     return f"<code>{text.translate(ENTITIES)}</code>"
 
 
 class _Page:
-    """Text that never grows over the limit."""
+    """Collects text up to the size limit."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
         self.left = LIMIT - RESERVE
 
     def add(self, text: str, *, keep: int = 0) -> bool:
-        """Add `text` where `keep` bytes are left after it; return whether it was added."""
+        """Add `text` if it leaves at least `keep` bytes. Return whether it was added."""
         size = len(text.encode("utf-8", "surrogatepass"))
         if size > self.left - keep:
             return False
@@ -46,20 +46,20 @@ class _Page:
         return True
 
     def some(self, items: list[str], *, keep: int = 0) -> int:
-        """Add as many of `items` as fit, and return how many did not."""
+        """Add as many of `items` as fit. Return the number of the others."""
         for index, item in enumerate(items):
             if not self.add(item, keep=keep):
                 return len(items) - index
         return 0
 
     def always(self, text: str) -> None:
-        """Add one of the few short sentences that the reserve is for."""
+        """Add a short sentence that the reserve is meant for."""
         self.parts.append(text)
 
     def cut(self, count: int, what: str) -> None:
-        """Say that so many were left out, if any were."""
+        """Say how many were left out, if any."""
         if count:
-            self.always(f"\n{count} more {what} are left out: the comment would be too long.\n")
+            self.always(f"\n{count} more {what} are left out, because the comment would be too long.\n")
 
 
 def _row(action: Action) -> str:
@@ -69,7 +69,7 @@ def _row(action: Action) -> str:
 
 
 def _detail(action: Action) -> str:
-    """Return lines of a diff. None begins like the end of its block, for each begins with a sign or a field's name."""
+    """Return lines of a diff block. Each starts with a sign or a field's name, so none can end the block."""
     lines = [f'@@ {action.kind} "{shown_name(action.name)}" @@\n']
     for path, pieces in fields(action):
         lines += [f"{sign or SIDES.get(action.kind, ' ')} {path}: {text}\n" for sign, text in pieces]
@@ -77,7 +77,7 @@ def _detail(action: Action) -> str:
 
 
 def plan_markdown(plan: Plan) -> str:
-    """Return the plan as Markdown that fits in a comment; details are cut before summaries."""
+    """Return the plan as Markdown that fits in a comment. Details are left out before summaries."""
     page = _Page()
     page.add(f"**{summary_line(plan)}**\n")
     unrecorded = unrecorded_text(plan)

@@ -1,4 +1,4 @@
-"""How the page of `html` looks: in a light and in a dark scheme, on a narrow screen, and on paper."""
+"""The stylesheet of the HTML page: light and dark, for screens of any width and for print."""
 
 STYLE = """
 :root { color-scheme: light dark; --bg: #fff; --raised: #f6f8fa; --fg: #1b1f24; --dim: #59636e; --line: #d1d9e0;

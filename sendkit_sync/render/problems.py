@@ -1,4 +1,4 @@
-"""What is wrong with a config: for a terminal, for machines, and as workflow commands."""
+"""Renders the problems of a config as text, as JSON and as GitHub workflow commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .text import painter
 
 
 def problems_text(diagnostics: Iterable[Diagnostic], *, colour: bool, excerpts: bool) -> str:
-    """Return `FILE:LINE:COLUMN: error: message` lines, with the place under each if `excerpts`."""
+    """Return `FILE:LINE:COLUMN: error: message` lines; with `excerpts`, the line and a caret under each."""
     paint = painter(colour)
     lines = []
     for item in diagnostics:
@@ -23,7 +23,7 @@ def problems_text(diagnostics: Iterable[Diagnostic], *, colour: bool, excerpts: 
 
 
 def problems_json(diagnostics: Iterable[Diagnostic]) -> str:
-    """Return one JSON document with all problems; no excerpts."""
+    """Return a JSON document with all problems, without excerpts."""
     problems = [
         {
             "severity": str(item.severity),
@@ -46,7 +46,7 @@ def _property(text: str) -> str:
 
 
 def problems_github(diagnostics: Iterable[Diagnostic]) -> str:
-    """Return one workflow command of GitHub Actions for each problem."""
+    """Return a GitHub Actions workflow command for each problem."""
     return "".join(
         f"::{item.severity} file={_property(item.span.file)},line={item.span.line},col={item.span.column}"
         f"::{_data(item.message)}\n"

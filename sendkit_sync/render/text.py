@@ -1,4 +1,4 @@
-"""A plan for a terminal."""
+"""Renders a plan for a terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLOURS = {
 
 
 def painter(colour: bool) -> Paint:
-    """Return what colours a text, or leaves it alone."""
+    """Return a function that colors a text, or leaves it as it is."""
     if not colour:
         return lambda text, _: text
     import click
@@ -47,7 +47,7 @@ def _action(action: Action, paint: Paint) -> list[str]:
 
 
 def _rows(path: str, pieces: list[Line], paint: Paint) -> list[str]:
-    """Return the lines of a field: events one by one, what else differs as `before -> after`."""
+    """Return the lines of a field: one per event, `before -> after` for any other field."""
     if path == "events":
         tints = {"+": "green", "-": "red"}
         return [paint(f"{sign} {text}", tints[sign]) if sign else text for sign, text in pieces]
@@ -55,7 +55,7 @@ def _rows(path: str, pieces: list[Line], paint: Paint) -> list[str]:
 
 
 def plan_text(plan: Plan, *, colour: bool) -> str:
-    """Return the plan as lines, each with its end."""
+    """Return the plan as text that ends with a line break."""
     paint = painter(colour)
     blocks = [_action(action, paint) for action in plan.actions]
     for note in notes(plan):

@@ -1,4 +1,4 @@
-"""What all renderers say in the same words."""
+"""Texts that all renderers share."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ SIGNS = {
 
 REASONS = {
     Reason.DRIFT: "it was changed outside since the last apply",
-    Reason.MISSING: "it is recorded, but gone on the live side",
-    Reason.RETRY: "an earlier attempt has no known outcome, and may be sent again",
+    Reason.MISSING: "it is recorded, but no longer exists in SendKit",
+    Reason.RETRY: "an earlier attempt has an unknown outcome and may be sent again",
     Reason.RENAMED: "it is renamed (renamedFrom)",
     Reason.ORPHAN: "it is recorded, but no longer in the config",
 }
-"""Reasons worth a line; new and changed speak for themselves."""
+"""Reasons that get a line of their own. New and changed are obvious."""
 
 
 def shown_name(name: str) -> str:
-    """Return a name fit to print."""
+    """Return a printable name."""
     return printable(name, 256)
 
 
 def secret_text(action: Action) -> str:
-    """Return what stands for the secret of a desired webhook."""
+    """Return the text shown in place of the secret of a desired webhook."""
     origin = action.desired.secret_origin if action.desired is not None else ""
     if origin in ("generated", "server") and action.recorded is not None and action.recorded.secret is not None:
-        return "(sensitive, the recorded one where it can be read)"
+        return "(sensitive, the recorded one if it can be read)"
     if origin == "generated":
         return "(sensitive, generated)"
     if origin.startswith("env:"):
@@ -47,7 +47,7 @@ def secret_text(action: Action) -> str:
 
 
 def masked(path: str, value: JsonValue) -> JsonValue:
-    """Return the value of a field; of a secret never more than that there is one."""
+    """Return the value of a field, with a secret masked."""
     return SENSITIVE if path == "secret" and value is not None else value
 
 
@@ -62,21 +62,21 @@ def value_text(path: str, value: JsonValue) -> str:
 
 
 Line = tuple[str, str]
-"""A sign and a text: `-` what goes, `+` what comes, none for what simply is."""
+"""A sign and a text: `-` for a removed value, `+` for a new one, empty for an unchanged one."""
 
 
 def _event_lines(before: JsonValue, after: JsonValue) -> list[Line]:
-    """Return the events that come, then those that go."""
+    """Return the new events, then the removed ones."""
     old = before if isinstance(before, list) else []
     new = after if isinstance(after, list) else []
-    coming = [("+", printable(event)) for event in new if event not in old]
-    return coming + [("-", printable(event)) for event in old if event not in new]
+    added = [("+", printable(event)) for event in new if event not in old]
+    return added + [("-", printable(event)) for event in old if event not in new]
 
 
 def fields(action: Action) -> list[tuple[str, list[Line]]]:
-    """Return the fields of an action with the lines that tell about each; a default tells nothing and is left out."""
+    """Return the fields of an action, each with its lines. Unchanged defaults are left out."""
     if not action.changes:
-        return [(path, [("", text)]) for path, text in _settled(action)]
+        return [(path, [("", text)]) for path, text in _one_sided(action)]
     found = []
     for change in action.changes:
         after = secret_text(action) if change.path == "secret" else value_text(change.path, change.after)
@@ -85,8 +85,8 @@ def fields(action: Action) -> list[tuple[str, list[Line]]]:
     return found
 
 
-def _settled(action: Action) -> Iterator[tuple[str, str]]:
-    """Yield the fields of the only side that an action has."""
+def _one_sided(action: Action) -> Iterator[tuple[str, str]]:
+    """Yield the fields of an action that has only one side."""
     view = action.after if action.after is not None else action.before
     for path in SHOWN[1:] if view is not None else ():
         value = view.get(path) if view is not None else None
@@ -97,7 +97,7 @@ def _settled(action: Action) -> Iterator[tuple[str, str]]:
 
 
 def remarks(action: Action) -> list[str]:
-    """Return why an action is in the plan, where that is worth a line."""
+    """Return why an action is in the plan, unless it is obvious."""
     lines = [REASONS[action.reason]] if action.reason in REASONS else []
     if action.drifted and action.reason is not Reason.DRIFT:
         lines.append(REASONS[Reason.DRIFT])
@@ -105,7 +105,7 @@ def remarks(action: Action) -> list[str]:
 
 
 def blocked_text(action: Action) -> list[str]:
-    """Return by what a create is blocked, and what to do about it; nothing where it is not."""
+    """Return what blocks a create and what to do about it; empty if nothing does."""
     blocker = action.blocked_by
     if blocker is None:
         return []
@@ -113,30 +113,30 @@ def blocked_text(action: Action) -> list[str]:
     match blocker.kind:
         case BlockerKind.ORPHAN:
             return [
-                f"blocked: it looks like {which}, which is recorded and no longer in the config",
+                f"blocked: it looks like {which}, which is recorded but no longer in the config",
                 f"if it is the same webhook, add `renamedFrom: {yaml_name(blocker.name)}`; if not, pass --allow-duplicate",
             ]
         case BlockerKind.UNRESOLVED:
             return [
                 f"blocked: it looks like {which}, whose create may have happened",
-                f"{resolve_text(blocker.name)}; to create it all the same, pass --allow-duplicate",
+                f"{resolve_text(blocker.name)}; to create it anyway, pass --allow-duplicate",
             ]
         case BlockerKind.LIVE:
             adopt = f"sendkit-sync import {shell_name(action.name)} {printable(blocker.id or 'ID')}"
             return [
                 f"blocked: it looks like the live webhook {which}, which is not recorded",
-                f"if it is yours, run `{adopt}`; if not, pass --allow-duplicate",
+                f"if it is the same webhook, run `{adopt}`; if not, pass --allow-duplicate",
             ]
 
 
 def resolve_text(name: str) -> str:
     """Return what to do about an unresolved webhook."""
-    return f"run apply again, or `{resolve_command(name)}`, or `--not-created` for `--id ID`"
+    return f"run apply again, or `{resolve_command(name)}` (or `--not-created` instead of `--id ID`)"
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Names that a plan tells about besides its actions, and `advice`: what to do about each, or nothing."""
+    """Names that a plan lists besides its actions, each with advice or an empty text."""
 
     title: str
     meaning: str
@@ -150,23 +150,23 @@ class Note:
 
     @property
     def anchor(self) -> str:
-        """What links to it."""
+        """The anchor for links to it."""
         return self.title.lower().replace(" ", "-")
 
 
 def notes(plan: Plan) -> list[Note]:
-    """Return what a plan tells about besides its actions, the most urgent first."""
+    """Return what a plan reports besides its actions, the most urgent first."""
     unresolved = tuple((name, resolve_text(name)) for name in plan.unresolved)
     missing = tuple((name, supply_text(name)) for name in plan.missing_secrets)
     inactive = plan.refreshed.inactive if plan.refreshed is not None else ()
     other_secrets = plan.refreshed.other_secrets if plan.refreshed is not None else ()
     found = [
-        Note("Unresolved", "the call may or may not have happened", unresolved, urgent=True),
-        Note("Missing secrets", "recorded without a secret", missing, urgent=True),
-        Note("Orphans", "recorded, no longer in the config, left alone without --prune", _bare(plan.orphans)),
-        Note("Expired attempts", "no trace was found, and nobody wants them any more", _bare(plan.expired)),
-        Note("Inactive on the live side", "", _bare(inactive)),
-        Note("Another secret on the live side", "the recorded one is kept; give the webhook a new one", _bare(other_secrets)),
+        Note("Unresolved", "it is unknown whether the create happened", unresolved, urgent=True),
+        Note("Missing secrets", "the webhook is recorded without its secret", missing, urgent=True),
+        Note("Orphans", "recorded, but no longer in the config; kept without --prune", _bare(plan.orphans)),
+        Note("Expired attempts", "no match was found, and they are no longer in the config", _bare(plan.expired)),
+        Note("Inactive in SendKit", "", _bare(inactive)),
+        Note("Different secret in SendKit", "the recorded one is kept; rotate the secret", _bare(other_secrets)),
     ]
     return [note for note in found if note.entries]
 
@@ -176,12 +176,12 @@ def _bare(names: Sequence[str]) -> tuple[tuple[str, str], ...]:
 
 
 def supply_text(name: str) -> str:
-    """Return what to do about a webhook that is recorded without its secret."""
+    """Return what to do about a webhook whose secret is missing."""
     return f"run `sendkit-sync secret set {shell_name(name)} < FILE`"
 
 
 def unrecorded_text(plan: Plan) -> str | None:
-    """Return the sentence on live webhooks that nobody recorded, if there are any."""
+    """Return the sentence about live webhooks that are not recorded, if there are any."""
     if plan.refreshed is None or not plan.refreshed.unrecorded:
         return None
     count = plan.refreshed.unrecorded

@@ -267,9 +267,9 @@ class TestRefresh:
             return
         for part in (
             "it was changed outside",
-            "gone on the live side",
-            "Inactive on the live side",
-            "Another secret on the live side",
+            "no longer exists in SendKit",
+            "Inactive in SendKit",
+            "Different secret in SendKit",
             "1 live webhook is not",
         ):
             assert part in shown
@@ -287,8 +287,8 @@ class TestRefresh:
         secret = applied.state["webhooks"]["Analytics"]["secret"]
         applied.simulator.delete(ids(applied)["Analytics"])
         plan = applied.run("plan", "--refresh").stdout
-        assert "gone on the live side" in plan
-        assert "(sensitive, the recorded one where it can be read)" in plan
+        assert "no longer exists in SendKit" in plan
+        assert "(sensitive, the recorded one if it can be read)" in plan
         done = applied.apply("--refresh")
         assert done.returncode == 0, done.stderr
         assert applied.state["webhooks"]["Analytics"]["secret"] == secret
@@ -322,7 +322,7 @@ class TestRefresh:
         other.write(numbered(1))
         assert other.apply().returncode == 0
         plan = applied.run("plan", "--refresh").stdout
-        assert 'Inactive on the live side:\n  "Analytics"' in plan
+        assert 'Inactive in SendKit:\n  "Analytics"' in plan
         assert "1 live webhook" in plan
         assert applied.apply("--refresh").returncode == 0
         assert len(applied.simulator.webhooks()) == 3

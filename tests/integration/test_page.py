@@ -123,7 +123,7 @@ class TestContent:
             )
         )
         titles = ["Unresolved", "Missing secrets", "Create", "Update", "Adopt", "Delete", "Forget"]
-        live = ["Inactive on the live side", "Another secret on the live side"]
+        live = ["Inactive in SendKit", "Different secret in SendKit"]
         assert [one.rpartition(" ")[0] for one in text(tab, "h2")] == [*titles, "Orphans", "Expired attempts", *live]
         assert "state resolve 'Un sure'" in text(tab, "#unresolved li")[0]
         assert "2 live webhooks are not recorded." in text(tab, "dl.facts dd")

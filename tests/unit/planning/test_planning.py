@@ -69,4 +69,4 @@ def test_all_or_over_thirty_percent_of_ten_gone_at_once_needs_force(recorded: in
     ids = frozenset(f"wh_{number}" for number in range(gone))
     plan = make_plan(desired, state, api=API, config_digest="digest", live=LiveSide({}, ids))
     assert plan.count(ActionKind.CREATE) == gone
-    assert bool(exceeded_limits(plan, wanted=recorded, recorded=recorded)) is refused
+    assert bool(exceeded_limits(plan, desired=recorded, recorded=recorded)) is refused
