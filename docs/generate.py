@@ -82,8 +82,9 @@ With `--log-format json`, stderr holds one JSON object per line and nothing else
 `event` and `run_id`, which is the same for all lines of a run. The first four events come from `reconcile`.
 """
 METRICS_INTRO = """\
-`reconcile --metrics-file FILE` replaces FILE atomically, with mode 0644. All metrics are gauges. A value that the run did not
-get to know is left out.
+`reconcile --metrics-file FILE` replaces FILE atomically, with mode 0644. Every metric has the labels `workspace` (empty until
+the workspace is known) and `state` (the path or URL of the state), and those listed here. Metrics with the label `webhook` are
+written with `--metrics-per-webhook` only. A value that the run did not get to know is left out.
 """
 
 
@@ -183,7 +184,8 @@ EVENTS = {
     "run_started": "`command`, `dry_run`",
     "planned": "Number of each action: `create`, `update`, `adopt`, `delete`, `forget`; `unchanged`, `drifted`, `unresolved`",
     "action": "Result of one action: `action`, `name`, `id`, `status`; also `code` and `message` if it is not `done`",
-    "run_finished": "`exit_code`, `duration_s`, and the values that the metrics show",
+    "run_finished": "`exit_code`, `duration_s`; as far as known, how many webhooks are `desired`, `in_sync`, `drifted`, "
+    "`unresolved`, `secret_missing` or `inactive`, and how many changes were `created`, `updated` or `failed`",
     "warning": "`message`",
     "error": "`message`, `exit_code`; also `code` for the errors listed under [Error codes](#error-codes)",
     "step": "`message`; `action`, `name` and `status` if it is about one action; only with `-v`",
@@ -199,9 +201,12 @@ def _log() -> str:
 
 
 def _metrics() -> str:
-    figures = {**metrics.RUN, **metrics.FIGURES, **metrics.CALLS}
-    rows = "".join(f"| `{metrics.PREFIX}{name}` | {text} |\n" for name, text in figures.items())
-    return f"\n## Metrics\n\n{_wrapped(METRICS_INTRO)}\n| Metric | Meaning |\n| --- | --- |\n{rows}"
+    rows = ""
+    for metric in metrics.METRICS:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        kind = "counter" if metric.counter else "gauge"
+        rows += f"| `{metrics.PREFIX}{metric.name}` | {kind} | {labels} | {metric.text} |\n"
+    return f"\n## Metrics\n\n{_wrapped(METRICS_INTRO)}\n| Metric | Type | Labels | Meaning |\n| --- | --- | --- | --- |\n{rows}"
 
 
 def _keys(schema: dict[str, Any], prefix: str = "") -> Iterator[str]:

@@ -1,51 +1,128 @@
-"""The figures of a `reconcile` in Prometheus text format, for the node exporter's textfile collector."""
+"""The metrics of a pass in Prometheus text format, for the node exporter's textfile collector."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import threading
-from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ..core.clock import epoch_of
 from ..core.errors import ErrorCode, MissingExtraError, StateIOError
+from ..core.fields import clean
+from ..core.model import INACTIVE, LiveWebhook
+from ..core.store_address import is_url, parse_address
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric as Family
 
 PREFIX = "sendkit_sync_"
-SUCCESS = f"{PREFIX}last_success_timestamp_seconds"
+WHOSE = ("workspace", "state")
+"""The labels of every series. Without them, the files of two workspaces on one host would hold the same series."""
+
 MAX_BYTES = 1024 * 1024
 MODE = 0o644
-RUN = {
-    "last_run_timestamp_seconds": "When the last run ended.",
-    "last_success_timestamp_seconds": "When the last run without a failure ended.",
-    "last_run_success": "Whether the last run ended without a failure.",
-    "last_run_duration_seconds": "How long the last run took.",
-}
-CALLS = {"api_calls": "Calls of the last run, by method and code."}
-FIGURES = {
-    "wanted": "Webhooks that the config asks for.",
-    "in_sync": "Webhooks of the config that are as it says, after the run.",
-    "drifted": "Webhooks that were changed outside or were gone, before the run.",
-    "created": "Webhooks that the last run created.",
-    "updated": "Webhooks that the last run updated.",
-    "failed": "Changes that failed or were not attempted in the last run.",
-    "unresolved": "Webhooks with a call whose outcome is not known.",
-    "secrets_missing": "Recorded webhooks without a secret.",
-}
+"""Readable for the node exporter, which runs as another user."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric: its name without `PREFIX`, its help text, and its labels besides `WHOSE`."""
+
+    name: str
+    text: str
+    labels: tuple[str, ...] = ()
+    counter: bool = False
+
+
+SUCCESS = "last_success_timestamp_seconds"
+METRICS = (
+    Metric("last_run_timestamp_seconds", "When the last run ended."),
+    Metric(SUCCESS, "When the last run without a failure ended."),
+    Metric("last_run_success", "1 if the last run ended without a failure, else 0."),
+    Metric("last_run_duration_seconds", "How long the last run took."),
+    Metric("last_run_changes", "Changes that the last run planned, by action and result.", ("action", "status")),
+    Metric("last_run_api_calls", "API calls of the last run, by method and result.", ("method", "code")),
+    Metric("webhooks_desired", "Webhooks in the config."),
+    Metric("webhooks_in_sync", "Webhooks that match the config after the run."),
+    Metric("webhooks_drifted", "Webhooks that had been changed or deleted outside before the run."),
+    Metric("webhooks_unresolved", "Webhooks with a create whose outcome is unknown."),
+    Metric("webhooks_secret_missing", "Recorded webhooks whose secret is not recorded."),
+    Metric("webhooks_inactive", "Recorded webhooks that SendKit shows as inactive."),
+    Metric("deliveries", "Successful deliveries that SendKit counts for the recorded webhooks."),
+    Metric("delivery_failures", "Failed deliveries that SendKit counts for the recorded webhooks."),
+    Metric("webhook_active", "1 if SendKit shows the webhook as active, else 0.", ("webhook",)),
+    Metric("webhook_deliveries_total", "Successful deliveries of the webhook, counted by SendKit.", ("webhook",), counter=True),
+    Metric(
+        "webhook_delivery_failures_total", "Failed deliveries of the webhook, counted by SendKit.", ("webhook",), counter=True
+    ),
+    Metric("webhook_last_delivery_timestamp_seconds", "When SendKit last delivered to the webhook.", ("webhook",)),
+)
+"""All metrics in the order of the file, the last success among the first two.
+
+A sum over the webhooks is a gauge: it falls when one of them is deleted.
+"""
+
+_NAMES = frozenset(metric.name for metric in METRICS)
+
+
+@dataclass(slots=True, eq=False)
 class Figures:
-    """What a run came to; `counts` has a number for each of `FIGURES` that is known, `calls` one for each outcome."""
+    """The values of one pass. `workspace` and `state` are empty as long as they are not known."""
 
-    counts: dict[str, int] = field(default_factory=dict)
-    calls: Counter[tuple[str, str]] = field(default_factory=Counter)
+    workspace: str = ""
+    state: str = ""
+    _values: dict[str, dict[tuple[str, ...], float]] = field(default_factory=dict)
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
+    def set(self, name: str, value: float | None, *labels: str) -> None:
+        """Set the value of a metric; None leaves it out."""
+        assert name in _NAMES, name
+        if value is not None:
+            self._values.setdefault(name, {})[labels] = value
+
     def called(self, method: str, outcome: str) -> None:
-        """Count a call; safe to use from several threads."""
+        """Count an API call; safe to use from several threads."""
+        labels = (method, outcome.partition(",")[0])
         with self._turn:
-            self.calls[method, outcome.partition(",")[0]] += 1
+            calls = self._values.setdefault("last_run_api_calls", {})
+            calls[labels] = calls.get(labels, 0) + 1
+
+    def seen(self, live: Mapping[str, LiveWebhook], *, single: bool) -> None:
+        """Note the delivery counts of the recorded webhooks, given by name; `single`: those of each one too."""
+        stats = {name: webhook.stats for name, webhook in live.items()}
+        self.set("deliveries", sum(one.delivered or 0 for one in stats.values()))
+        self.set("delivery_failures", sum(one.failed or 0 for one in stats.values()))
+        for name, one in stats.items() if single else ():
+            self.set("webhook_active", float(live[name].status != INACTIVE), name)
+            self.set("webhook_deliveries_total", one.delivered, name)
+            self.set("webhook_delivery_failures_total", one.failed, name)
+            self.set("webhook_last_delivery_timestamp_seconds", epoch_of(one.last_delivered_at), name)
+
+    def collect(self) -> Iterator[Family]:
+        """Yield what `prometheus_client` writes.
+
+        Not its `Gauge`: with `PROMETHEUS_MULTIPROC_DIR` set, that would keep its values in a folder of another program.
+        """
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        for metric in METRICS:
+            kind = CounterMetricFamily if metric.counter else GaugeMetricFamily
+            family = kind(PREFIX + metric.name, metric.text, labels=WHOSE + metric.labels)
+            for labels, value in sorted(self._values.get(metric.name, {}).items()):
+                family.add_metric([clean(label) for label in (self.workspace, self.state, *labels)], value)
+            if family.samples:
+                yield family
+
+
+def label_of(state_path: str) -> str:
+    """Return what the label `state` says of a state: its whole path, or the URL of its store without its options."""
+    return parse_address(state_path).shown if is_url(state_path) else os.path.realpath(state_path)
 
 
 def check_extra() -> None:
@@ -57,59 +134,75 @@ def check_extra() -> None:
 def write(path: str, figures: Figures, *, now: float, duration_s: float, good: bool) -> None:
     """Replace the file at `path`, atomically; of a run that is not `good` the last success stays as it stands there.
 
-    A figure that the run did not come to know is left out. Raises `StateIOError` where the file cannot be written.
+    A value that the run did not get to know is left out. Raises `StateIOError` where the file cannot be written.
     """
-    from prometheus_client import CollectorRegistry, Gauge, generate_latest
-
-    registry = CollectorRegistry()
-    run = (now, now if good else _last_success(path), float(good), duration_s)
-    values = dict(zip(RUN, run, strict=True)) | figures.counts
-    for name, text in (RUN | FIGURES).items():
-        value = values.get(name)
-        if value is not None:
-            Gauge(PREFIX + name, text, registry=registry).set(value)
-    ((name, text),) = CALLS.items()
-    calls = Gauge(PREFIX + name, text, ["method", "code"], registry=registry)
-    for (method, code), count in sorted(figures.calls.items()):
-        calls.labels(method, code).set(count)
     try:
-        _replace(path, generate_latest(registry))
+        _refuse_special_file(path)
+        workspace, state, succeeded_at = _former(path, figures.state)
+        if not figures.state:
+            figures.workspace, figures.state = workspace, state
+        for name, value in {
+            "last_run_timestamp_seconds": now,
+            SUCCESS: now if good else succeeded_at,
+            "last_run_success": float(good),
+            "last_run_duration_seconds": duration_s,
+        }.items():
+            figures.set(name, value)
+        _replace(path, figures)
     except OSError as error:
         raise StateIOError(
             ErrorCode.METRICS_NOT_WRITTEN,
-            f"the metrics cannot be written: {error.strerror}",
+            f"the metrics cannot be written: {error.strerror or error}",
             where=path,
             hint="Check its folder.",
         ) from error
 
 
-def _replace(path: str, text: bytes) -> None:
-    """Put `text` in the place of what is at `path`, readable for the node exporter, which runs as another user.
+def _refuse_special_file(path: str) -> None:
+    """Raise `OSError` for what is no file: reading a pipe would wait for ever, and /dev/null would be replaced."""
+    if Path(path).exists() and not Path(path).is_file():
+        raise OSError("it is not a regular file")
 
-    The other name does not end in `.prom`, or the collector would read that file too.
+
+def _replace(path: str, figures: Figures) -> None:
+    """Put `figures` in the place of the file at `path`; until then its name does not end in `.prom`, which the collector reads.
+
+    The client's own writer sets no mode: with a strict umask the node exporter, another user, could not read the file.
     """
+    from prometheus_client import CollectorRegistry, generate_latest
+
+    registry = CollectorRegistry()
+    registry.register(figures)
     temporary = Path(f"{path}.tmp{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, MODE)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), MODE)  # whatever the umask is
-            file.write(text)
+            with suppress(OSError):  # some network shares have no modes
+                os.fchmod(file.fileno(), MODE)
+            file.write(generate_latest(registry))
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
-def _last_success(path: str) -> float | None:
+def _former(path: str, state: str) -> tuple[str, str, float | None]:
+    """Return workspace and state of the metrics at `path`, and when that run last succeeded.
+
+    Nothing where `state` is known and the file is about another.
+    """
     from prometheus_client.parser import text_string_to_metric_families
 
+    workspace, former, succeeded_at = "", "", None
     try:
         with Path(path).open("rb") as file:
-            text = file.read(MAX_BYTES).decode("utf-8")
-        for family in text_string_to_metric_families(text):
+            text = file.read(MAX_BYTES).decode("utf-8", "replace")
+        for family in islice(text_string_to_metric_families(text), 2):
             for sample in family.samples:
-                if sample.name == SUCCESS:
-                    return float(sample.value)
+                workspace, former = (sample.labels.get(label, "") for label in WHOSE)
+                if sample.name == PREFIX + SUCCESS:
+                    succeeded_at = sample.value
     except (OSError, ValueError):
-        return None
-    return None
+        pass
+    # Files of older versions have no labels.
+    return (workspace, former, succeeded_at) if state in ("", former) or not former else ("", "", None)

@@ -6,18 +6,19 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 from ..applying.executor import RunSettings
 from ..applying.results import Report, Status
 from ..config import Config
 from ..core.errors import ApiError, ErrorCode, ExitCode, LockedError, RefusedError, SyncError
-from ..core.model import ActionKind
-from ..planning.plan import Plan
+from ..core.model import INACTIVE, ActionKind, State
+from ..planning.plan import LiveSide, Plan
 from ..planning.scope import PlanScope
 from .checks import refuse_unset_secrets
 from .context import Context, Source
 from .events import Called, Event, Planned
-from .metrics import Figures, check_extra, write
+from .metrics import Figures, check_extra, label_of, write
 from .outcome import exit_code
 from .plan import look, plan_of
 from .run import Run, RunRequest, warn_of
@@ -28,7 +29,10 @@ KEPT = (ActionKind.CREATE, ActionKind.UPDATE, ActionKind.ADOPT)
 
 @dataclass(frozen=True, slots=True)
 class ReconcileRequest:
-    """What a pass is asked for; `max_changes` None sets no limit, `metrics_file` None writes no metrics."""
+    """What a pass is asked for; `max_changes` None sets no limit, `metrics_file` None writes no metrics.
+
+    With `metrics_per_webhook` they hold those of single webhooks too.
+    """
 
     source: Source = field(default_factory=Source)
     prune: bool = False
@@ -37,6 +41,7 @@ class ReconcileRequest:
     max_changes: int | None = None
     deadline_s: float = 600.0
     metrics_file: str | None = None
+    metrics_per_webhook: bool = False
     settings: RunSettings = field(default_factory=RunSettings)
     lock_timeout_s: float = 0.0
 
@@ -48,6 +53,8 @@ class Pass:
     request: ReconcileRequest
     exit_code: ExitCode = ExitCode.FAILED
     figures: Figures = field(default_factory=Figures)
+    counts: dict[str, int] = field(default_factory=dict)
+    """What is known in numbers, for the log."""
     plan: Plan | None = None
     report: Report | None = None
     error: SyncError | None = None
@@ -58,11 +65,6 @@ class Pass:
     metrics_lost: bool = False
     """Whether the metrics could not be written."""
     duration_s: float = 0.0
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """The figures that are known, by their name."""
-        return self.figures.counts
 
     def ended_by_stop(self, error: SyncError, stop: threading.Event) -> bool:
         """Tell whether `error` only says that a wait or a call was ended early.
@@ -124,7 +126,8 @@ def _carry_out(one: Pass, context: Context) -> None:
     """Do what is asked for, and note what became of it; an error that is no end by `stop` goes on to the caller."""
     try:
         config = load(context, one.request.source)
-        one.counts["wanted"] = len(config.webhooks)
+        one.figures.state = label_of(config.state_path)
+        _set(one, desired=len(config.webhooks))
         code = _look(one, context, config) if one.request.dry_run else _apply(one, context, config)
     except SyncError as error:
         if not one.ended_by_stop(error, context.stop):
@@ -139,6 +142,7 @@ def _look(one: Pass, context: Context, config: Config) -> ExitCode:
     state = read_state(config.state_path)
     live = look(context, config, state)
     _planned(one, context, plan_of(context, config, state, PlanScope(one.request.prune), live))
+    _seen(one, state, live)
     return ExitCode.DONE
 
 
@@ -154,6 +158,7 @@ def _apply(one: Pass, context: Context, config: Config) -> ExitCode:
     )
     with Run.open(context, request) as run:
         _planned(one, context, run.plan)
+        _seen(one, run.executor.ledger.state, run.live)
         run.check_limits(force=one.request.force)
         if one.request.max_changes is not None and len(run.plan.actions) > one.request.max_changes:
             raise RefusedError(
@@ -163,31 +168,53 @@ def _apply(one: Pass, context: Context, config: Config) -> ExitCode:
             )
         one.report = run.execute()
         _count(one, run.plan, one.report)
-        one.counts["unresolved"] = len(run.executor.ledger.state.unresolved())
+        after = run.executor.ledger.state
+        one.figures.workspace = after.workspace_id or ""
+        _set(one, unresolved=len(after.unresolved()))
     warn_of(context, one.report)
     return exit_code(one.report)
 
 
+def _set(one: Pass, **counts: int) -> None:
+    """Note numbers of webhooks, for the log and for the metrics."""
+    one.counts |= counts
+    for name, number in counts.items():
+        one.figures.set(f"webhooks_{name}", number)
+
+
 def _planned(one: Pass, context: Context, plan: Plan) -> None:
     one.plan = plan
-    one.figures.counts |= {
-        "in_sync": plan.unchanged,
-        "drifted": plan.drifted,
-        "unresolved": len(plan.unresolved),
-        "secrets_missing": len(plan.missing_secrets),
-    }
+    one.figures.workspace = plan.workspace_id or ""
+    _set(
+        one,
+        in_sync=plan.unchanged,
+        drifted=plan.drifted,
+        unresolved=len(plan.unresolved),
+        secret_missing=len(plan.missing_secrets),
+    )
     context.observer(Planned(plan))
+
+
+def _seen(one: Pass, state: State | None, live: LiveSide | None) -> None:
+    """Note what SendKit shows of the recorded webhooks."""
+    if state is None or live is None:
+        return
+    found = {name: live.by_id[record.id] for name, record in state.webhooks.items() if record.id in live.by_id}
+    _set(one, inactive=sum(webhook.status == INACTIVE for webhook in found.values()))
+    one.figures.seen(found, single=one.request.metrics_per_webhook)
 
 
 def _count(one: Pass, plan: Plan, report: Report) -> None:
     planned = {action.name for action in plan.actions if action.kind in KEPT}
     repaired = sum(result.status is Status.DONE and result.name in planned for result in report.results if result.kind in KEPT)
-    one.figures.counts |= {
-        "in_sync": plan.unchanged + repaired,
+    _set(one, in_sync=plan.unchanged + repaired)
+    one.counts |= {
         "created": report.count(Status.DONE, ActionKind.CREATE),
         "updated": report.count(Status.DONE, ActionKind.UPDATE),
         "failed": report.count(Status.FAILED) + report.count(Status.NOT_ATTEMPTED),
     }
+    for kind, status in product(ActionKind, Status):
+        one.figures.set("last_run_changes", report.count(status, kind), str(kind), str(status))
 
 
 def _write_metrics(one: Pass, context: Context, now: float) -> None:

@@ -12,7 +12,7 @@ from ..config import Config
 from ..core.errors import ErrorCode, RefusedError
 from ..core.model import State
 from ..planning.limits import exceeded_limits
-from ..planning.plan import Plan
+from ..planning.plan import LiveSide, Plan
 from ..planning.scope import PlanScope
 from .checks import check_api, check_lease, refuse_clear_writes, workspace_of
 from .context import Context
@@ -36,11 +36,15 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run under the lock, its earlier calls resolved. `recorded_before` is what was recorded before that."""
+    """A run under the lock, its earlier calls resolved. `recorded_before` is what was recorded before that.
+
+    `live` is None where the run did not read the live side.
+    """
 
     context: Context
     executor: Executor
     plan: Plan
+    live: LiveSide | None
     recorded_before: State | None
     desired: int
     """How many webhooks the config asks for."""
@@ -75,7 +79,7 @@ class Run:
             executor.settle()
             live = live_side(context, api, ledger.state, request.settings.parallelism) if request.refresh else None
             plan = plan_of(context, config, ledger.state, request.scope, live)
-            yield cls(context, executor, plan, before, len(config.webhooks))
+            yield cls(context, executor, plan, live, before, len(config.webhooks))
 
     def check_limits(self, *, force: bool) -> None:
         """Raise `RefusedError` where the plan takes away more at once than goes without --force."""

@@ -41,3 +41,14 @@ class SystemRng:
         import random
 
         return random.uniform(0, bound_s)
+
+
+def epoch_of(text: str | None) -> float | None:
+    """Return a time of the API, ISO 8601, in seconds since the epoch; None where it is none."""
+    from datetime import UTC, datetime
+
+    try:
+        at = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

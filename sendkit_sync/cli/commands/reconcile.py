@@ -53,6 +53,7 @@ from ..signals import stopping
     help="Time limit for the whole run. When it expires, calls in flight finish and no new ones start.",
 )
 @flag("--metrics-file", metavar="FILE", help="Write Prometheus metrics to FILE. Needs the extra `metrics`.")
+@flag("--metrics-per-webhook", is_flag=True, help="Add the delivery counts of each webhook to the metrics.")
 @force_flag
 @duplicate_flag
 @parallelism_flag
@@ -72,6 +73,7 @@ def command(
     max_changes: int | None,
     deadline_s: float,
     metrics_file: str | None,
+    metrics_per_webhook: bool,
     lock_timeout_s: float,
     **settings: float,
 ) -> int:
@@ -80,7 +82,9 @@ def command(
     Never asks, and prints one summary line to stdout.
     """
     limits = RunSettings(**settings)  # type: ignore[arg-type]
-    request = ReconcileRequest(source, prune, dry_run, force, max_changes, deadline_s, metrics_file, limits, lock_timeout_s)
+    request = ReconcileRequest(
+        source, prune, dry_run, force, max_changes, deadline_s, metrics_file, metrics_per_webhook, limits, lock_timeout_s
+    )
     with stopping(context.stop):
         event("run_started", command="reconcile", dry_run=dry_run)
         return reconcile(replace(context, observer=_observe), request, _end).exit_code
