@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import ErrorCode, SyncError, UsageError
+from ..core.files import create_file
 from ..core.schemas import schema
 from ..version import __version__
 
@@ -93,8 +94,7 @@ def _write(folder: Path, path: str, text: str) -> StarterFile:
         if target.is_file():
             there = target.read_text(encoding="utf-8", errors="replace")
             return StarterFile(target, written=False, advice=tuple(_advice(path, text, there)))
-        with target.open("x", encoding="utf-8") as file:
-            file.write(text)
+        create_file(str(target), text.encode())
     except OSError as error:
         raise SyncError(
             ErrorCode.FILE_NOT_WRITTEN,

@@ -6,15 +6,14 @@ import importlib.util
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.clock import epoch_of
 from ..core.errors import ErrorCode, MissingExtraError, StateIOError
 from ..core.fields import clean
+from ..core.files import check_regular, open_regular, replace_file
 from ..core.model import INACTIVE, LiveWebhook
 from ..core.store_address import is_url, parse_address
 
@@ -136,8 +135,10 @@ def write(path: str, figures: Figures, *, now: float, duration_s: float, good: b
 
     A value that the run did not get to know is left out. Raises `StateIOError` where the file cannot be written.
     """
+    from prometheus_client import CollectorRegistry, generate_latest
+
     try:
-        _refuse_special_file(path)
+        check_regular(path)
         workspace, state, succeeded_at = _former(path, figures.state)
         if not figures.state:
             figures.workspace, figures.state = workspace, state
@@ -148,7 +149,10 @@ def write(path: str, figures: Figures, *, now: float, duration_s: float, good: b
             "last_run_duration_seconds": duration_s,
         }.items():
             figures.set(name, value)
-        _replace(path, figures)
+        registry = CollectorRegistry()
+        registry.register(figures)
+        # The client's own writer sets no mode: with a strict umask the node exporter could not read the file.
+        replace_file(path, generate_latest(registry), MODE)
     except OSError as error:
         raise StateIOError(
             ErrorCode.METRICS_NOT_WRITTEN,
@@ -156,34 +160,6 @@ def write(path: str, figures: Figures, *, now: float, duration_s: float, good: b
             where=path,
             hint="Check its folder.",
         ) from error
-
-
-def _refuse_special_file(path: str) -> None:
-    """Raise `OSError` for what is no file: reading a pipe would wait for ever, and /dev/null would be replaced."""
-    if Path(path).exists() and not Path(path).is_file():
-        raise OSError("it is not a regular file")
-
-
-def _replace(path: str, figures: Figures) -> None:
-    """Put `figures` in the place of the file at `path`; until then its name does not end in `.prom`, which the collector reads.
-
-    The client's own writer sets no mode: with a strict umask the node exporter, another user, could not read the file.
-    """
-    from prometheus_client import CollectorRegistry, generate_latest
-
-    registry = CollectorRegistry()
-    registry.register(figures)
-    temporary = Path(f"{path}.tmp{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, MODE)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            with suppress(OSError):  # some network shares have no modes
-                os.fchmod(file.fileno(), MODE)
-            file.write(generate_latest(registry))
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _former(path: str, state: str) -> tuple[str, str, float | None]:
@@ -195,7 +171,7 @@ def _former(path: str, state: str) -> tuple[str, str, float | None]:
 
     workspace, former, succeeded_at = "", "", None
     try:
-        with Path(path).open("rb") as file:
+        with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
             text = file.read(MAX_BYTES).decode("utf-8", "replace")
         for family in islice(text_string_to_metric_families(text), 2):
             for sample in family.samples:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, PlanFileError, RefusedError, StateIOError, UsageError
+from ..core.files import replace_file
 from ..core.model import State
 from ..core.schemas import schema
 from ..planning.plan import Plan
@@ -69,9 +69,7 @@ def save(path: str, plan: Plan, *, refresh: bool, prune: bool) -> None:
     }
     try:
         _refuse_other_file(path)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(dump(document))
+        replace_file(path, dump(document).encode("ascii"))
     except OSError as error:
         raise StateIOError(
             ErrorCode.PLAN_NOT_WRITTEN,

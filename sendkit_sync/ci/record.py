@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..app.wiring import read_state
 from ..core.errors import ErrorCode, RefusedError, SyncError, UsageError
+from ..core.files import replace_file
 
 NOTE = "sendkit-sync-taken.json"
 """What was taken, noted in the folder of git's own files."""
@@ -61,7 +62,7 @@ def take(state_path: str, branch: str) -> str:
     for path, blob in there.items():
         git.put(path, blob)
     note = {"branch": branch, "blobs": there}
-    git.note.write_text(json.dumps(note), encoding="utf-8")
+    replace_file(str(git.note), json.dumps(note).encode())
     return f"Taken from {branch}: {state}." if there[state] else f"{branch} has no state yet."
 
 
@@ -155,8 +156,7 @@ class Git:
         target = self.top / path
         target.unlink(missing_ok=True)
         if blob is not None:
-            with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(self._run(["cat-file", "blob", blob], subprocess.PIPE).stdout)
+            replace_file(str(target), self._run(["cat-file", "blob", blob], subprocess.PIPE).stdout)
 
     def commit(self, parent: str, blobs: Blobs) -> str:
         """Return a new commit on top of `parent` that differs from it in `blobs` alone."""

@@ -688,7 +688,7 @@ class TestPrivateFile:
         if what == "link":
             other.write_text("kept")
         before = sorted(tmp_path.iterdir())
-        with pytest.raises(RefusedError, match="plain file"):
+        with pytest.raises(RefusedError, match="regular file"):
             write(str(path), "canary")
         assert sorted(tmp_path.iterdir()) == before
         assert not other.exists() or other.read_text() == "kept"

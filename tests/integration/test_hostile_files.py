@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import stat
 from pathlib import Path
 
 import pytest
 
+import sendkit_sync
 from sendkit_sync.core.errors import StateIOError, SyncError
 from sendkit_sync.state.stores import file as state_file
 from support.bench import Bench
@@ -161,3 +164,38 @@ class TestTheState:
         with pytest.raises(SyncError):
             bench.apply()
         assert untouched(target)
+
+
+OUTPUTS = {
+    "--out": ("plan", "--out", "there"),
+    "--output": ("secret", "export", "--format", "json", "--output", "there"),
+    "--metrics-file": ("reconcile", "--metrics-file", "there"),
+    "--step-summary": ("plan", "--step-summary"),
+}
+
+
+@pytest.mark.parametrize("what", ["link", "dangling", "pipe", "folder"])
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.timeout(30)
+def test_an_output_goes_to_a_regular_file_only(bench: Bench, target: Path, output: str, what: str):
+    bench.apply()
+    in_the_way(what, bench.folder / "there", target)
+    before = {path.name for path in bench.folder.iterdir()}
+    with contextlib.suppress(SyncError):  # a pass that is done ends in an exit code
+        bench.run(*OUTPUTS[output], GITHUB_STEP_SUMMARY="there")
+        assert output == "--metrics-file"
+    assert untouched(target)
+    assert not target.with_name("new").exists()
+    assert {path.name for path in bench.folder.iterdir()} == before
+
+
+def test_all_that_is_written_goes_through_one_module():
+    """Elsewhere nothing opens a file for writing, but what serves tests and demonstrations alone."""
+    elsewhere = {"core/files.py", "simulator/server.py", "cli/commands/demo.py", "cli/output/streams.py"}
+    package = Path(sendkit_sync.__file__).parent
+    opens = re.compile(r"O_WRONLY|O_RDWR(?! \| os\.O_CREAT\))|write_text|write_bytes|open\([^)]*\"[wax]b?\"")
+    found = {str(path.relative_to(package)) for path in package.rglob("*.py") if opens.search(path.read_text("utf-8"))}
+    assert found - elsewhere == {"state/stores/file.py"}
+    assert len(re.findall("O_WRONLY", (package / "state/stores/file.py").read_text("utf-8"))) == 1, (
+        "the journal, by `open_regular`"
+    )

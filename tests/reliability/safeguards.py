@@ -776,6 +776,13 @@ FILES = (
         "    if not stat.S_ISREG(os.fstat(descriptor).st_mode):\n        return os.open('/dev/null', flags)\n        raise",
     ),
     one(
+        "an output replaces a regular file only",
+        f"{FILE}test_an_output_goes_to_a_regular_file_only[--out-pipe]",
+        "core/files.py",
+        "    check_regular(path)\n    temporary",
+        "    temporary",
+    ),
+    one(
         "a huge state is not read",
         f"{FILE}TestTheState::test_a_huge_one_is_not_read[.journal]",
         "core/files.py",

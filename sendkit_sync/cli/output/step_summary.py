@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from ...core.errors import ErrorCode, StateIOError, UsageError
+from ...core.files import append_file
 
 VARIABLE = "GITHUB_STEP_SUMMARY"
 HINT = "Use --step-summary in a job on GitHub only: the runner makes the file."
@@ -20,9 +21,9 @@ def append(markdown: str) -> None:
     if not named:
         raise UsageError(ErrorCode.VARIABLE_MISSING, f"{VARIABLE} is not set", hint=HINT)
     try:
-        with Path(named).open("a", encoding="utf-8") as file:
-            # Without an empty line between, Markdown that follows HTML is a part of it.
-            file.write(f"\n{markdown}" if file.tell() else markdown)
+        # Without an empty line between, Markdown that follows HTML is a part of it.
+        empty = not Path(named).exists() or Path(named).stat().st_size == 0
+        append_file(named, (markdown if empty else f"\n{markdown}").encode(), private=False)
     except OSError as error:
         raise StateIOError(
             ErrorCode.SUMMARY_NOT_WRITTEN, f"the step summary cannot be written: {error.strerror}", where=named, hint=HINT

@@ -105,7 +105,7 @@ def test_a_reader_always_finds_a_whole_file_that_it_may_read(tmp_path: Path):
 def test_what_is_no_regular_file_is_never_replaced(tmp_path: Path, make: object):
     make(tmp_path / "m.prom")  # type: ignore[operator]
     before = (tmp_path / "m.prom").stat()
-    with pytest.raises(StateIOError, match="the metrics cannot be written: it is not a regular file"):
+    with pytest.raises(StateIOError, match="the metrics cannot be written: not a regular file"):
         write(str(tmp_path / "m.prom"), full(), now=0.0, duration_s=0.0, good=True)
     assert (tmp_path / "m.prom").stat().st_ino == before.st_ino
     assert [one.name for one in tmp_path.iterdir()] == ["m.prom"]
