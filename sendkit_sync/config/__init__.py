@@ -1,4 +1,4 @@
-"""Reads the config files into the desired webhooks, with a place for everything that is wrong."""
+"""Reads the config files into desired webhooks, and reports every problem with its place."""
 
 from .loader import Config, load_config
 

@@ -1,8 +1,7 @@
-"""Tells quickly whether data fits a schema; what is wrong with data that does not, jsonschema tells.
+"""Fast path of validation: valid data is accepted by compiled functions; jsonschema only explains what is invalid.
 
-A schema becomes nested functions, made once, that stop at the first thing that does not fit. They know the draft 7
-rules that the project's schemas use, with the same meaning as in jsonschema; a rule they do not know makes them
-accept nothing, so that jsonschema decides.
+A schema is compiled once to nested functions that stop at the first mismatch. They implement the draft 7 rules that the
+project's schemas use, exactly like jsonschema. For a schema with any other rule they accept nothing, so jsonschema decides.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _ARRAY_RULES = {"items", "minItems", "uniqueItems"}
 
 
 def compiled(schema: Mapping[str, Any]) -> Accepts:
-    """Return the function that tells whether a value fits `schema`; it accepts less where it is not sure."""
+    """Return a function that checks a value against `schema`. When in doubt, it does not accept the value."""
     rules = {key: rule for key, rule in schema.items() if key not in _SAYS_NOTHING}
     kind = rules.pop("type", None)
     if kind == "object" and rules.keys() <= _OBJECT_RULES and rules.get("additionalProperties") is False:
@@ -74,7 +73,7 @@ def _array(item: Accepts, least: int, unique: bool) -> Accepts:
         for one in value:
             if not item(one):
                 return False
-        # Only text is compared here; of anything else jsonschema knows what is equal.
+        # Only texts are compared here. For anything else, jsonschema defines what is equal.
         return not unique or (all(type(one) is str for one in value) and len(set(value)) == len(value))
 
     return accepts

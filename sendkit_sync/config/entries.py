@@ -1,4 +1,4 @@
-"""Reads one entry of a config file into a desired webhook, and notes what is wrong with it at its place."""
+"""Reads one config entry into a desired webhook, and records each problem with its place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .yaml_events import Problem
 
 
 class EntryReader:
-    """Reads entries with the variables of `env`; `secrets` collects every text that no message may show."""
+    """Reads entries with the variables of `env`. `secrets` collects all texts that no message may show."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self.env = env
@@ -26,7 +26,7 @@ class EntryReader:
         self._lists: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def webhook(self, file: File, entry: Map, defaults: Mapping[str, Any], *, server_secrets: bool) -> DesiredWebhook | None:
-        """Return what `entry` asks for; None where it has no usable name."""
+        """Return the desired webhook of `entry`, or None if it has no usable name."""
         name = self._name(file, entry, "name")
         settings = Settings.of({field.key: self._value(file, entry, defaults, field) for field in FIELDS})
         renamed_from = self._name(file, entry, "renamedFrom")
@@ -36,7 +36,7 @@ class EntryReader:
         return DesiredWebhook(name, settings, secret, origin, renamed_from, file.span(entry.place_of("name")))
 
     def text(self, file: File, node: Map | Seq, key: Any) -> str | None:
-        """Return a text with its variables filled in; None where it is none or one of them is missing."""
+        """Return a text with its variables expanded; None if it is not text or a variable is missing."""
         value = node[key]
         if not isinstance(value, str):
             return None
@@ -51,7 +51,7 @@ class EntryReader:
         return None if wrong else filled
 
     def _name(self, file: File, entry: Map, key: str) -> str | None:
-        # What is empty in the file itself was reported by the schema.
+        # The schema has reported a value that is empty in the file itself.
         text = self.text(file, entry, key) if entry.get(key) else None
         if text is None:
             return None
@@ -61,7 +61,7 @@ class EntryReader:
         return name
 
     def _value(self, file: File, entry: Map, defaults: Mapping[str, Any], field: Field) -> Value:
-        """Return the value of a field; empty or None where it is left out, or is none that can be used."""
+        """Return the value of a field; empty or None if it is left out or unusable."""
         key = field.key
         node = entry if key in entry or not isinstance(defaults, Map) else defaults
         raw = node.get(key)
@@ -81,7 +81,7 @@ class EntryReader:
                     return None
                 low, high = field.row.usual or (raw, raw)
                 if field.row.least <= raw and not low <= raw <= high:
-                    file.add(node.place_of(key), f"`{key}` is outside {low}-{high}, the documented range", Severity.WARNING)
+                    file.add(node.place_of(key), f"`{key}` is outside the documented range, {low}-{high}", Severity.WARNING)
                 return int(raw)
             case Kind.FLAG:
                 return field.parse(raw)
@@ -106,7 +106,7 @@ class EntryReader:
         place = entry.place_of("secret")
         if variable := secret_variable(raw):
             origin, text = f"env:{variable}", self.env.get(variable, "")
-            # A run for a fork gets its secrets as empty variables.
+            # In a run for a fork, secrets are empty variables.
             if not text:
                 file.add(place, f"the environment variable {printable(variable, 80)} is not set", Severity.WARNING)
                 return None, origin
@@ -115,16 +115,16 @@ class EntryReader:
             self.secrets.add(raw)
             if literal is None:
                 file.add(
-                    place, "`secret` takes `${NAME}` as its whole value and without a default, or `$${` for a literal `${`"
+                    place, "in `secret`, `${NAME}` must be the whole value, without a default; write `$${` for a literal `${`"
                 )
                 return None, "literal"
             origin, text = "literal", literal
-            file.add(place, "the secret stands in the file; write `${NAME}` and set SENDKIT_SECRET_NAME", Severity.WARNING)
+            file.add(place, "the secret is in the file in clear; write `${NAME}` and set SENDKIT_SECRET_NAME", Severity.WARNING)
         self.secrets.add(text)
         secret = _LAST_BREAK.sub("", text)
         self.secrets.add(secret)
         if secret != text:
-            file.add(place, "the secret ends with a line break, which is left out", Severity.WARNING)
+            file.add(place, "the secret ends with a line break, which is removed", Severity.WARNING)
         for severity, message in check_secret(secret):
             file.add(place, message, severity)
         return Secret(secret), origin

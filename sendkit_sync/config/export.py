@@ -1,4 +1,4 @@
-"""Live webhooks as a config file that `validate` accepts; without secrets."""
+"""Writes live webhooks as a valid config file, without secrets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .checks import check_event, check_name, check_url
 from .schema import fits
 
 HEADER = (
-    "# Written by `sendkit-sync export`. Secrets are not in it: `sendkit-sync import --matching` records what the API shows.\n"
+    "# Written by `sendkit-sync export`, without secrets. `sendkit-sync import --matching` records those that the API shows.\n"
 )
 
 
@@ -31,10 +31,10 @@ _Dumper.add_representer(_Quoted, lambda dumper, text: dumper.represent_scalar("t
 
 
 def config_text(live: Sequence[LiveWebhook], workspace: str | None = None) -> tuple[str, list[str]]:
-    """Return the YAML of the webhooks sorted by name and id, and warnings about those that need a look.
+    """Return the YAML of the webhooks, sorted by name and id, and warnings about those that need attention.
 
-    A name that several bear is told apart by the id; a webhook that no config can hold is left out. `workspace` is the
-    one that was asked for; it is named in the file if all webhooks say that they are of it.
+    If several webhooks share a name, the id is appended to it. A webhook that no config can express is left out. `workspace`
+    is written to the file if all webhooks say that they belong to it.
     """
     entries: list[dict[str, object]] = []
     warnings: list[str] = []
@@ -50,7 +50,9 @@ def config_text(live: Sequence[LiveWebhook], workspace: str | None = None) -> tu
             while name in taken:
                 name = f"{name} ({webhook.id})"
             by_hand = f"sendkit-sync import {shell_name(name)} {printable(webhook.id)}"
-            warnings.append(f"{webhook.id} has the name of another webhook: its id was added to it; to adopt it: {by_hand}")
+            warnings.append(
+                f"{webhook.id} has the same name as another webhook, so its id was appended. To adopt it: {by_hand}"
+            )
         taken.add(name)
         entries.append({key: _written(value) for key, value in (entry | {"name": name}).items()})
     document: dict[str, object] = {"version": 1}
@@ -67,18 +69,18 @@ def _entry(webhook: LiveWebhook) -> dict[str, object]:
 
 
 def _wrong(webhook: LiveWebhook, entry: Mapping[str, object]) -> Iterator[str]:
-    """Yield what keeps a config from holding `entry`."""
+    """Yield the reasons why no config can express `entry`."""
     findings = [*check_name(webhook.name.strip(), "name"), *check_url(webhook.settings.url)]
     for event in webhook.settings.events:
         findings += check_event(event)
     errors = dict.fromkeys(message for severity, message in findings if severity is Severity.ERROR)
     yield from errors
     if not errors and not fits({"version": 1, "webhooks": [entry]}):
-        yield "its events or numbers fit no config"
+        yield "a config cannot express its events or numbers"
 
 
 def _written(value: object) -> object:
-    """Return `value` with every text quoted, so that no reader makes a number or a variable of it."""
+    """Return `value` with every text quoted, so that none is read as a number or a variable."""
     if isinstance(value, list):
         return [_written(item) for item in value]
     return _Quoted(value.replace("${", "$${")) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""Finds the config files and reads them; what cannot be read is a problem of its file."""
+"""Finds and reads the config files. A file that cannot be read becomes a problem of that file."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _GLOB = frozenset("*?[")
 def read_files(paths: Sequence[str]) -> list[File]:
     """Return the files at `paths`, each once and checked against the schema.
 
-    A path is a file, a folder (its *.yaml and *.yml), a glob, or `-` for standard input. What a folder or a glob holds
-    is sorted; a name that begins with a dot is left out, for editors and other tools keep files of their own there.
+    A path is a file, a folder (its *.yaml and *.yml), a glob, or `-` for standard input. The files of a folder or a glob are
+    sorted. Names that start with a dot are skipped, because editors and other tools use them.
     """
     files: list[File] = []
     seen: set[Path] = set()
@@ -42,14 +42,14 @@ def read_files(paths: Sequence[str]) -> list[File]:
 
 
 class _NothingError(Exception):
-    """A folder or a glob holds no config file."""
+    """A folder or a glob matches no config file."""
 
 
 def _found(given: str) -> Iterator[Path]:
     path = Path(given)
     if path.is_dir():
         found = sorted(one for one in path.iterdir() if one.suffix in ENDS and not one.name.startswith("."))
-        kind = "folder holds no *.yaml and no *.yml"
+        kind = "folder contains no *.yaml or *.yml"
     elif _GLOB.isdisjoint(given) or path.exists():
         yield path
         return
@@ -98,7 +98,7 @@ def _opened(file: File) -> BinaryIO:
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    """Open a file; a named pipe that nobody writes to is an empty one, in place of a wait for ever."""
+    """Open a file without blocking. A named pipe without a writer reads as empty."""
     descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
     os.set_blocking(descriptor, True)
     return descriptor
@@ -106,4 +106,8 @@ def _without_waiting(path: str, flags: int) -> int:
 
 def _reason(error: Exception) -> str:
     reason = printable(getattr(error, "strerror", None) or "not a usable path")
-    return f"{reason}; -c names another, `sendkit-sync init` starts one" if isinstance(error, FileNotFoundError) else reason
+    return (
+        f"{reason}; name another one with -c, or create it with `sendkit-sync init`"
+        if isinstance(error, FileNotFoundError)
+        else reason
+    )

@@ -1,4 +1,4 @@
-"""Joins the config files into the desired webhooks, and collects every problem with its place."""
+"""Merges the config files into the desired webhooks, and collects all problems with their places."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEFAULT_STATE = "sendkit.state.json"
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What the config files ask for, joined; `webhooks` are sorted by name, `recipients` are the age keys to seal to."""
+    """The merged config. `webhooks` are sorted by name; `recipients` are the age public keys to encrypt for."""
 
     webhooks: tuple[DesiredWebhook, ...]
     workspace: str | None
@@ -34,10 +34,10 @@ class Config:
     warnings: tuple[Diagnostic, ...]
 
     def digest(self) -> str:
-        """Return the SHA-256 of the desired webhooks as hex, with the origins of the secrets in their place."""
+        """Return the SHA-256 of the desired webhooks as hex. It covers the origins of secrets, not the secrets."""
         import hashlib
 
-        # Row for row what the JSON of the whole list is: that itself is large.
+        # Same as hashing the JSON of the whole list, which would be large.
         encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
         digest = hashlib.sha256(b"[")
         for number, one in enumerate(self.webhooks):
@@ -58,7 +58,7 @@ class _Loader:
         self.shared: dict[str, tuple[str, Span]] = {}
 
     def take(self, file: File) -> None:
-        """Take over the top-level keys of a file."""
+        """Read the top-level keys of a file."""
         root = file.document.root
         if not isinstance(root, Map):
             return
@@ -71,7 +71,7 @@ class _Loader:
                 continue
             if not text.strip() or has_control(text):
                 if root[key]:
-                    file.add(place, f"`{key}` must not be empty or hold control characters")
+                    file.add(place, f"`{key}` must not be empty or contain control characters")
                 continue
             problem = address_problem(text) if key == "state" else None
             if problem is not None:
@@ -95,7 +95,7 @@ class _Loader:
         defaults = root["defaults"] if isinstance(root.get("defaults"), Map) else {}
         entries = root["webhooks"]
         for number, entry in enumerate(entries):
-            entries[number] = None  # let go of: a large file and its webhooks are never both in memory, whole
+            entries[number] = None  # released: a large file and its webhooks must not both be in memory
             if isinstance(entry, Map):
                 self.take_webhook(file, entry, defaults)
 
@@ -113,53 +113,53 @@ class _Loader:
             place = entry.place_of("renamedFrom")
             other, _, _ = self.former.setdefault(former, (name, file, place))
             if other != name:
-                file.add(place, f"`{printable(other, 60)}` is renamed from `{printable(former, 60)}` already")
+                file.add(place, f"`{printable(other, 60)}` is already renamed from `{printable(former, 60)}`")
         self.webhooks[name] = webhook
 
     def check_any_webhooks(self) -> None:
-        """Refuse files of which none has `webhooks`: that never means that there are to be no webhooks."""
+        """Report an error if no file has `webhooks`. That never means that no webhooks are desired."""
         roots = [file.document.root for file in self.files]
         if all(isinstance(root, Map) and "webhooks" not in root for root in roots) and self.files:
-            which = "the file lacks" if len(roots) == 1 else "none of the files has"
-            self.files[0].add((1, 1), f"{which} the key `webhooks`; write `webhooks: []` for no webhooks")
+            which = "the file has no" if len(roots) == 1 else "none of the files has"
+            self.files[0].add((1, 1), f"{which} `webhooks`; write `webhooks: []` for no webhooks")
 
     def check_renames(self) -> None:
-        """Refuse a `renamedFrom` that names another entry: which of the two the recorded webhook is, nobody could tell."""
+        """Report a `renamedFrom` that names another entry: it would be ambiguous which one the recorded webhook is."""
         for former, (name, file, place) in self.former.items():
             if former in self.webhooks and former != name:
                 there = self.webhooks[former].span
                 file.add(
                     place,
-                    f"`{printable(former, 60)}` is also the name of the entry at {there}; "
-                    "take this line out if the rename is applied, else leave that entry out until it is",
+                    f"`{printable(former, 60)}` is also the name of the entry at {there}; remove this line if the rename "
+                    "is applied, otherwise remove that entry until it is",
                 )
 
     def check_looks(self) -> None:
-        """Warn of an entry whose name looks like that of another."""
+        """Warn about an entry whose name looks like the name of another one."""
         if all(name.isascii() for name in self.webhooks):
             return
         seen: dict[str, DesiredWebhook] = {}
         for webhook in self.webhooks.values():
             other = seen.setdefault(visible_form(webhook.name), webhook)
             if other is not webhook:
-                self.warn(webhook, f"the name looks like that of the entry at {other.span}, and is another")
+                self.warn(webhook, f"the name looks like the name of the entry at {other.span}, but differs")
 
     def warn(self, webhook: DesiredWebhook, message: str) -> None:
-        """Note a warning at the name of `webhook`."""
+        """Record a warning at the name of `webhook`."""
         if webhook.span is not None:
             place = webhook.span.line, webhook.span.column
             self.by_shown[webhook.span.file].add(place, message, Severity.WARNING)
 
     def check_routes(self) -> None:
-        """Warn of an entry that has the URL and the events of another."""
+        """Warn about an entry with the same URL and events as another one."""
         if len({webhook.settings.url for webhook in self.webhooks.values()}) == len(self.webhooks):
-            return  # as a rule; a dict of routes would stay in the way of a large plan
+            return  # the usual case; a dict of routes would take memory that a large plan needs
         routes: dict[tuple[str, tuple[str, ...]], str] = {}
         for webhook in self.webhooks.values():
             route = (webhook.settings.url, webhook.settings.events)
-            twin = routes.setdefault(route, webhook.name)
-            if all(route) and twin != webhook.name:
-                self.warn(webhook, f"`{printable(twin, 60)}` has this URL and these events too: each delivery is made twice")
+            other = routes.setdefault(route, webhook.name)
+            if all(route) and other != webhook.name:
+                self.warn(webhook, f"`{printable(other, 60)}` has the same URL and events: every event is delivered twice")
 
     def state_path(self, state_given: bool) -> str:
         if "state" in self.shared:
@@ -168,7 +168,10 @@ class _Loader:
             return DEFAULT_STATE
         for file in self.files:
             if not file.regular:
-                file.add((1, 1), "standard input, pipes and devices need `state` or --state: no state is put beside them")
+                file.add(
+                    (1, 1),
+                    "standard input, pipes and devices need `state` or --state, because no state can be stored next to them",
+                )
                 return DEFAULT_STATE
         first = self.files[0].path
         for file in self.files:
@@ -179,14 +182,14 @@ class _Loader:
 
 
 def _state_address(file: File, text: str) -> str:
-    """Return where the state is: a store's URL as it stands, a path relative to the file that names it."""
+    """Return the address of the state: the URL of a store, or a path relative to the file that names it."""
     if is_url(text):
         return text
     return str((file.path.parent if file.regular else Path()) / text)
 
 
 def _recipients(root: Map) -> tuple[str, ...]:
-    """Return the sorted age recipients; those that are none were reported by the schema."""
+    """Return the sorted age recipients. The schema has reported invalid ones."""
     encryption = root.get("encryption")
     age = encryption.get("age") if isinstance(encryption, Map) else None
     listed = age.get("recipients") if isinstance(age, Map) else None
@@ -194,16 +197,16 @@ def _recipients(root: Map) -> tuple[str, ...]:
 
 
 def load_config(paths: Sequence[str], env: Mapping[str, str], *, state_given: bool = False, entries: bool = True) -> Config:
-    """Return what the files at `paths` ask for; raise `ConfigError` with everything that is wrong.
+    """Return the config of the files at `paths`. Raises `ConfigError` with all problems.
 
-    Without `entries` the webhooks are left out, and the variables that they name need not be set.
+    Without `entries`, the webhooks are not read, and the variables that they use need not be set.
     """
     loader = _Loader(env, read_files(paths))
     for file in loader.files:
         loader.take(file)
     loader.check_any_webhooks()
     state = loader.state_path(state_given)
-    # With a problem in sight all of them are collected, and no secret is in what is shown of them.
+    # If there is any problem, entries are read too, to report all problems and to know all secrets to hide.
     for file in loader.files if entries or any(file.problems for file in loader.files) else ():
         loader.take_webhooks(file)
     loader.check_renames()

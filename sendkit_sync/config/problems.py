@@ -1,4 +1,4 @@
-"""A config file with what is wrong in it, and how that becomes diagnostics that show no secret."""
+"""Config files with their problems, and the conversion to diagnostics that show no secret."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_DIAGNOSTICS = 1000
 _KEY = re.compile(r"([\w-]+)[\"']?\s*:(?!//)")
 _WIDTH = 160
 _LONGEST = 2000
-"""A line with more characters is not shown: nobody wrote it by hand, and whether it holds a secret is costly to tell."""
+"""A longer line is not shown: nobody wrote it by hand, and searching it for secrets is slow."""
 _SHOWN = [
     "version",
     "workspace",
@@ -38,9 +38,9 @@ _SHOWN = [
 
 @dataclass(slots=True)
 class File:
-    """A config file: its bytes, what they hold, and the problems found so far.
+    """A config file: its bytes, its parsed content, and the problems found so far.
 
-    `shown` is its path, fit to print. One that is not `regular`, as a pipe, has no place beside it for other files.
+    `shown` is the printable path. If it is not `regular`, such as a pipe, no other file can be stored next to it.
     """
 
     path: Path
@@ -51,26 +51,26 @@ class File:
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, place: Place, message: str, severity: Severity = Severity.ERROR) -> None:
-        """Note a problem."""
+        """Record a problem."""
         self.problems.append(Problem(place, message, severity))
 
     def span(self, place: Place) -> Span:
-        """Return a place as one in this file."""
+        """Return a place in this file."""
         return Span(self.shown, *place)
 
 
-class _Needles:
-    """The secrets, found in a line at a cost that does not grow with their number."""
+class _SecretIndex:
+    """Finds secrets in a line at a cost that does not grow with their number."""
 
     def __init__(self, secrets: Collection[str]) -> None:
         self._heads: dict[int, dict[str, list[str]]] = {}
         for part in {part for secret in secrets for part in (secret, secret.strip())} - {""}:
-            # Where a long part stands, its first eight characters stand too: only there it is looked for.
+            # A long secret can only be where its first eight characters are.
             size = min(len(part), 8)
             self._heads.setdefault(size, {}).setdefault(part[:size], []).append(part)
 
     def in_text(self, text: str) -> bool:
-        """Tell whether a secret stands in `text`."""
+        """Return whether `text` contains a secret."""
         return any(
             part in text
             for size, heads in self._heads.items()
@@ -80,20 +80,20 @@ class _Needles:
 
 
 def diagnostics_of(files: Sequence[File], secrets: Collection[str]) -> list[Diagnostic]:
-    """Return what is wrong in `files`, in order; after `MAX_DIAGNOSTICS` only how many more there are."""
+    """Return the problems of `files`, in order. After `MAX_DIAGNOSTICS`, only the number of the rest."""
     result: list[Diagnostic] = []
     total = 0
     last: Span | None = None
-    needles = _Needles(secrets)
+    index = _SecretIndex(secrets)
     for file in files:
-        # Aliases show one place many times.
+        # Aliases may report the same place many times.
         problems = sorted(dict.fromkeys(file.problems), key=lambda one: one.place)
         total += len(problems)
         room = MAX_DIAGNOSTICS - len(result)
         lines = LINE_BREAK.split(file.data.decode("utf-8", "replace").removeprefix("\ufeff")) if problems and room else []
         for problem in problems[:room]:
             last = file.span(problem.place)
-            excerpt, caret = _excerpt(file, problem, lines, needles)
+            excerpt, caret = _excerpt(file, problem, lines, index)
             result.append(Diagnostic(problem.severity, last, problem.message + _hint(problem), excerpt, caret))
     if last is not None and total > len(result):
         left = [one for file in files for one in file.problems if one.severity is Severity.ERROR]
@@ -103,7 +103,7 @@ def diagnostics_of(files: Sequence[File], secrets: Collection[str]) -> list[Diag
 
 
 def _hint(problem: Problem) -> str:
-    """Return a hint at the nearest known word, or nothing."""
+    """Return a hint with the closest known word, or an empty text."""
     from difflib import get_close_matches
 
     word, known = problem.misspelt or ("", ())
@@ -113,13 +113,13 @@ def _hint(problem: Problem) -> str:
 
 @lru_cache(maxsize=1024)
 def _showable(key: str) -> bool:
-    """Tell whether a key is, or is nearly, one whose value may be shown."""
+    """Return whether a key is, or almost is, one whose value may be shown."""
     from difflib import get_close_matches
 
     return not near_secret(key) and bool(get_close_matches(key[:40], _SHOWN, 1, 0.6))
 
 
-def _excerpt(file: File, problem: Problem, lines: list[str], needles: _Needles) -> tuple[str | None, int]:
+def _excerpt(file: File, problem: Problem, lines: list[str], index: _SecretIndex) -> tuple[str | None, int]:
     line, column = problem.place
     if not 0 < line <= len(lines) or not lines[line - 1].strip() or line in file.document.secret_lines:
         return None, 0
@@ -127,17 +127,17 @@ def _excerpt(file: File, problem: Problem, lines: list[str], needles: _Needles) 
     if len(text) > _LONGEST:
         return None, 0
     keys = _KEY.findall(text)
-    # A URL with "@" may hold a password, and an unknown key may be a badly misspelt `secret`.
+    # A URL with "@" may contain a password, and an unknown key may be a misspelled `secret`.
     if (
         holds_credential(text)
         or re.search("(?<!generate)sec|(?<!generateSe)cret", text, re.IGNORECASE)
         or not all(_showable(key) for key in keys)
     ):
         return None, 0
-    # Where reading stopped, a line without a key may go on a secret that began above it.
+    # After a syntax error, a line without a key may continue a secret that started above it.
     if problem.syntax and not keys:
         return None, 0
-    if needles.in_text(text):
+    if index.in_text(text):
         return None, 0
     start = 0 if column <= _WIDTH else column - _WIDTH // 2
     return printable(text[start:], _WIDTH), len(printable(text[start : column - 1], _WIDTH))

@@ -1,4 +1,4 @@
-"""Checks data against the schema, and says what is wrong without showing a value."""
+"""Validates data against the schema, and explains problems without showing values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TYPES = {"object": "a mapping", "array": "a list", "string": "text", "integer":
 
 
 def _unique(_validator: Any, wanted: bool, items: Any, _schema: Any) -> Iterator[ValidationError]:
-    # The library compares every pair of items that do not sort, and puts them into its message.
+    # The library compares every pair of items that cannot be sorted, and puts the items into its message.
     from jsonschema import ValidationError
 
     if wanted and isinstance(items, list):
@@ -37,12 +37,12 @@ def _accepts() -> Accepts:
 
 
 def fits(root: Any) -> bool:
-    """Tell whether data fits the schema."""
+    """Return whether data is valid."""
     return not any(True for _ in _errors(root))
 
 
 def _errors(root: Any) -> Iterable[ValidationError]:
-    """Return what jsonschema finds; it is imported and asked only for data that the quick check does not accept."""
+    """Return what jsonschema finds. It is imported only for data that the fast path does not accept."""
     if _accepts()(root):
         return ()
     from jsonschema import Draft7Validator, validators
@@ -53,7 +53,7 @@ def _errors(root: Any) -> Iterable[ValidationError]:
 
 
 def kind(value: object) -> str:
-    """Return what a value is, in words and without showing it."""
+    """Return the type of a value in words."""
     if value is None:
         return "nothing"
     for of, word in ((bool, "true or false"), (str, "text"), (int, "a number"), (float, "a number"), (dict, "a mapping")):
@@ -75,9 +75,9 @@ def _find(root: Any, path: list[str | int]) -> tuple[Place, str]:
 
 
 def check_schema(root: Any) -> Iterator[Problem]:
-    """Yield what the schema finds."""
+    """Yield the problems that the schema finds."""
     if not isinstance(root, Map):
-        yield Problem((1, 1), f"the file must hold a mapping with `version` and `webhooks`, not {kind(root)}")
+        yield Problem((1, 1), f"the file must contain a mapping with `version` and `webhooks`, not {kind(root)}")
         return
     for error in _errors(root):
         yield from _translate(root, error)
@@ -96,11 +96,11 @@ def _translate(root: Any, error: ValidationError) -> Iterator[Problem]:
                     yield Problem(node.key_at(key), f"unknown key{shown_key(key)}", misspelt=(key, known))
         case "required":
             missing = next((key for key in rule if error.message.startswith(repr(key))), rule[0])
-            yield Problem(place, f"{name} lacks the key `{missing}`")
+            yield Problem(place, f"{name} has no `{missing}`, which is required")
         case "type":
             yield Problem(place, f"{name} must be {_TYPES.get(rule, rule)}, not {kind(error.instance)}")
         case "const":
-            yield Problem(place, f"{name} must be {rule}, and {kind(rule)}")
+            yield Problem(place, f"{name} must be {rule} ({kind(rule)})")
         case "enum":
             yield Problem(place, f"{name} must be one of {', '.join(rule)}")
         case "minimum":
@@ -110,7 +110,7 @@ def _translate(root: Any, error: ValidationError) -> Iterator[Problem]:
         case "uniqueItems":
             yield Problem(place, f"{name} is given twice")
         case "pattern":
-            # The schema has one pattern. What does not fit it may be an identity, so it is not shown.
-            yield Problem(place, f"{name} must be a public key of age: age1 and 58 more characters")
+            # The schema has one pattern. A value that does not match may be a private key, so it is not shown.
+            yield Problem(place, f"{name} must be an age public key: age1 and 58 more characters")
         case _:
             yield Problem(place, f"{name} is not valid")

@@ -1,4 +1,4 @@
-"""Mappings and lists that know where in a file their parts stand, at a few bytes a place."""
+"""Mappings and lists that know the positions of their parts in a file, at a few bytes per position."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from array import array
 from typing import Any
 
 Place = tuple[int, int]
-"""A line and a column, both from 1."""
+"""A line and a column, both starting at 1."""
 
 _INDEX_FROM = 16
 
 
 def new_places() -> array[int]:
-    """Return an empty store of places."""
+    """Return an empty array of positions."""
     return array("I")
 
 
 class Map(dict[str, Any]):
-    """A mapping that knows where its keys and values stand."""
+    """A mapping that knows the positions of its keys and values."""
 
     __slots__ = ("_index", "_places", "_start")
 
     def locate(self, places: array[int], place: Place, found: list[int]) -> None:
-        """Take over its place, and those of its parts: for each key, in order, its line and column and its value's."""
+        """Set its position and, for each key in order, the line and column of the key and of its value."""
         places.extend(place)
         self._places = places
         self._start = len(places)
@@ -31,19 +31,19 @@ class Map(dict[str, Any]):
 
     @property
     def place(self) -> Place:
-        """Where the mapping begins."""
+        """Where the mapping starts."""
         return self._places[self._start - 2], self._places[self._start - 1]
 
     def key_at(self, name: str) -> Place:
-        """Return where the key `name` stands."""
+        """Return the position of the key `name`."""
         return self._at(self._offset(name))
 
     def place_of(self, name: str) -> Place:
-        """Return where the value of `name` stands."""
+        """Return the position of the value of `name`."""
         return self._at(self._offset(name) + 2)
 
     def numbers_of(self, name: str) -> list[int]:
-        """Return the four numbers of `name`, as `locate` takes them."""
+        """Return the four numbers of `name`, as `locate` expects them."""
         offset = self._offset(name)
         return self._places[offset : offset + 4].tolist()
 
@@ -58,17 +58,17 @@ class Map(dict[str, Any]):
 
 
 class Seq(list[Any]):
-    """A sequence that knows where its items stand."""
+    """A sequence that knows the positions of its items."""
 
     __slots__ = ("_places", "_start")
 
     def locate(self, places: array[int], found: list[int]) -> None:
-        """Take over the places of the items: for each its line and column."""
+        """Set the positions of the items: line and column of each."""
         self._places = places
         self._start = len(places)
         places.extend(found)
 
     def place_of(self, index: int) -> Place:
-        """Return where the item `index` stands."""
+        """Return the position of the item `index`."""
         offset = self._start + 2 * index
         return self._places[offset] + 1, self._places[offset + 1] + 1

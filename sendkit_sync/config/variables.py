@@ -1,4 +1,4 @@
-"""Fills in `${NAME}`: in fields from `SENDKIT_VAR_NAME`, in a secret from `SENDKIT_SECRET_NAME`."""
+"""Expands `${NAME}`: in fields from `SENDKIT_VAR_NAME`, in a secret from `SENDKIT_SECRET_NAME`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _WHOLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}\Z")
 
 
 def fill(text: str, env: Mapping[str, str]) -> tuple[str, list[str]]:
-    """Return `text` with its variables filled in, and what is wrong with them."""
+    """Return `text` with its variables expanded, and the problems with them."""
     wrong: list[str] = []
 
     def one(found: re.Match[str]) -> str:
@@ -20,7 +20,7 @@ def fill(text: str, env: Mapping[str, str]) -> tuple[str, list[str]]:
             return "${"
         name, default = found.groups()
         if name is None:
-            wrong.append("`${` begins no `${NAME}`; write `$${` for a literal `${`")
+            wrong.append("`${` does not start a variable `${NAME}`; write `$${` for a literal `${`")
             return ""
         variable = f"SENDKIT_VAR_{name}"
         value = env.get(variable)
@@ -35,13 +35,13 @@ def fill(text: str, env: Mapping[str, str]) -> tuple[str, list[str]]:
 
 
 def secret_variable(text: str) -> str | None:
-    """Return the variable that a secret is read from, or None for a secret that stands there itself."""
+    """Return the name of the variable that holds the secret, or None for a literal secret."""
     found = _WHOLE.match(text)
     return f"SENDKIT_SECRET_{found.group(1)}" if found else None
 
 
 def literal_secret(text: str) -> str | None:
-    """Return the text of a literal secret, or None where it refers to a variable in a way that is not allowed."""
+    """Return the text of a literal secret, or None if it uses a variable in a way that is not allowed."""
     if any(found.group() != "$${" for found in _REFERENCE.finditer(text)):
         return None
     return text.replace("$${", "${")

@@ -1,4 +1,4 @@
-"""Builds data and its positions from libyaml's events, within limits on depth, size and alias expansion."""
+"""Builds data with positions from libyaml's events, with limits on depth, size and alias expansion."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WORDS: dict[str, object] = {"": None, "~": None} | {
     for form in (word, word.capitalize(), word.upper())
 }
 _LEADS = "0123456789+-.~nNtTfF"
-"""How a plain scalar begins that may be something else than text; the empty one begins with nothing."""
+"""The first characters of plain scalars that may not be text. An empty one has none."""
 _SCALAR, _SEQUENCE_END, _MAPPING_END = yaml.ScalarEvent, yaml.SequenceEndEvent, yaml.MappingEndEvent
 _ASCII = bytes([9, 10, 13, *range(0x20, 0x7F)])
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -35,10 +35,10 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong at a place of the file in hand.
+    """A problem at a place in the current file.
 
-    `misspelt` is a word that nobody knows, with those that it may be meant as: a hint is made of it only for a
-    problem that is shown, for finding the nearest word is slow.
+    `misspelt` is an unknown word with its candidates. The hint is computed only for problems that are shown, because finding
+    the closest word is slow.
     """
 
     place: Place
@@ -49,7 +49,7 @@ class Problem:
 
 
 class Refused(Exception):
-    """The file cannot be read any further."""
+    """The file cannot be parsed any further."""
 
     def __init__(self, place: Place, message: str) -> None:
         super().__init__(message)
@@ -58,7 +58,7 @@ class Refused(Exception):
 
 @dataclass(slots=True)
 class _Node:
-    """A value that is more than an unmarked scalar; `end` is its last line, `weight` counts the nodes in it."""
+    """A value other than a bare scalar. `end` is its last line, `weight` the number of nodes in it."""
 
     value: Any
     place: Place
@@ -71,7 +71,7 @@ class _Node:
 
 @dataclass(slots=True)
 class Document:
-    """What a file holds: its data, the problems found on the way, and the lines of each value of `secret`."""
+    """The content of a file: its data, the problems found, and the lines of all values of `secret`."""
 
     root: Any = None
     problems: list[Problem] = field(default_factory=list)
@@ -83,7 +83,7 @@ def _scalar(text: str) -> object:
         return _WORDS[text]
     if len(text) <= 100:
         digits = text.lstrip("+-")
-        # A leading zero is octal to some and decimal to others: it stays text.
+        # A leading zero means octal to some and decimal to others, so it stays text.
         if _INT.match(text):
             return int(text) if digits == "0" or not digits.startswith("0") else text
         if _FLOAT.match(text) and not (len(digits) > 1 and digits[0] == "0" and digits[1].isdigit()):
@@ -92,7 +92,7 @@ def _scalar(text: str) -> object:
 
 
 class _Builder:
-    """Asks for one event after the other; scalars without anchor and tag, nearly all there is, make no `_Node`."""
+    """Consumes the events one by one. Bare scalars, which are almost all values, do not become a `_Node`."""
 
     def __init__(self, following: Callable[[], Any]) -> None:
         self.following = following
@@ -109,7 +109,7 @@ class _Builder:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    raise Refused(_place(event), "a second document begins here; a config file holds one")
+                    raise Refused(_place(event), "a second document starts here; a config file must contain only one")
                 self.document.root = self.node(self.following(), 0).value
         if not documents:
             raise Refused((1, 1), "the file is empty; write `webhooks: []` for no webhooks")
@@ -140,12 +140,12 @@ class _Builder:
         return node
 
     def alias(self, event: Any, place: Place, depth: int) -> _Node:
-        # A secret that begins with `*` is read as an alias: its name is not shown.
+        # A secret that starts with `*` is read as an alias, so its name is not shown.
         if event.anchor not in self.anchors:
-            raise Refused(place, "the alias has no anchor before it; text that begins with `*` needs quotes")
+            raise Refused(place, "the alias has no anchor before it; text that starts with `*` needs quotes")
         node = self.anchors[event.anchor]
         if node is None:
-            raise Refused(place, "the alias stands inside its own anchor")
+            raise Refused(place, "the alias is inside its own anchor")
         self.expanded += node.weight
         if self.expanded > MAX_EXPANSION:
             raise Refused(place, f"aliases expand to more than {MAX_EXPANSION} nodes")
@@ -164,7 +164,7 @@ class _Builder:
             if event.__class__ is _SCALAR and event.anchor is None and event.tag is None:
                 self.nodes += 1
                 text = event.value
-                # The same few events stand in each list: one copy of each is enough.
+                # Lists repeat the same few events, so one copy of each is kept.
                 value.append(_scalar(text) if event.implicit[0] and text[:1] in _LEADS else texts.setdefault(text, text))
             else:
                 item = self.node(event, depth + 1)
@@ -226,7 +226,7 @@ class _Builder:
     def merges(self, child: object, at: Place) -> list[Map]:
         sources = child if isinstance(child, Seq) else [child]
         if not all(isinstance(source, Map) for source in sources):
-            self.document.problems.append(Problem(at, "`<<` takes a mapping or a list of mappings"))
+            self.document.problems.append(Problem(at, "`<<` must be a mapping or a list of mappings"))
         return [source for source in sources if isinstance(source, Map)]
 
 
@@ -240,7 +240,7 @@ def _merge(value: Map, sources: list[Map], found: list[int]) -> None:
 
 @lru_cache(maxsize=1024)
 def near_secret(name: str) -> bool:
-    """Tell whether a key is `secret` or may be meant as such: its value is not shown."""
+    """Return whether a key is `secret` or may be a misspelling of it, so that its value is not shown."""
     word = name.strip().lower()
     if word in {"generatesecret", "generate_secret"}:
         return False
@@ -248,7 +248,7 @@ def near_secret(name: str) -> bool:
 
 
 def shown_key(name: str) -> str:
-    """Return a key for a message, or nothing where it may be a value that lost its key."""
+    """Return a key for a message, or an empty text if it may be a value without its key."""
     return f" `{name}`" if re.fullmatch("[A-Za-z_-]{1,24}", name) else ""
 
 
@@ -269,7 +269,7 @@ def place_of(text: str, offset: int) -> Place:
 
 
 def read_yaml(data: bytes) -> Document:
-    """Return what `data` holds; raise `Refused` where it cannot be read on."""
+    """Return the content of `data`. Raises `Refused` where it cannot be parsed."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -286,26 +286,26 @@ def read_yaml(data: bytes) -> Document:
 
 
 def _refused(error: yaml.MarkedYAMLError, text: str) -> Refused:
-    """Return what libyaml says, with what is usually wrong there."""
+    """Return libyaml's message with the usual cause."""
     mark = error.problem_mark or error.context_mark
     place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     problem = str(error.problem or "cannot be read")
-    if "nesting" in problem:  # libyaml reads ahead, and has a limit of its own
+    if "nesting" in problem:  # libyaml reads ahead and has its own limit
         return Refused(place, TOO_DEEP)
     lines = LINE_BREAK.split(text)
     line = lines[mark.line] if mark and mark.line < len(lines) else ""
     before = line[: place[1] - 1]
     if "\\t" in problem or "\t" in line[: len(line) - len(line.lstrip())] or line[len(before) : len(before) + 1] == "\t":
-        return Refused(place, "a tab cannot stand here; use spaces")
+        return Refused(place, "a tab is not allowed here; use spaces")
     return Refused(place, f"not YAML: {printable(problem)}{_advice(problem, before)}")
 
 
 def _advice(problem: str, before: str) -> str:
-    """Return what is wrong as a rule where libyaml's words do not tell, or nothing; `before` begins the line."""
+    """Return the usual cause if libyaml's message does not explain it, or an empty text. `before`: start of the line."""
     if "mapping values are not allowed" in problem:
-        # A key that the line begins with is no part of a value: it stands too far to the right.
+        # A key at the start of the line is not part of a value; it is indented too far.
         lone = re.fullmatch(r"\s*[\w$-]+\s*", before)
-        return f"; {_INDENTED if lone else 'quote a value that holds `: `'}"
+        return f"; {_INDENTED if lone else 'quote a value that contains `: `'}"
     return next((f"; {advice}" for words, advice in _ADVICE.items() if words in problem), "")
 
 

@@ -1,4 +1,4 @@
-"""How names of webhooks are compared, and which of them mislead the eye."""
+"""Normalizes webhook names, and finds names that look alike."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
     "\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-"""Characters that nobody sees (Unicode, Default_Ignorable_Code_Point)."""
+"""Invisible characters (Unicode, Default_Ignorable_Code_Point)."""
 
 _IN_EMOJI = frozenset("\u200d\ufe0e\ufe0f")
-"""Joiner and variation selectors, of which many emoji are made."""
+"""Joiner and variation selectors, which are part of many emoji."""
 
 
 def normalized(name: str) -> str:
-    """Return a name trimmed and in Unicode NFC: two that are equal so name one webhook."""
+    """Return a name trimmed and in Unicode NFC. Names that are equal in this form mean the same webhook."""
     name = name.strip()
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def invisible(name: str) -> str | None:
-    """Return the first invisible character of a name that is no usual part of an emoji, as `U+200B`; None without one."""
+    """Return the first invisible character of a name, such as `U+200B`, or None. Parts of emoji do not count."""
     if name.isascii():
         return None
     found = (char for char in _INVISIBLE.findall(name) if char not in _IN_EMOJI)
@@ -30,7 +30,7 @@ def invisible(name: str) -> str | None:
 
 
 def visible_form(name: str) -> str:
-    """Return what is equal for two names that look the same."""
+    """Return a form that is equal for names that look the same."""
     if not name.isascii():
         name = _INVISIBLE.sub("", unicodedata.normalize("NFKC", name))
     return " ".join(name.split())

@@ -1,4 +1,4 @@
-"""Where a state lives: a path, or the URL of a store, taken apart and checked without any driver."""
+"""Parses and checks the address of a state, a path or the URL of a store, without any driver."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SECRETIVE = re.compile(r"pass|secret|token|sas|credential|signature|access_?key
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of store: the module that binds it, the extra with its driver, its options, and whence its credentials come."""
+    """A kind of store: its module, the extra with its driver, its URL options, and where credentials come from."""
 
     module: str
     extra: str
@@ -40,24 +40,24 @@ KINDS: Mapping[str, Kind] = {
     "gs": Kind("objects", "cloud", frozenset(), _GOOGLE),
     "az": Kind("objects", "cloud", frozenset({"account", "endpoint"}), _AZURE),
 }
-"""By the scheme of the URL. A new store is a row here and its module in `state/stores`."""
+"""Kinds by URL scheme. A new store is a row here and a module in `state/stores`."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreAddress:
-    """A URL of a store. `shown` is what messages call it: neither options nor anything that could be a credential."""
+    """The URL of a store. Messages use `shown`, which has neither options nor anything that could be a credential."""
 
     scheme: str
     location: str
-    """User, host and port, or the bucket."""
+    """User, host and port; or the bucket."""
     path: str
-    """The database, or the key of the object, without the slash in front."""
+    """The database or the object key, without the leading slash."""
     options: Mapping[str, str]
     name: str
 
     @property
     def kind(self) -> Kind:
-        """The kind of store that the scheme names."""
+        """The kind of store of this scheme."""
         return KINDS[self.scheme]
 
     @property
@@ -68,12 +68,12 @@ class StoreAddress:
 
 
 def is_url(address: str) -> bool:
-    """Tell whether an address is a URL, and no path."""
+    """Return whether an address is a URL and not a path."""
     return _URL.match(address) is not None
 
 
 def address_problem(address: str) -> str | None:
-    """Return what is wrong with an address, or None; a path is never wrong here."""
+    """Return what is wrong with an address, or None. Any path is accepted here."""
     try:
         if is_url(address):
             parse_address(address)
@@ -83,37 +83,37 @@ def address_problem(address: str) -> str | None:
 
 
 def parse_address(address: str) -> StoreAddress:
-    """Take the URL of a store apart; raises `StateAddressError` where it is none, or holds a credential."""
+    """Parse the URL of a store. Raises `StateAddressError` if it is invalid or contains a credential."""
     scheme, _, rest = address.partition("://")
     scheme = scheme.lower()
     kind = KINDS.get(scheme)
     if kind is None:
         known = ", ".join(f"{name}://" for name in KINDS if name != "postgres")
-        raise invalid(f"no store is called {printable(scheme)}://", f"Use a path, or one of {known}.")
+        raise invalid(f"there is no store for {printable(scheme)}://", f"Use a path, or one of {known}.")
     try:
         parts = urlsplit(f"{scheme}://{rest}")
         options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
         password = parts.password
         assert parts.port != 0
     except (ValueError, AssertionError):
-        raise invalid("the URL of the state cannot be read", "Check its port and its options.") from None
+        raise invalid("the URL of the state is invalid", "Check its port and its options.") from None
     if password is not None or (parts.username is not None and kind is not _POSTGRES) or any(map(_SECRETIVE.search, options)):
         raise StateAddressError(
             ErrorCode.STATE_ADDRESS_HOLDS_CREDENTIAL,
-            "the URL of the state holds a credential",
-            hint=f"Take it out, and change it. Credentials come from {kind.credentials}.",
+            "the URL of the state contains a credential",
+            hint=f"Remove it, and change that credential. Credentials come from {kind.credentials}.",
         )
     unknown = sorted(options.keys() - kind.options)
     if unknown:
-        known = f"Known options: {', '.join(sorted(kind.options))}." if kind.options else "It takes no options."
+        known = f"Known options: {', '.join(sorted(kind.options))}." if kind.options else "It has no options."
         raise invalid(f"the URL of the state has an unknown option {printable(unknown[0])}", known)
     path = unquote(parts.path).removeprefix("/")
     steps = path.split("/")
     if kind is not _POSTGRES and (not parts.netloc or not path.isprintable() or any(step in ("", ".", "..") for step in steps)):
-        raise invalid("the URL of the state names no object", f"Write it as {scheme}://BUCKET/PATH; options go behind a ?.")
+        raise invalid("the URL of the state has no bucket or no object", f"Write it as {scheme}://BUCKET/PATH?OPTIONS.")
     return StoreAddress(scheme, parts.netloc, path, options, unquote(parts.fragment))
 
 
 def invalid(what: str, hint: str, where: str | None = None) -> StateAddressError:
-    """Return the error of an address that cannot be used."""
+    """Return the error for an address that cannot be used."""
     return StateAddressError(ErrorCode.STATE_ADDRESS_INVALID, what, where=where, hint=hint)

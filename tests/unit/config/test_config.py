@@ -121,7 +121,7 @@ def test_a_secret_that_is_no_text_is_an_error_that_does_not_show_it(tmp_path: Pa
     ("entry", "advice"),
     [
         ("  - name: A\n   url: x\n", "is the line indented like those above it?"),
-        ("  - name: A: B\n", "quote a value that holds `: `"),
+        ("  - name: A: B\n", "quote a value that contains `: `"),
         ('  - name: "A\n', "is a quote or a bracket left open?"),
     ],
 )
@@ -196,7 +196,7 @@ def test_files_may_share_keys_while_one_has_the_webhooks(tmp_path: Path):
     (tmp_path / "more.yaml").write_text("version: 1\n", encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
         load_config([str(tmp_path)], {})
-    assert "none of the files has the key `webhooks`" in str(caught.value.diagnostics[0])
+    assert "none of the files has `webhooks`" in str(caught.value.diagnostics[0])
 
 
 def test_the_state_of_a_store_is_no_path(tmp_path: Path):
@@ -218,7 +218,7 @@ def test_one_line_break_at_the_end_of_a_secret_is_left_out(end: str, tmp_path: P
     text = HEAD + HOOK.format("A") + "    secret: ${S}\n"
     config = load(tmp_path, text, SENDKIT_SECRET_S="s" * 32 + end)
     assert config.webhooks[0].secret == Secret("s" * 32)
-    assert [one.message for one in config.warnings] == ["the secret ends with a line break, which is left out"]
+    assert [one.message for one in config.warnings] == ["the secret ends with a line break, which is removed"]
     assert load(tmp_path, text, SENDKIT_SECRET_S="s" * 32 + end + end).webhooks[0].secret == Secret("s" * 32 + end)
 
 

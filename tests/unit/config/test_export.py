@@ -80,7 +80,7 @@ def test_it_survives_export_import_and_plan(tmp_path: Path):
         assert workspace.run("import", "--matching").stdout.endswith(f"{len(NASTY) - 1} webhooks adopted.\n")
         plan = workspace.run("plan", "--refresh").stdout
         assert f"3 to create, 0 to update, 0 to delete, 3 blocked. {len(NASTY) - 1} unchanged." in plan
-        assert exported.stderr.count("its id was added to it") == 2
+        assert exported.stderr.count("its id was appended") == 2
         assert workspace.apply().returncode == 1
         assert len(simulator.webhooks()) == len(NASTY) + 2
 

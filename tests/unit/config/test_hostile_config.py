@@ -146,7 +146,7 @@ def test_no_special_file_makes_it_wait_or_fail_otherwise(tmp_path: Path):
         "pipe.yaml": "the file is empty",
         "loop.yaml": "cannot be read",
         "gone.yaml": "No such file",
-        "folder.yaml": "holds no *.yaml",
+        "folder.yaml": "contains no *.yaml",
         "a\0b": "cannot be read",
         "/dev/zero": "larger than 64 MiB",
     }.items():
