@@ -6,7 +6,7 @@ from ..core.model import SENSITIVE, State, WebhookRecord
 from ..planning.diff import view
 from .checks import not_recorded, nothing_recorded
 from .context import Context, Source
-from .wiring import read_config, read_state, state_path_of
+from .wiring import read_config, read_state, state_file_text, state_path_of
 
 
 def recorded_state(context: Context, source: Source) -> State:
@@ -16,6 +16,11 @@ def recorded_state(context: Context, source: Source) -> State:
     if state is None:
         raise nothing_recorded(path)
     return state
+
+
+def state_text(context: Context, source: Source) -> str:
+    """Return the state as the text of a state file, its journal folded in; raises `RefusedError` where nothing is recorded."""
+    return state_file_text(recorded_state(context, source))
 
 
 def record_document(context: Context, source: Source, name: str) -> dict[str, object]:

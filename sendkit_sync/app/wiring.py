@@ -12,15 +12,16 @@ from ..config import Config, load_config
 from ..core.clock import SystemClock, SystemRng
 from ..core.errors import ErrorCode, KeyRefusedError
 from ..core.model import PLATFORM_KEY_PREFIX, Secret, State
-from ..core.ports import Clock, SecretCipher
+from ..core.ports import Clock, SecretCipher, Store
 from ..core.redaction import REDACTOR
-from ..state import JournalLedger, open_ledger, read_state
+from ..state import JournalLedger, open_ledger, open_store, read_state
 from .context import DEFAULT_CONFIG, Context, Source
 from .events import Called, ConfigWarned
 
 if TYPE_CHECKING:
     from ..api.client import Client
     from ..applying.executor import Executor, RunSettings
+    from ..state.moving import Move
 
 __all__ = ["read_state"]
 
@@ -113,6 +114,25 @@ def ledger_of(
         stop=context.stop,
         check=check,
     )
+
+
+def store_at(address: str) -> Store:
+    """Return the store of the state at a path or a URL."""
+    return open_store(address)
+
+
+def state_file_text(state: State) -> str:
+    """Return the text of a state file."""
+    from ..state.codec import encode_snapshot
+
+    return encode_snapshot(state, None).decode()
+
+
+def move_of(context: Context, source: str, to: str, lock_timeout_s: float) -> Move:
+    """Return the move of a state from one address to another."""
+    from ..state.moving import Move
+
+    return Move(open_store(source), open_store(to), to, SystemClock(), context.stop, lock_timeout_s)
 
 
 @contextmanager

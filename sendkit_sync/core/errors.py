@@ -7,6 +7,7 @@ SyncError                       1  something failed or was refused
     ConfigError                65  the config files, with all diagnostics
     StateInvalidError          65  the snapshot or the journal
     StateAddressError          65  the path or URL of a state
+    StateMovedError            65  the state has moved to another store, or is about to
     PlanFileError              65  a saved plan
   ApiUnreachableError          69  the API cannot be reached; nothing was changed
   StateIOError                 74  the state cannot be read or written
@@ -154,6 +155,12 @@ class ErrorCode(StrEnum):
     STORE_FAILED = "store_failed"
     STORE_OBJECT_MISSING = "store_object_missing"
     LEASE_ENDED = "lease_ended"
+    STATE_MOVED = "state_moved"
+    STATE_MOVING = "state_moving"
+    NO_MOVE = "no_move"
+    DESTINATION_IN_USE = "destination_in_use"
+    NO_LEASE = "no_lease"
+    SAME_STORE = "same_store"
     SERVER_SECRETS_NEED_A_FILE = "server_secrets_need_a_file"
     RESEND_TOO_SOON = "resend_too_soon"
     STATE_EMPTY = "state_empty"
@@ -249,6 +256,10 @@ class StateInvalidError(InvalidError):
 
 class StateAddressError(InvalidError):
     """The address of a state is not the URL of a known store, or it contains a credential."""
+
+
+class StateMovedError(InvalidError):
+    """The state has moved to another store, or is on its way there; nothing was overwritten."""
 
 
 class PlanFileError(InvalidError):

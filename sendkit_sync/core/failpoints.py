@@ -27,6 +27,9 @@ NAMES = (
 LEASE_NAMES = ("taken-over", "lease-renewed")
 """Those that are reached only where the lock is a lease."""
 
+MOVE_NAMES = ("move-begun", "move-delivered", "move-finished", "move-tombstoned")
+"""Those of `state migrate`."""
+
 
 def _nothing(name: str) -> None:
     """Do nothing: the fail points are off."""

@@ -204,6 +204,10 @@ class Term(Protocol):
         """Return when a call to the API may start. Raises if this term may have ended."""
         ...
 
+    def confirm(self) -> None:
+        """Show by a write that this term goes on; raises `FencedError` where it has ended."""
+        ...
+
     def note_run(self, text: str) -> None:
         """Store `text`, JSON about this run, with the next write."""
         ...
@@ -234,6 +238,14 @@ class Store(Protocol):
 
     def read(self) -> StoredState:
         """Return a consistent snapshot and journal."""
+        ...
+
+    def holder(self) -> str | None:
+        """Return who holds the lease, in words, or None where nobody does, or where there is no lease."""
+        ...
+
+    def unlock(self) -> None:
+        """Take the lease away from its holder, who can write nothing more; on a store without a lease do nothing."""
         ...
 
     def locked(self, *, clock: Clock, purpose: str, timeout_s: float, stop: threading.Event) -> AbstractContextManager[Term]:

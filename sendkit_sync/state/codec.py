@@ -11,6 +11,7 @@ from sys import intern
 from ..core.errors import ErrorCode, StateInvalidError
 from ..core.fields import FIELDS, Kind, Settings, Value
 from ..core.model import ActionKind, Fingerprint, Intent, Secret, SecretOrigin, State, StoredSecret, WebhookRecord
+from .marks import find_mark, refuse
 from .node import RESTORE_HINT, Fields, Node, parse
 
 VERSION = 1
@@ -79,6 +80,9 @@ def decode_snapshot(text: str, where: str) -> Snapshot:
         raise StateInvalidError(
             ErrorCode.STATE_CONFLICT_MARKERS, "the state has merge-conflict marks", where=where, hint=RESTORE_HINT
         )
+    mark = find_mark(text)
+    if mark is not None:
+        refuse(mark, where)
     node = parse(text, where, _Early(where).build)
     for key, value in node.items():
         if key == "version" and value.count() != VERSION:

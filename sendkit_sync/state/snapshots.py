@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..core import failpoints
 from ..core.errors import ErrorCode, StateInvalidError
 from ..core.model import State
-from ..core.ports import Rng, Store, Term
+from ..core.ports import Rng, Store, StoredState, Term
 from . import journal
 from .codec import Snapshot, decode_snapshot, encode_snapshot, same_content
 from .node import RESTORE_HINT, text_of
@@ -27,6 +27,11 @@ def read_store(store: Store) -> State | None:
     del stored  # the bytes of a large state need not stay beside its text
     loaded = _load(store, text, lines)
     return None if loaded is None else loaded[1]
+
+
+def read_stored(store: Store, stored: StoredState) -> tuple[Snapshot, State, str | None] | None:
+    """Return snapshot, state and the id of the journal of what was read from a store; None where nothing is there."""
+    return _load(store, _text_of(stored.snapshot, store), stored.journal)
 
 
 def _text_of(raw: bytes | None, store: Store) -> str | None:
@@ -55,8 +60,7 @@ def recover(store: Store, term: Term, api: str, rng: Rng, check: Callable[[State
 
     `check` may refuse what is recorded before anything is written.
     """
-    stored = term.read()
-    loaded = _load(store, _text_of(stored.snapshot, store), stored.journal)
+    loaded = read_stored(store, term.read())
     check(None if loaded is None else loaded[1])
     if loaded is None:
         state = State(rng.token(), 0, api)

@@ -23,11 +23,11 @@ TEXT = page.PAGE.read_text(encoding="utf-8")
 
 def test_every_fail_point_is_in_the_page_and_in_the_code():
     listed = re.findall(r"^\| `([a-z-]+)` \|", TEXT, re.MULTILINE)
-    assert listed == [*failpoints.NAMES, *failpoints.LEASE_NAMES]
+    assert listed == [*failpoints.NAMES, *failpoints.LEASE_NAMES, *failpoints.MOVE_NAMES]
     code = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "sendkit_sync").rglob("*.py"))
     named = set(re.findall(r"reached\(\"([a-z-]+)\"\)", code))
     named |= {f"{kind}-{step}" for kind in ("intent", "outcome") for step in ("buffered", "durable")}
-    assert named == {*failpoints.NAMES, *failpoints.LEASE_NAMES}
+    assert named == {*failpoints.NAMES, *failpoints.LEASE_NAMES, *failpoints.MOVE_NAMES}
 
 
 def test_the_table_of_safeguards_is_that_of_the_mutants():

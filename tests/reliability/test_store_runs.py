@@ -235,15 +235,16 @@ class TestPostgres:
     def password(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PGPASSWORD", postgres.PASSWORD)
 
-    def test_connections_that_are_killed_all_the_time_lose_and_double_nothing(
-        self, server: postgres.Server, tmp_path: Path, simulator: Simulator
-    ):
-        runs = self.runs(server, tmp_path, simulator, MANY)
+    def test_connections_that_are_killed_all_the_time_lose_and_double_nothing(self, server: postgres.Server, tmp_path: Path):
+        with Simulator(latency_s=0.1) as slow:
+            self.kill_connections(self.runs(server, tmp_path, slow, MANY), server)
+
+    def kill_connections(self, runs: Runs, server: postgres.Server) -> None:
         over, killed = threading.Event(), [0]
 
         def kill() -> None:
             with server.connect() as connection:
-                while not over.wait(0.03):
+                while not over.wait(0.05):
                     found = connection.execute(
                         "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'sendkit-sync'"
                     ).fetchall()

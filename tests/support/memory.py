@@ -91,6 +91,15 @@ class MemoryStore:
     def before_call(self) -> None:
         """The lock goes with its process alone."""
 
+    def confirm(self) -> None:
+        """The lock goes with its process alone."""
+
+    def holder(self) -> None:
+        """There is no lease."""
+
+    def unlock(self) -> None:
+        """There is no lease."""
+
     def note_run(self, text: str) -> None:
         """Nothing is kept."""
 

@@ -17,6 +17,7 @@ import pyrage
 
 from sendkit_sync.api.client import Client
 from sendkit_sync.ci.__main__ import steps
+from sendkit_sync.core import failpoints
 from sendkit_sync.core.clock import SystemClock, SystemRng
 from sendkit_sync.core.errors import ErrorCode, StateIOError
 from sendkit_sync.core.model import Secret, SecretOrigin, State
@@ -33,7 +34,7 @@ from sendkit_sync.state.stores.lease import LeaseStore
 from sendkit_sync.state.stores.objects import ObjectRegister
 from support.bench import CRM, Bench
 from support.fake_register import Cell, fake_store
-from support.world import FakeClock
+from support.world import Crash, FakeClock
 
 Cause = Callable[[Bench], object]
 CAUSES: dict[str, Cause] = {}
@@ -306,7 +307,7 @@ def _(b: Bench) -> None:
 
 @site("declined")
 def _(b: Bench) -> None:
-    b.patch.setattr("sendkit_sync.cli.commands.apply._ask", lambda: False)
+    b.patch.setattr("sendkit_sync.cli.commands.apply.ask", lambda question: False)
     b.run("apply")
 
 
@@ -727,6 +728,68 @@ plain("resend_too_soon", "apply", "--yes", "--resend-after", "90s", "--state", "
 def _(b: Bench) -> None:
     b.write(CRM + "generateSecret: server\n")
     b.run("apply", "--yes", "--state", "postgresql://127.0.0.1/db")
+
+
+@site("declined/unlock")
+def _(b: Bench) -> None:
+    cell = Cell()
+    b.patch.setattr("sendkit_sync.app.unlock.store_at", lambda address: fake_store(cell))
+    b.patch.setattr("sendkit_sync.cli.commands.state.ask", lambda question: False)
+    with lease(cell):
+        b.run("state", "unlock", "--state", "s3://bucket/key")
+
+
+applied("no_lease", "state", "unlock")
+applied("same_store", "state", "migrate", "--to", "./sendkit.state.json")
+applied("no_move", "state", "migrate", "--to", "other.json", "--abort")
+plain("nothing_recorded/move", "state", "migrate", "--to", "other.json")
+
+
+@site("state_moved")
+def _(b: Bench) -> None:
+    b.apply()
+    b.run("state", "migrate", "--to", "other.json")
+    b.run("plan")
+
+
+def begun(b: Bench) -> None:
+    """Begin a move of the state to other.json, and be killed."""
+
+    def die(name: str) -> None:
+        if name == "move-begun":
+            raise Crash
+
+    b.apply()
+    with b.patch.context() as patch, contextlib.suppress(Crash):
+        patch.setattr(failpoints, "hook", die)
+        b.run("state", "migrate", "--to", "other.json")
+
+
+@site("state_moving")
+def _(b: Bench) -> None:
+    begun(b)
+    b.run("plan")
+
+
+@site("destination_in_use/lineage")
+def _(b: Bench) -> None:
+    b.apply("--state", "other.json", "--allow-duplicate")
+    b.apply("--allow-duplicate")
+    b.run("state", "migrate", "--to", "other.json")
+
+
+@site("destination_in_use/moving")
+def _(b: Bench) -> None:
+    begun(b)
+    b.apply("--state", "new.json", "--allow-duplicate")
+    b.run("state", "migrate", "--to", "sendkit.state.json", "--state", "new.json")
+
+
+@site("destination_in_use/abort")
+def _(b: Bench) -> None:
+    begun(b)
+    b.apply("--state", "other.json", "--allow-duplicate")
+    b.run("state", "migrate", "--to", "other.json", "--abort")
 
 
 @site("extra_missing/postgres")

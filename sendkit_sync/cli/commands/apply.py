@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from dataclasses import replace
 
@@ -14,11 +13,11 @@ from ...app.events import Event, Performed, Planned
 from ...app.outcome import document, exit_code
 from ...applying.executor import RunSettings
 from ...applying.results import Report, Result, Status
-from ...core.errors import ErrorCode, UsageError
 from ...core.model import ActionKind
 from ...core.quoting import resolve_command
 from ...planning.plan import Plan
 from ...planning.scope import PlanScope
+from ..asking import ask
 from ..flags import flag
 from ..options import (
     as_command,
@@ -43,7 +42,7 @@ from ..output.messages import note
 from ..output.plans import shown
 from ..output.report import counts, note_failures
 from ..output.streams import tell, write_error
-from ..signals import handled, interrupted_by, stopping
+from ..signals import interrupted_by, stopping
 
 
 @as_command("apply")
@@ -120,7 +119,7 @@ class _View:
 
     def approve(self, plan: Plan) -> bool:
         """Ask whether `plan` is to be carried out, where that is not said already."""
-        if not self._yes and not _ask():
+        if not self._yes and not ask("Apply these changes?"):
             return False
         if self._form == "text" and sys.stderr.isatty() and not is_json():
             self._planned = {(action.kind, action.name) for action in plan.actions}
@@ -143,18 +142,6 @@ class _View:
         planned = (result.kind, result.name) in self._planned and result.status is not Status.NOT_ATTEMPTED
         if self._bar is not None and planned:
             self._bar.update(1)
-
-
-def _ask() -> bool:
-    """Ask on the terminal; here a signal ends the run at once, for nothing is under way yet."""
-    if not sys.stdin.isatty():
-        raise UsageError(ErrorCode.NO_TERMINAL, "there is no terminal to ask on", hint="Use --yes to apply without asking.")
-    try:
-        with handled(signal.default_int_handler):
-            return click.confirm("Apply these changes?", err=True)
-    except click.Abort:
-        write_error("\nNothing was changed.\n")
-        raise
 
 
 def _print(report: Report, form: str) -> None:

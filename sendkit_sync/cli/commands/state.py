@@ -7,12 +7,15 @@ import click
 from ...app.context import Context, Source
 from ...app.forget import ForgetRequest, forget
 from ...app.merge import MergeRequest, merge
-from ...app.records import record_document, recorded_state
+from ...app.migrate import MigrateRequest, migrate
+from ...app.records import record_document, recorded_state, state_text
 from ...app.rekey import RekeyRequest, rekey
 from ...app.resolve import ResolveRequest, resolve
+from ...app.unlock import held_lease
 from ...core.diagnostics import printable
-from ...core.errors import ErrorCode, UsageError
+from ...core.errors import ErrorCode, RefusedError, UsageError
 from ...core.model import SENSITIVE
+from ..asking import ask
 from ..completion import recorded_names
 from ..flags import flag
 from ..groups import Group
@@ -117,3 +120,53 @@ def merge_(context: Context, /, base: str, ours: str, theirs: str, path: str | N
     """
     count = merge(context, MergeRequest(base, ours, theirs, path))
     tell(f"Merged: {count} webhook{'' if count == 1 else 's'} recorded.\n")
+
+
+@as_command("pull", command)
+@config_flag
+@state_flag
+@use_case
+def pull(context: Context, /, source: Source) -> None:
+    """Print the state as a state file, from whatever store it is in. It contains the recorded secrets."""
+    show(state_text(context, source))
+
+
+@as_command("unlock", command)
+@flag("--yes", is_flag=True, help="Unlock without asking. Required without a terminal.")
+@config_flag
+@state_flag
+@use_case
+def unlock(context: Context, /, yes: bool, source: Source) -> None:
+    """Take the lease away from a run that is known to be dead.
+
+    A dead run loses its lease by itself after a minute. A run that is still alive stops at its next write, and a call that
+    it has already started may still be carried out.
+    """
+    lease = held_lease(context, source)
+    if lease is None:
+        tell("Nobody holds the lease.\n")
+        return
+    tell(f"The lease is held by {lease.holder}.\n")
+    if not yes and not ask("Take it away?"):
+        raise RefusedError(ErrorCode.DECLINED, "not unlocked", hint="Nothing was changed.")
+    lease.unlock()
+    tell("The lease is free.\n")
+
+
+@as_command("migrate", command)
+@flag("--to", required=True, metavar="ADDRESS", help="Where the state will be kept: a path, or a URL of a store.")
+@flag("--abort", is_flag=True, help="Give up a move that was begun, and keep the state where it is.")
+@lock_flag
+@config_flag
+@state_flag
+@use_case
+def migrate_(context: Context, /, to: str, abort: bool, lock_timeout_s: float, source: Source) -> None:
+    """Move the state to another store.
+
+    The old place refuses to be used from the first step on. If the command is interrupted, run it again.
+    """
+    left = migrate(context, MigrateRequest(to, source, abort, lock_timeout_s))
+    if abort:
+        tell(f"The state stays at {printable(left, 300)}.\n")
+    else:
+        tell(f"The state has moved. Set `state: {printable(to, 300)}` in the config.\n")

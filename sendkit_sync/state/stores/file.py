@@ -63,6 +63,12 @@ class FileStore:
             finally:
                 term.close()
 
+    def holder(self) -> None:
+        """Return None: a lock on a file is no lease, and goes with its process."""
+
+    def unlock(self) -> None:
+        """Do nothing."""
+
     def read_snapshot(self) -> bytes | None:
         """Return the snapshot, or None where there is none."""
         snapshot = _read(self.address, follow=True)
@@ -157,6 +163,9 @@ class FileTerm:
                 sync_folder(self._store.folder)
 
     def before_call(self) -> None:
+        """Return at once: the lock goes with this process alone."""
+
+    def confirm(self) -> None:
         """Return at once: the lock goes with this process alone."""
 
     def note_run(self, text: str) -> None:
