@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import quote, urlencode
 
+from ..core.diagnostics import printable
 from ..core.errors import ApiError, ApiUnreachableError, ErrorCode, KeyRefusedError, NoEndpointError, UsageError
 from ..core.fields import Settings
 from ..core.model import PLATFORM_KEY_PREFIX, LiveWebhook, Secret
 from ..core.outcomes import Failed, FailureCode, Outcome, Succeeded, Unknown
 from ..core.ports import Clock, Rng
+from ..core.redaction import Redactor
 from . import wire
 from .address import address_hint, checked_address, visible
 from .network_errors import CHECK_NETWORK, ExchangeError
@@ -22,6 +24,10 @@ from .transport import Reply, Transport
 
 PAGE_SIZE = 100
 MAX_PAGES = 10_000
+MAX_WEBHOOKS = 200_000
+MAX_LIST_BYTES = 256 * 1024 * 1024
+"""How much of a list is kept: a server that never ends it must not fill the memory."""
+MAX_MESSAGE = 300
 KEY = "Set SENDKIT_API_KEY to an API key of this workspace, exactly as SendKit shows it."
 LATER = "Try again. If it keeps failing, contact SendKit."
 BLOCKED = "Ask whoever runs that proxy or firewall to allow calls to the API. NO_PROXY lists hosts to reach without a proxy."
@@ -47,12 +53,12 @@ class Client:
         strict_ca: bool = True,
         on_wait: Callable[[str], None] = lambda _: None,
         on_call: Callable[[str, str], None] = lambda method, outcome: None,
-        clean: Callable[[str], str] = lambda text: text,
+        redactor: Redactor | None = None,
     ) -> None:
-        """`clean` redacts the secrets in a message that the call itself does not know."""
+        """`redactor` knows the secrets to redact in messages besides the key and those that are sent."""
         self._base = checked_address(base_url)
-        self._key = key
-        self._clean = clean
+        self._redactor = redactor or Redactor()
+        self._redactor.add(key)
         self._server_clock = ServerClock(clock)
         self._sender = Sender(
             base=self._base,
@@ -66,7 +72,7 @@ class Client:
             retry_for_s=retry_for_s,
             on_wait=on_wait,
             on_call=on_call,
-            clean=self._without_key,
+            clean=self._cleaned,
         )
 
     def create(self, name: str, settings: Settings, secret: Secret | None, before_attempt: Callable[[], None]) -> Outcome:
@@ -116,6 +122,7 @@ class Client:
         found: dict[str, LiveWebhook] = {}
         cursors: set[str] = set()
         query: dict[str, object] = {"limit": PAGE_SIZE}
+        size = 0
         for _ in range(MAX_PAGES):
             reply = self._raise_for_status(self._read(_get("/v1/webhooks?" + urlencode(query))))
             value = wire.decode(reply.body)
@@ -128,6 +135,9 @@ class Client:
                 if live is None:
                     raise self._protocol_error("the list contains a webhook without a valid id", reply.status)
                 found.setdefault(live.id, live)
+            size += len(reply.body)
+            if len(found) > MAX_WEBHOOKS or size > MAX_LIST_BYTES:
+                raise self._protocol_error("the list is too large: more webhooks or bytes than any workspace has")
             stale = bool(items) and len(found) == known
             following = self._following(value.get("pagination"), query, stale=stale)
             if following is None:
@@ -171,7 +181,9 @@ class Client:
         return self._server_clock.now()
 
     def _change(self, call: Call, fields: Mapping[str, object] | None, before_attempt: Callable[[], None]) -> Outcome:
-        hidden = [self._key, *(value for value in (fields or {}).values() if isinstance(value, Secret))]
+        for value in (fields or {}).values():
+            if isinstance(value, Secret):
+                self._redactor.add(value)
         if fields is not None:
             call = replace(call, body=wire.encode(fields))
         try:
@@ -181,11 +193,11 @@ class Client:
                 return Unknown(FailureCode.INTERRUPTED, "the run was stopped before the call was repeated")
             return Failed(FailureCode.INTERRUPTED, "the run was stopped before the call was sent")
         except ExchangeError as error:
-            message = self._cleaned(error.message, hidden)
+            message = self._cleaned(error.message)
             if error.sent:
                 return Unknown(error.code, message, error.status)
             return Failed(error.code, message, stops_run=error.code is FailureCode.CERTIFICATE, unreachable=True)
-        message = self._server_message(reply, hidden) if reply.status >= 300 else ""
+        message = self._server_message(reply) if reply.status >= 300 else ""
         outcome = _classified(reply, message, wants_live=call.method != "DELETE")
         if reply.repeated and not isinstance(outcome, Succeeded):
             # An earlier attempt may have done what this one did not, so its secret may be the one in force.
@@ -203,21 +215,18 @@ class Client:
                 hint="Run the command again. It continues where it stopped.",
             ) from None
         except ExchangeError as error:
-            message = self._without_key(error.message)
+            message = self._cleaned(error.message)
             if error.sent:
                 raise ApiError(ErrorCode.API_ERROR, message, status=error.status, where=self._base, hint=LATER) from None
             hint = error.hint or CHECK_NETWORK
             raise ApiUnreachableError(ErrorCode.API_UNREACHABLE, message, where=self._base, hint=hint) from None
 
-    def _server_message(self, reply: Reply, secrets: Sequence[Secret]) -> str:
-        return self._cleaned(wire.message_of(reply.body, _status_line(reply)), secrets)
+    def _server_message(self, reply: Reply) -> str:
+        return self._cleaned(wire.message_of(reply.body, _status_line(reply)))
 
-    def _without_key(self, text: str) -> str:
-        return self._cleaned(text, [self._key])
-
-    def _cleaned(self, text: str, secrets: Sequence[Secret]) -> str:
-        # Before truncating: part of a secret would no longer be recognized.
-        return wire.clean_message(self._clean(text), secrets)
+    def _cleaned(self, text: str) -> str:
+        # Shortened first, or redacting would take a minute for the longest answer; and again, for people.
+        return printable(self._redactor.clean(text, 4 * MAX_MESSAGE), MAX_MESSAGE)
 
     def _raise_for_status(self, reply: Reply) -> Reply:
         """Return a 2xx `reply`; raise the error that any other status means for a read."""
@@ -225,7 +234,7 @@ class Client:
             return reply
         if reply.status in (401, 403) and wire.is_foreign(reply.body):
             raise ApiError(ErrorCode.NOT_THE_API, _foreign_text(reply), status=reply.status, where=self._base, hint=BLOCKED)
-        message = self._server_message(reply, [self._key])
+        message = self._server_message(reply)
         if reply.status in (401, 403):
             raise KeyRefusedError(ErrorCode.API_KEY_REFUSED, f"the API rejected the key: {message}", where=self._base, hint=KEY)
         what = f"the API answered {reply.status}: {message}"

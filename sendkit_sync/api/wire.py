@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from ..core.diagnostics import printable
 from ..core.fields import FIELDS, Settings, clean
-from ..core.model import SENSITIVE, DeliveryStats, LiveWebhook, Secret
+from ..core.model import DeliveryStats, LiveWebhook, Secret
 from ..core.names import normalized
-from ..core.spellings import spellings
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
@@ -77,7 +75,7 @@ def _total(value: object) -> int | None:
 
 
 def message_of(body: bytes, status_line: str) -> str:
-    """Return the server's error message, unredacted. Pass it through `clean_message` before showing it."""
+    """Return the server's error message, neither shortened nor redacted."""
     value = decode(body)
     text = status_line
     if isinstance(value, dict):
@@ -87,14 +85,6 @@ def message_of(body: bytes, status_line: str) -> str:
                 text = found.strip()
                 break
     return text
-
-
-def clean_message(text: str, secrets: Sequence[Secret]) -> str:
-    """Return `text` made printable, with each secret, in any encoding, replaced by `(sensitive)`."""
-    hidden = {form for secret in secrets for form in (secret.reveal(), *spellings(secret)) if form}
-    for form in sorted(hidden, key=len, reverse=True):
-        text = text.replace(form, SENSITIVE)
-    return printable(text, 300)
 
 
 def _text(value: object) -> str | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..api.address import checked_address
-from ..applying.executor import RunSettings
 from ..config import Config
 from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, InvalidError, RefusedError, UsageError
@@ -11,6 +12,9 @@ from ..core.model import State
 from ..core.store_address import is_url
 from ..planning.plan import Plan
 from .context import Context
+
+if TYPE_CHECKING:
+    from ..applying.executor import RunSettings
 
 
 def nothing_recorded(path: str) -> RefusedError:

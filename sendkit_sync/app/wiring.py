@@ -153,7 +153,7 @@ def client(context: Context, workspace_id: str | None) -> Iterator[Client]:
         stop=context.stop,
         on_wait=context.note,
         on_call=lambda method, outcome: context.observer(Called(method, outcome)),
-        clean=REDACTOR.clean,
+        redactor=REDACTOR,
     )
     try:
         yield made

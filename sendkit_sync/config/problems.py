@@ -10,6 +10,8 @@ from pathlib import Path
 
 from ..core.diagnostics import Diagnostic, Severity, Span, printable
 from ..core.fields import KEYS
+from ..core.model import Secret
+from ..core.redaction import Redactor
 from .checks import holds_credential
 from .tree import Place
 from .yaml_events import LINE_BREAK, Document, Problem, near_secret
@@ -59,32 +61,14 @@ class File:
         return Span(self.shown, *place)
 
 
-class _SecretIndex:
-    """Finds secrets in a line at a cost that does not grow with their number."""
-
-    def __init__(self, secrets: Collection[str]) -> None:
-        self._heads: dict[int, dict[str, list[str]]] = {}
-        for part in {part for secret in secrets for part in (secret, secret.strip())} - {""}:
-            # A long secret can only be where its first eight characters are.
-            size = min(len(part), 8)
-            self._heads.setdefault(size, {}).setdefault(part[:size], []).append(part)
-
-    def in_text(self, text: str) -> bool:
-        """Return whether `text` contains a secret."""
-        return any(
-            part in text
-            for size, heads in self._heads.items()
-            for start in range(len(text) - size + 1)
-            for part in heads.get(text[start : start + size], ())
-        )
-
-
 def diagnostics_of(files: Sequence[File], secrets: Collection[str]) -> list[Diagnostic]:
     """Return the problems of `files`, in order. After `MAX_DIAGNOSTICS`, only the number of the rest."""
     result: list[Diagnostic] = []
     total = 0
     last: Span | None = None
-    index = _SecretIndex(secrets)
+    redactor = Redactor(shortest=1)
+    for secret in filter(None, secrets):
+        redactor.add(Secret(secret))
     for file in files:
         # Aliases may report the same place many times.
         problems = sorted(dict.fromkeys(file.problems), key=lambda one: one.place)
@@ -93,7 +77,7 @@ def diagnostics_of(files: Sequence[File], secrets: Collection[str]) -> list[Diag
         lines = LINE_BREAK.split(file.data.decode("utf-8", "replace").removeprefix("\ufeff")) if problems and room else []
         for problem in problems[:room]:
             last = file.span(problem.place)
-            excerpt, caret = _excerpt(file, problem, lines, index)
+            excerpt, caret = _excerpt(file, problem, lines, redactor)
             result.append(Diagnostic(problem.severity, last, problem.message + _hint(problem), excerpt, caret))
     if last is not None and total > len(result):
         left = [one for file in files for one in file.problems if one.severity is Severity.ERROR]
@@ -119,7 +103,7 @@ def _showable(key: str) -> bool:
     return not near_secret(key) and bool(get_close_matches(key[:40], _SHOWN, 1, 0.6))
 
 
-def _excerpt(file: File, problem: Problem, lines: list[str], index: _SecretIndex) -> tuple[str | None, int]:
+def _excerpt(file: File, problem: Problem, lines: list[str], redactor: Redactor) -> tuple[str | None, int]:
     line, column = problem.place
     if not 0 < line <= len(lines) or not lines[line - 1].strip() or line in file.document.secret_lines:
         return None, 0
@@ -137,7 +121,7 @@ def _excerpt(file: File, problem: Problem, lines: list[str], index: _SecretIndex
     # After a syntax error, a line without a key may continue a secret that started above it.
     if problem.syntax and not keys:
         return None, 0
-    if index.in_text(text):
+    if redactor.holds(text):
         return None, 0
     start = 0 if column <= _WIDTH else column - _WIDTH // 2
     return printable(text[start:], _WIDTH), len(printable(text[start : column - 1], _WIDTH))

@@ -57,6 +57,7 @@ FORGE = "tests/integration/test_forge.py::"
 WAYS = "tests/unit/api/test_ways_to_the_api.py::"
 GATE = "tests/unit/applying/test_throttle.py::"
 FILE = "tests/integration/test_hostile_files.py::"
+REDACTED = "tests/unit/core/test_redaction.py::"
 SOURCES = "tests/unit/planning/test_sources.py::"
 SIGNATURE = "tests/integration/test_receivers.py::TestSignature::"
 
@@ -820,6 +821,50 @@ SECRETS = (
         "        return SecretSource.GENERATED\n    if gone",
     ),
 )
+REDACTION = (
+    one(
+        "a piece of a secret is redacted",
+        f"{REDACTED}test_nothing_of_a_secret_is_left[all but the last character]",
+        "core/redaction.py",
+        "            yield from ((places[start], places[stop - 1] + 1) for start, stop in self._runs(squeezed))\n",
+        "",
+    ),
+    one(
+        "a secret is redacted in any case",
+        f"{REDACTED}test_nothing_of_a_secret_is_left[upper case]",
+        "core/redaction.py",
+        '    squeezed = "".join(chars).lower()\n',
+        '    squeezed = "".join(chars)\n',
+    ),
+    one(
+        "a secret within longer base64 is redacted",
+        f"{REDACTED}test_nothing_of_a_secret_is_left[base64 behind a letter]",
+        "core/redaction.py",
+        "    for start in range(4):\n",
+        "    for start in range(1):\n",
+    ),
+    one(
+        "a secret at the cut of a long message is redacted",
+        f"{REDACTED}test_a_secret_at_the_cut_is_redacted_like_any_other",
+        "core/redaction.py",
+        "text[: limit + 2 * self._longest + 128]",
+        "text[:limit]",
+    ),
+    one(
+        "a server's message is shortened before it is redacted",
+        "tests/unit/api/test_api.py::test_a_long_message_costs_no_more_than_a_short_one",
+        "api/client.py",
+        "self._redactor.clean(text, 4 * MAX_MESSAGE)",
+        "self._redactor.clean(text)",
+    ),
+    one(
+        "a list without an end is read to a limit",
+        "tests/unit/api/test_api.py::test_a_list_without_an_end_is_read_to_a_limit[MAX_LIST_BYTES]",
+        "api/client.py",
+        " or size > MAX_LIST_BYTES",
+        "",
+    ),
+)
 GROUPS = (
     ("Calls", CALLS),
     ("Settling and looking before a call", SETTLING),
@@ -827,6 +872,7 @@ GROUPS = (
     ("The state in git, and the plan that was reviewed", FORGES),
     ("Files in the way", FILES),
     ("Secrets, and where they come from", SECRETS),
+    ("Redaction", REDACTION),
     ("Signatures of deliveries", RECEIVERS),
 )
 SAFEGUARDS = tuple(safeguard for _, group in GROUPS for safeguard in group)

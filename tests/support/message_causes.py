@@ -171,6 +171,12 @@ def _(b: Bench) -> None:
     b.run(*REFRESH, SENDKIT_API_URL=b.serve(last=page))
 
 
+@site("protocol_error/too_large")
+def _(b: Bench) -> None:
+    b.patch.setattr("sendkit_sync.api.client.MAX_WEBHOOKS", 0)
+    b.run(*REFRESH, SENDKIT_API_URL=b.serve((200, {"data": [HOOK]})))
+
+
 @site("protocol_error/no_workspaces")
 def _(b: Bench) -> None:
     client(b.serve((200, {"data": 1}))).workspaces()

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -20,6 +21,7 @@ from sendkit_sync.core import failpoints
 from sendkit_sync.core.errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, UsageError
 from sendkit_sync.core.model import Secret
 from sendkit_sync.core.outcomes import Failed, Succeeded, Unknown
+from sendkit_sync.core.redaction import Redactor
 from support.api_server import DONE, HOOK, KEY, SETTINGS, FakeClock, FakeRng, Server, without_proxies
 
 
@@ -43,7 +45,7 @@ def make(clock: FakeClock) -> Iterator[Callable[..., Client]]:
     made: list[Client] = []
 
     def build(
-        url: str, key: Secret = KEY, workspace: str | None = None, stop: threading.Event | None = None, **more: float
+        url: str, key: Secret = KEY, workspace: str | None = None, stop: threading.Event | None = None, **more: Any
     ) -> Client:
         made.append(Client(url, key, workspace, clock=clock, rng=FakeRng(), stop=stop or threading.Event(), **more))
         return made[-1]
@@ -182,6 +184,43 @@ def test_retry_after() -> None:
     assert retry_after("Thu, 01 Jan 1970 00:00:30 GMT", 10) == 20
     assert retry_after("soon", 0) is None
     assert retry_after(None, 0) is None
+
+
+def test_a_long_message_costs_no_more_than_a_short_one(server: Server, make: Callable[..., Client]) -> None:
+    seen: list[int] = []
+
+    class Counting(Redactor):
+        def _spans(self, text: str) -> Iterator[tuple[int, int]]:
+            seen.append(len(text))
+            return super()._spans(text)
+
+    secret = "s3cret" * 20
+    server.steps = [(500, {}, json.dumps({"message": f"{secret} no, " * 70_000}).encode())]
+    answer = create(make(server.url, redactor=Counting()))
+    assert isinstance(answer, Unknown)
+    assert max(seen) < 10_000
+
+
+def test_a_secret_at_the_cut_of_a_message_is_not_shown(server: Server, make: Callable[..., Client]) -> None:
+    secret = "f0e1d2c3b4a59687" * 4
+    for before in range(230, 310, 7):
+        server.steps = [(500, {}, json.dumps({"message": "x" * before + secret + "!" * 2000}).encode())]
+        answer = make(server.url).create("n", SETTINGS, Secret(secret), lambda: None)
+        assert isinstance(answer, Unknown)
+        assert "f0e1" not in answer.message
+        assert len(answer.message) <= 303
+
+
+@pytest.mark.parametrize("limit", ["MAX_WEBHOOKS", "MAX_LIST_BYTES"])
+def test_a_list_without_an_end_is_read_to_a_limit(
+    server: Server, make: Callable[..., Client], monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr("sendkit_sync.api.client." + limit, {"MAX_WEBHOOKS": 5, "MAX_LIST_BYTES": 2000}[limit])
+    ids = "abcdefghijklmnopqrstuvwxyz"
+    server.steps = [page(one, {"hasMore": True, "nextCursor": one}) for one in ids]
+    with pytest.raises(ApiError, match="the list is too large"):
+        make(server.url).list()
+    assert len(server.requests) < 20
 
 
 def page(ids: str, pagination: object) -> tuple[int, dict[str, str], bytes]:
