@@ -2,7 +2,7 @@ ARG BASE=python:3.12.11-slim-bookworm
 
 FROM ${BASE} AS build
 COPY . /source
-RUN python -m venv /opt/sendkit-sync && /opt/sendkit-sync/bin/pip install --no-cache-dir '/source[age,metrics]'
+RUN python -m venv /opt/sendkit-sync && /opt/sendkit-sync/bin/pip install --no-cache-dir '/source[age,cloud,metrics,postgres]'
 
 FROM ${BASE}
 COPY --from=build /opt/sendkit-sync /opt/sendkit-sync

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import ErrorCode, SyncError, UsageError
 from ..core.files import create_file
 from ..core.schemas import schema
+from ..core.store_address import parse_address
 from ..version import __version__
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -23,6 +24,10 @@ PLACES = {
 }
 """For each flag the files that it writes, and the template of each."""
 
+_FOR_FILES = re.compile(r"^ *# @file\n(.*?)^ *# @end\n", re.MULTILINE | re.DOTALL)
+_FOR_STORES = re.compile(r"^( *)# @store (.*\n)", re.MULTILINE)
+"""What of a template is for a state in a file only, and what for one in a store."""
+
 IGNORED_CLEAR = "sendkit.state.json*\n"
 IGNORED_SEALED = "sendkit.state.json.backup\nsendkit.state.json.lock\n"
 
@@ -34,6 +39,8 @@ class InitRequest:
     folder: str = "."
     recipients: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
+    store: str | None = None
+    """The URL of the store that keeps the state; without one it is a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,37 +60,41 @@ def init(request: InitRequest) -> Iterator[StarterFile]:
             "a recipient is no age public key",
             hint="It begins with age1; age-keygen makes a pair.",
         )
-    if {"github", "gitlab"} & set(request.places) and not request.recipients:
+    extras = "age" if request.store is None else f"age,{parse_address(request.store).kind.extra}"
+    if {"github", "gitlab"} & set(request.places) and not request.recipients and request.store is None:
         raise UsageError(
             ErrorCode.ENCRYPTION_REQUIRED,
             "the pipeline commits the state, so its secrets must be sealed",
             hint="Pass --recipient AGE1... with your age public key; age-keygen makes a pair.",
         )
-    for path, text in _files(request.recipients, request.places).items():
+    for path, text in _files(request, extras).items():
         yield _write(Path(request.folder), path, text)
 
 
-def _files(recipients: Sequence[str], places: Sequence[str]) -> dict[str, str]:
+def _files(request: InitRequest, extras: str) -> dict[str, str]:
     """Return the text of each file by its path."""
     import json
 
-    encrypted = "".join(f"      - {recipient}\n" for recipient in recipients)
+    encrypted = "".join(f"      - {recipient}\n" for recipient in request.recipients)
     encryption = f"encryption:\n  age:\n    recipients:\n{encrypted}" if encrypted else ""
-    values = {"encryption": encryption, "version": __version__}
+    state = "" if request.store is None else f"state: {json.dumps(request.store)}\n"
+    values = {"encryption": encryption, "version": __version__, "state": state, "extras": extras}
     files = {
-        "webhooks.yaml": _filled("webhooks.yaml", values),
+        "webhooks.yaml": _filled("webhooks.yaml", values, stored=request.store is not None),
         "webhooks.schema.json": json.dumps(schema("webhooks"), indent=2, ensure_ascii=False) + "\n",
         ".gitignore": IGNORED_SEALED if encrypted else IGNORED_CLEAR,
     }
-    for place in places:
+    for place in request.places:
         for path, template in PLACES[place].items():
-            files[path] = _filled(template, values)
+            files[path] = _filled(template, values, stored=request.store is not None)
     return files
 
 
-def _filled(name: str, values: dict[str, str]) -> str:
-    """Return a template with its `@@name@@` filled in."""
+def _filled(name: str, values: dict[str, str], *, stored: bool) -> str:
+    """Return a template with its `@@name@@` filled in, as it is for a state in a store, or for one in a file."""
     text = (TEMPLATES / name).read_text(encoding="utf-8")
+    text = _FOR_FILES.sub("" if stored else r"\1", text)
+    text = _FOR_STORES.sub(r"\1\2" if stored else "", text)
     return re.sub(r"@@(\w+)@@", lambda found: values[found[1]], text)
 
 

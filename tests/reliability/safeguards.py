@@ -2,28 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-Edit = tuple[str, str, str]
-"""A file of the package, the text that holds the safeguard, and what takes its place."""
-
-
-@dataclass(frozen=True, slots=True)
-class Safeguard:
-    """What keeps something from going wrong. `case` is a test, as pytest names it; it fails without `edits` undone."""
-
-    name: str
-    case: str
-    edits: tuple[Edit, ...]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-def one(name: str, case: str, file: str, there: str, instead: str) -> Safeguard:
-    """Return a safeguard that stands in one place."""
-    return Safeguard(name, case, ((file, there, instead),))
-
+from safeguard import Safeguard, one
+from store_safeguards import STORES
 
 LAZY_JOURNAL = """
 
@@ -870,6 +850,7 @@ GROUPS = (
     ("Settling and looking before a call", SETTLING),
     ("The state on disk", STATE),
     ("The state in git, and the plan that was reviewed", FORGES),
+    ("States in stores", STORES),
     ("Files in the way", FILES),
     ("Secrets, and where they come from", SECRETS),
     ("Redaction", REDACTION),

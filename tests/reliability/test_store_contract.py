@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sendkit_sync.core.errors import ErrorCode, LockedError, StateIOError
+from sendkit_sync.core.errors import ErrorCode, FencedError, LockedError, StateIOError
 from sendkit_sync.core.fields import Settings
 from sendkit_sync.core.model import ActionKind, Intent, Secret, SecretOrigin, StoredSecret, WebhookRecord
 from sendkit_sync.core.ports import Store, Term
 from sendkit_sync.state import JournalLedger, open_ledger, read_store
+from sendkit_sync.state.stores.register import RegisterError
 from support.stores import ALL, place
 from support.world import CountingRng, Crash, FakeClock
 
@@ -101,6 +103,42 @@ def test_the_lock_lets_one_in_and_is_given_back_on_leaving(opener: Opener):
         raise KeyboardInterrupt
     with term(opener(), "fourth"):
         pass
+
+
+def leased(opener: Opener) -> Store:
+    store = opener()
+    if not store.has_lease:
+        pytest.skip("a lock on a file goes with its process")
+    return store
+
+
+def test_a_holder_that_lost_its_lease_writes_nothing_and_starts_no_call(opener: Opener):
+    store = leased(opener)
+    with term(store) as writer:
+        writer.fold(b"one\n")
+        assert "test" in (opener().holder() or "")
+        opener().unlock()
+        assert opener().holder() is None
+        for deed in (lambda: writer.append(b"line\n"), lambda: writer.fold(b"two\n"), writer.confirm, writer.before_call):
+            with pytest.raises(FencedError):
+                deed()
+    assert (opener().read().snapshot, opener().read().journal) == (b"one\n", None)
+
+
+def test_of_two_that_swap_the_same_version_one_wins(opener: Opener):
+    leased(opener)
+    with term(opener()) as writer:
+        writer.fold(b"one\n", last=True)
+    registers = [opener()._register for _ in range(2)]  # type: ignore[attr-defined]
+    base = [register.read() for register in registers]
+    registers[0].swap(base[0], replace(base[0], nonce="first"))
+    with pytest.raises(RegisterError):
+        registers[1].swap(base[1], replace(base[1], nonce="second"))
+    assert registers[1].read().nonce == "first"
+    with pytest.raises(RegisterError):
+        registers[1].swap(None, replace(base[1], nonce="third"))
+    for register in registers:
+        register.close()
 
 
 def test_a_ledger_keeps_its_records_over_runs(opener: Opener):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import signal
 import subprocess
 import sys
@@ -15,9 +17,11 @@ from typing import Any
 import pytest
 
 from sendkit_sync.core import failpoints
+from sendkit_sync.core.clock import SystemClock
 from sendkit_sync.simulator import Fault, Simulator
 from sendkit_sync.state import open_store
-from sendkit_sync.state.stores.register import Register
+from sendkit_sync.state.stores import postgres as postgres_store
+from sendkit_sync.state.stores.register import Register, RegisterError
 from support import postgres
 from support.quick_lease import PROGRAM
 from support.runs import Runs, at_point, config_of
@@ -218,6 +222,21 @@ def test_an_old_version_that_is_restored_makes_no_duplicates(job: Job):
     assert runs.posts() == 3
 
 
+def test_behind_a_pooler_each_statement_may_meet_another_session(
+    pgbouncer: postgres.Server, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+):
+    told: list[Exception] = []
+    monkeypatch.setattr(postgres_store, "_told", lambda error: told.append(error) or RegisterError("no"))
+    opener = place("pgbouncer", request, tmp_path).open
+    with opener().locked(clock=SystemClock(), purpose="test", timeout_s=0.0, stop=threading.Event()) as term:
+        term.start(b"header\n")
+        for number in range(6):
+            with pgbouncer.occupied() if number % 2 else contextlib.nullcontext():
+                term.append(b"line\n")
+    assert opener().read().journal == b"header\n" + b"line\n" * 6
+    assert told == []
+
+
 class TestPostgres:
     """What only a server of its own can show."""
 
@@ -335,5 +354,6 @@ class TestPostgres:
             runs.end(process)
             server.command("start")
             stored = place_of(runs).open().read()
-            assert (stored.journal or b"").count(b"\n") > 20  # the header, and an entry for each outcome at least
+            outcomes = re.findall(rb'"do":"(?:record|workspace)"', stored.journal or b"")
+            assert len(outcomes) >= 20
             runs.check_recovers()

@@ -39,6 +39,16 @@ class Server:
         query = "&".join(f"{key}={value}" for key, value in options.items())
         return f"postgresql://{USER}@127.0.0.1:{self.port}/postgres?{query}#{name}"
 
+    @contextlib.contextmanager
+    def occupied(self) -> Iterator[None]:
+        """Hold one session of the server in a transaction, as another client of a pooler does."""
+        connection = psycopg.connect(host="127.0.0.1", port=self.port, user=USER, password=PASSWORD, dbname="postgres")
+        try:
+            connection.execute("select 1")
+            yield
+        finally:
+            connection.close()
+
     def connect(self) -> psycopg.Connection[tuple[object, ...]]:
         """Connect to the server itself, as its owner."""
         return psycopg.connect(

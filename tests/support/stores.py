@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from obstore.store import MemoryStore as ObjectStore
 
 from sendkit_sync.core.ports import Store
 from sendkit_sync.state import open_store
+from sendkit_sync.state.stores.lease import LeaseStore
+from sendkit_sync.state.stores.objects import ObjectRegister
 from support.fake_register import Cell, fake_store
 from support.memory import Disk, MemoryStore
 from support.postgres import PASSWORD
 from support.world import FakeClock, World
 
-IN_MEMORY = ("memory", "register")
+IN_MEMORY = ("memory", "register", "objects")
 QUICK = ("file", "postgres", "pgbouncer", "s3")
 SLOW = ("versitygw", "azurite")
 LEASED = ("postgres", "pgbouncer", "s3", *(pytest.param(kind, marks=pytest.mark.soak) for kind in SLOW))
@@ -47,6 +50,9 @@ def place(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if kind == "register":
         cell = Cell()
         return Place(kind, lambda: fake_store(cell))
+    if kind == "objects":
+        objects = ObjectStore()
+        return Place(kind, lambda: LeaseStore(ObjectRegister(objects, "state", "s3://memory/state"), FakeClock(), renews=False))
     if kind == "file":
         address = str(tmp_path / "sendkit.state.json")
         return Place(kind, lambda: open_store(address), address)

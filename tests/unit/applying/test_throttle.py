@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from sendkit_sync.applying.executor import Executor, RunSettings
 from sendkit_sync.applying.results import Report, Status
+from sendkit_sync.applying.throttle import StopReason, Throttle
 from sendkit_sync.core.errors import StateIOError
 from sendkit_sync.core.fields import Settings
 from sendkit_sync.core.model import DesiredWebhook, LiveWebhook, Secret
@@ -196,3 +198,27 @@ def test_what_was_ready_when_the_process_died_is_made_once_by_the_next_runs(tmp_
         assert len(simulator.webhooks()) == 3
         assert runs.apply("--resend-after", "0s").returncode == 0
         runs.check_each_made_once(*names)
+
+
+def test_each_attempt_of_a_call_passes_the_gate_after_its_intent_was_dated_again():
+    steps: list[str] = []
+
+    class Insistent:
+        """An API whose call is sent three times."""
+
+        def delete(self, webhook_id: str, before_attempt: Callable[[], None]) -> Outcome:
+            for _ in range(2):
+                steps.append("sent")
+                before_attempt()
+            steps.append("sent")
+            return Succeeded(None)
+
+    throttle = Throttle(
+        Insistent(),  # type: ignore[arg-type]
+        FakeClock(),
+        StopReason(threading.Event()),
+        nullcontext(),
+        lambda: steps.append("gate"),
+    )
+    throttle.delete("id", lambda: steps.append("dated"))
+    assert steps == ["gate", "sent", "dated", "gate", "sent", "dated", "gate", "sent"]
