@@ -9,6 +9,7 @@ from ..core.errors import ErrorCode, RefusedError
 from .checks import not_recorded
 from .context import Context, Source
 from .record import open_record
+from .stage import Approve, ask
 from .wiring import state_path_of
 
 
@@ -21,7 +22,7 @@ class ForgetRequest:
     lock_timeout_s: float = 0.0
 
 
-def forget(context: Context, request: ForgetRequest) -> None:
+def forget(context: Context, request: ForgetRequest, approve: Approve = lambda _: True) -> None:
     """Drop a record with its secret; raises `RefusedError` where there is none, or its create is unresolved."""
     path, name = state_path_of(context, request.source), request.name
     with open_record(context, path, "state forget", request.lock_timeout_s) as ledger:
@@ -32,5 +33,10 @@ def forget(context: Context, request: ForgetRequest) -> None:
                 ErrorCode.CREATE_UNRESOLVED,
                 f'"{printable(name)}" has a create without an outcome',
                 hint="First: sendkit-sync state resolve NAME",
+            )
+        if any(ledger.state.webhooks[name].secrets()) or name in ledger.state.staged:
+            ask(
+                approve,
+                f'Forget "{printable(name)}" and its secrets for good? The webhook in SendKit stays.',
             )
         ledger.forget(name)

@@ -1,4 +1,4 @@
-"""The use case `secret rotate`: gives a webhook a new secret and keeps the old one as the previous one."""
+"""The use cases `secret rotate` and `secret activate`: send a new or the staged secret, and keep the old one as previous."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, ExitCode, RefusedError
+from ..core.model import State, WebhookRecord
 from ..core.outcomes import Failed, Outcome, Succeeded, Unknown
+from ..core.quoting import shell_name
 from .checks import not_recorded
 from .context import Context, Source
 from .run import Run, RunRequest
@@ -44,7 +46,23 @@ class Rotation:
 
 
 def rotate(context: Context, request: RotateRequest) -> Rotation:
-    """Generate a new secret and send it; raises `RefusedError` where the secret comes from the config."""
+    """Generate a new secret and send it.
+
+    Raises `RefusedError` where the secret comes from the config, or one is staged: that one is to be activated.
+    """
+    return _send(context, request, staged=False)
+
+
+def activate(context: Context, request: RotateRequest) -> Rotation:
+    """Send the staged secret of a recorded webhook.
+
+    Raises `RefusedError` where none is staged or the webhook is not recorded, and `SecretUnreadableError` where it cannot be
+    decrypted here: no other secret is sent in its place.
+    """
+    return _send(context, request, staged=True)
+
+
+def _send(context: Context, request: RotateRequest, *, staged: bool) -> Rotation:
     config, name = read_config(context, request.source), request.name
     entry = next((webhook for webhook in config.webhooks if webhook.name == name), None)
     if entry is not None and entry.secret_origin not in ("generated", "server"):
@@ -53,14 +71,35 @@ def rotate(context: Context, request: RotateRequest) -> Rotation:
             f'the secret of "{printable(name)}" comes from the config',
             hint="Change it there, then apply.",
         )
-    run_request = RunRequest(config, "secret rotate", lock_timeout_s=request.lock_timeout_s)
+    purpose = "secret activate" if staged else "secret rotate"
+    run_request = RunRequest(config, purpose, lock_timeout_s=request.lock_timeout_s)
     with Run.open(context, run_request) as run:
         ledger = run.executor.ledger
         record = ledger.state.webhooks.get(name)
         if record is None:
             raise not_recorded(name, config.state_path)
-        outcome, warnings = run.executor.updater.rotate(name, record)
+        _check_staged(ledger.state, name, record, staged=staged)
+        updater = run.executor.updater
+        outcome, warnings = updater.activate(name, record) if staged else updater.rotate(name, record)
         unknown = isinstance(outcome, Unknown) or name in ledger.state.pending
     for warning in warnings:
         context.warn(warning)
     return Rotation(outcome, unknown, context.stop.is_set())
+
+
+def _check_staged(state: State, name: str, record: WebhookRecord, *, staged: bool) -> None:
+    """Raise `RefusedError` where a staged secret is to be sent and there is none, or another one would overtake it."""
+    waiting = state.staged.get(name)
+    if staged and waiting is None:
+        raise RefusedError(
+            ErrorCode.SECRET_NOT_STAGED,
+            f'no secret is staged for "{printable(name)}"',
+            hint=f"Run: sendkit-sync secret stage {shell_name(name)}",
+        )
+    sent = any(waiting.same_as(intent.secret) for intent in state.updates_of(record.id)) if waiting is not None else False
+    if not staged and waiting is not None and not sent:
+        raise RefusedError(
+            ErrorCode.SECRET_STAGED,
+            f'a secret is already staged for "{printable(name)}"',
+            hint=f"Send that one: sendkit-sync secret activate {shell_name(name)}",
+        )

@@ -12,7 +12,7 @@ from ..config import Config, load_config
 from ..core.clock import SystemClock, SystemRng
 from ..core.errors import ErrorCode, KeyRefusedError
 from ..core.model import PLATFORM_KEY_PREFIX, Secret, State
-from ..core.ports import Clock, SecretCipher, Store
+from ..core.ports import Clock, Rng, SecretCipher, Store
 from ..core.redaction import REDACTOR
 from ..state import JournalLedger, open_ledger, open_store, read_state
 from .context import DEFAULT_CONFIG, Context, Source
@@ -93,6 +93,11 @@ def clear_cipher() -> SecretCipher:
     from ..secrets.clear import ClearCipher
 
     return ClearCipher()
+
+
+def system_rng() -> Rng:
+    """Return the randomness of this machine."""
+    return SystemRng()
 
 
 def system_clock() -> Clock:

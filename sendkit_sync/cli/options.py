@@ -112,6 +112,7 @@ force_flag = flag(
 )
 duplicate_flag = flag("--allow-duplicate", is_flag=True, help="Create the webhook even if a live one looks like a duplicate.")
 parallelism_flag = flag("--parallelism", type=click.IntRange(1, 64), default=4, help="Maximum number of concurrent API calls.")
+yes_flag = flag("--yes", is_flag=True, help="Do not ask. Required without a terminal.")
 lock_flag = flag(
     "--lock-timeout",
     "lock_timeout_s",

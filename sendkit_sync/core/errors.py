@@ -71,6 +71,7 @@ class ErrorCode(StrEnum):
     DECLINED = "declined"
     IMPORT_ARGUMENTS = "import_arguments"
     RESOLVE_ARGUMENTS = "resolve_arguments"
+    STAGE_ARGUMENTS = "stage_arguments"
     ID_INVALID = "id_invalid"
     PLAN_OPTIONS_CONFLICT = "plan_options_conflict"
     TARGET_MATCHES_NOTHING = "target_matches_nothing"
@@ -135,6 +136,9 @@ class ErrorCode(StrEnum):
 
     # Secrets
     SECRET_RECORDED = "secret_recorded"
+    SECRET_STAGED = "secret_staged"
+    SECRET_NOT_STAGED = "secret_not_staged"
+    SECRET_IN_DOUBT = "secret_in_doubt"
     SECRET_NOT_RECORDED = "secret_not_recorded"
     SECRET_FROM_CONFIG = "secret_from_config"
     SECRET_INVALID = "secret_invalid"

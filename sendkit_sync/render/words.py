@@ -9,7 +9,7 @@ from ..core.diagnostics import printable
 from ..core.fields import DEFAULTS, SHOWN
 from ..core.model import SENSITIVE, ActionKind
 from ..core.quoting import resolve_command, shell_name, yaml_name
-from ..planning.plan import Action, BlockerKind, JsonValue, Plan, Reason
+from ..planning.plan import Action, BlockerKind, JsonValue, Plan, Reason, SecretSource
 
 SIGNS = {
     ActionKind.CREATE: "+",
@@ -34,13 +34,21 @@ def shown_name(name: str) -> str:
     return printable(name, 256)
 
 
+SOURCES = {
+    SecretSource.GENERATED: "generated",
+    SecretSource.ATTEMPT: "from an earlier attempt in the state, if it can be read",
+    SecretSource.STAGED: "staged",
+    SecretSource.RECORDED: "the recorded one if it can be read",
+}
+
+
 def secret_text(action: Action) -> str:
     """Return the text shown in place of the secret of a desired webhook."""
     origin = action.desired.secret_origin if action.desired is not None else ""
-    if origin in ("generated", "server") and action.recorded is not None and action.recorded.secret is not None:
-        return "(sensitive, the recorded one if it can be read)"
+    if action.secret_source in SOURCES:
+        return f"(sensitive, {SOURCES[action.secret_source]})"
     if origin == "generated":
-        return "(sensitive, generated)"
+        return f"(sensitive, {SOURCES[SecretSource.GENERATED]})"
     if origin.startswith("env:"):
         return f"(sensitive, from {printable(origin[4:])})"
     return SENSITIVE

@@ -69,7 +69,7 @@ class TestUpdate:
             ["events"],
             ["retryAttempts", "timeoutMs"],
             ["secret"],
-            ["name", "secret", "timeoutMs"],
+            ["name", "timeoutMs", "secret"],
         ]
         assert sent(workspace, "POST", "PATCH", "DELETE") == ["PATCH"] * 6
         assert sorted(ids(workspace).values()) == sorted(before.values())
@@ -148,7 +148,9 @@ class TestUpdate:
                 assert step.replace(" ID", "") in told.replace('"', "")
                 words = (step + " Analytics" * (step == "secret set")).replace("ID", webhook_id).split()
                 given = "canary-set-by-hand-0123" if step == "secret set" else ""
-                done = workspace.run(*words, *["--yes"] * (words[0] == "apply"), given=given, **environment)
+                done = workspace.run(
+                    *words, *["--yes"] * (words[0] == "apply" or "forget" in words), given=given, **environment
+                )
                 assert done.returncode == 0, done.stderr
             again = workspace.run("plan", "--refresh", "--detailed-exitcode", **environment)
             assert again.returncode == 0, again.stdout
@@ -191,7 +193,7 @@ class TestRename:
         workspace.write(RENAMED.replace("name: Analytics", "name: Analytics\n    renamedFrom: CRM Sync"))
         refused = workspace.run("validate")
         assert refused.returncode == 65
-        assert "renamed from `CRM Sync` already" in refused.stdout
+        assert "already renamed from `CRM Sync`" in refused.stdout
 
     @pytest.mark.parametrize(
         "renames",
@@ -353,7 +355,7 @@ class TestOrphans:
         (applied.folder / "sendkit.state.json").write_text(json.dumps(state), encoding="utf-8")
         assert applied.apply("--prune").returncode == 0
         assert sent(applied, "DELETE") == []
-        assert applied.run("state", "forget", "Former").returncode == 0
+        assert applied.run("state", "forget", "Former", "--yes").returncode == 0
         check_converged(applied, "CRM Sync", "Analytics")
 
     def test_pruning_everything_needs_force(self, applied: Workspace):
@@ -675,7 +677,7 @@ class TestWhatGoesWrongTogether:
         applied.simulator.add_fault(Fault("GET", "/v1/webhooks", nth=3, kind="status", status=400))
         assert applied.apply("--refresh").returncode == 1
         applied.simulator.faults.clear()
-        assert applied.run("state", "forget", "Analytics").returncode == 1
+        assert applied.run("state", "forget", "Analytics", "--yes").returncode == 1
         assert applied.run("import", "Analytics", ids(applied)["Analytics"]).returncode == 1
         assert applied.apply().returncode == 0
         check_converged(applied, "CRM Sync", "Analytics")

@@ -169,7 +169,7 @@ class TestSeveralAttempts:
         check_sealed(tried)
 
     def test_a_rotation_ends_the_doubt(self, settled: Workspace):
-        assert settled.run("secret", "rotate", "CRM Sync").returncode == 0
+        assert settled.run("secret", "rotate", "CRM Sync", "--yes").returncode == 0
         assert "candidateSecrets" not in settled.state["webhooks"]["CRM Sync"]
         check_sealed(settled)
 
@@ -211,7 +211,7 @@ def test_a_rename_keeps_the_seal_readable(applied: Workspace):
     assert applied.apply().returncode == 0
     check_sealed(applied)
     assert applied.state["webhooks"]["Sales"]["secret"] == seal
-    assert applied.run("secret", "rotate", "Sales").returncode == 0
+    assert applied.run("secret", "rotate", "Sales", "--yes").returncode == 0
     check_sealed(applied)
     former = opened(applied, "Sales", previous=1)
     assert applied.run("secret", "rekey", **READER).returncode == 0
@@ -338,7 +338,7 @@ def test_a_killed_encryption_loses_nothing_and_is_finished_by_the_next(workspace
     workspace.write(TWO)
     assert workspace.apply().returncode == 0
     before = live(workspace)["CRM Sync"]["secret"]
-    assert workspace.run("secret", "rotate", "CRM Sync", killed_at="request-sent").returncode < 0
+    assert workspace.run("secret", "rotate", "CRM Sync", "--yes", killed_at="request-sent").returncode < 0
     state = read_state(str(workspace.folder / "sendkit.state.json"))
     assert state is not None
     (intent,) = state.pending["CRM Sync"]
@@ -350,7 +350,7 @@ def test_a_killed_encryption_loses_nothing_and_is_finished_by_the_next(workspace
     done = workspace.run("state", "encrypt")
     assert done.returncode == 0, done.stderr
     assert tellers(workspace, before, sent, *drawn(workspace)) == []
-    assert workspace.run("secret", "rotate", "CRM Sync", **READER).returncode == 0
+    assert workspace.run("secret", "rotate", "CRM Sync", "--yes", **READER).returncode == 0
     assert live(workspace)["CRM Sync"]["secret"] == sent
     assert opened(workspace, "CRM Sync", previous=1) == before
     check_sealed(workspace)
@@ -386,7 +386,7 @@ def test_rekey_opens_what_an_open_create_took_over_from_a_former_name(applied: W
 
 def test_rotate_keeps_the_old_secret_as_the_previous_one(applied: Workspace):
     old = live(applied)["CRM Sync"]["secret"]
-    done = applied.run("secret", "rotate", "CRM Sync")
+    done = applied.run("secret", "rotate", "CRM Sync", "--yes")
     assert done.returncode == 0, done.stderr
     assert live(applied)["CRM Sync"]["secret"] != old
     assert applied.run("secret", "get", "CRM Sync", "--previous", **READER).stdout == old + "\n"
@@ -397,7 +397,7 @@ def test_rotate_keeps_the_old_secret_as_the_previous_one(applied: Workspace):
 @pytest.mark.parametrize("place", PLACES)
 def test_a_killed_rotation_leaves_seals_only_and_converges(applied: Workspace, place: str):
     old = live(applied)["CRM Sync"]["secret"]
-    assert applied.run("secret", "rotate", "CRM Sync", killed_at=place).returncode < 0
+    assert applied.run("secret", "rotate", "CRM Sync", "--yes", killed_at=place).returncode < 0
     assert tellers(applied, old, *drawn(applied)) == []
     assert applied.apply().returncode == 0
     check_sealed(applied)
@@ -410,16 +410,16 @@ def test_a_rotation_without_an_outcome_is_finished_by_the_next(applied: Workspac
     old = live(applied)["CRM Sync"]["secret"]
     applied.write(encrypted_config(text="version: 1\nwebhooks: []\n"))
     applied.simulator.add_fault(Fault("PATCH", when=when, kind="drop"))
-    unknown = applied.run("secret", "rotate", "CRM Sync")
+    unknown = applied.run("secret", "rotate", "CRM Sync", "--yes")
     assert unknown.returncode == 1
-    assert "nobody knows yet" in unknown.stderr
+    assert "it is not known which secret" in unknown.stderr
     applied.simulator.faults.clear()
     sent = live(applied)["CRM Sync"]["secret"]
     assert (sent == old) is (when == "before")
     for words in (["get", "CRM Sync"], ["export", "--format", "json"]):
         assert "may be in force" in applied.run("secret", *words, **READER).stderr
         del applied.outputs[-2:]
-    done = applied.run("secret", "rotate", "CRM Sync", **READER)
+    done = applied.run("secret", "rotate", "CRM Sync", "--yes", **READER)
     assert done.returncode == 0, done.stderr
     new = live(applied)["CRM Sync"]["secret"]
     assert new == sent if when == "after" else new != old, "who can read it sends the same once more"
@@ -434,9 +434,9 @@ def test_a_rotation_that_did_not_happen_says_why(applied: Workspace, fault: Faul
         applied.simulator.close()
     else:
         applied.simulator.add_fault(fault)
-    done = applied.run("secret", "rotate", "CRM Sync", "--retry-for", "0s")
+    done = applied.run("secret", "rotate", "CRM Sync", "--yes", "--retry-for", "0s")
     assert done.returncode == code
-    assert "stays as it is" in done.stderr
+    assert "is unchanged" in done.stderr
     assert applied.state["webhooks"] == before["webhooks"]
 
 
@@ -452,18 +452,18 @@ def test_a_rotation_waits_for_a_change_without_an_outcome(applied: Workspace):
     applied.simulator.add_fault(Fault("PATCH", when="after", kind="drop"))
     assert applied.apply().returncode == 1
     applied.simulator.faults.clear()
-    refused = applied.run("secret", "rotate", "CRM Sync")
+    refused = applied.run("secret", "rotate", "CRM Sync", "--yes")
     assert refused.returncode == 1
     assert "Run apply first" in refused.stderr
     assert applied.apply().returncode == 0
-    assert applied.run("secret", "rotate", "CRM Sync").returncode == 0
+    assert applied.run("secret", "rotate", "CRM Sync", "--yes").returncode == 0
 
 
 def test_a_server_that_keeps_another_secret_is_told_of(applied: Workspace):
     store = applied.simulator.store
     patch = store.patch
     store.patch = lambda workspace, webhook_id, fields: patch(workspace, webhook_id, {})  # type: ignore[method-assign,assignment]
-    done = applied.run("secret", "rotate", "CRM Sync")
+    done = applied.run("secret", "rotate", "CRM Sync", "--yes")
     assert "another secret than was sent" in done.stderr
 
 
@@ -489,7 +489,7 @@ def test_rotating_what_the_config_supplies_is_refused(workspace: Workspace):
     workspace.write(encrypted_config(text=TWO.replace("positive_reply]\n", "positive_reply]\n    secret: ${CRM}\n")))
     environment = {"SENDKIT_SECRET_CRM": "canary-supplied-secret-4"}
     assert workspace.apply(**environment).returncode == 0
-    assert workspace.run("secret", "rotate", "CRM Sync", **environment).returncode == 1
+    assert workspace.run("secret", "rotate", "CRM Sync", "--yes", **environment).returncode == 1
 
 
 def test_set_supplies_what_an_import_could_not_read(tmp_path: Path):

@@ -174,7 +174,7 @@ def test_state_commands_mask_secrets(workspace: Workspace):
     workspace.apply()
     assert "CRM Sync" in workspace.run("state", "list").stdout
     assert json.loads(workspace.run("state", "show", "CRM Sync").stdout)["applied"]["secret"] == "(sensitive)"
-    assert workspace.run("state", "forget", "CRM Sync").returncode == 0
+    assert workspace.run("state", "forget", "CRM Sync", "--yes").returncode == 0
     assert list(workspace.state["webhooks"]) == ["Analytics"]
     workspace.check_nothing_shown()
 

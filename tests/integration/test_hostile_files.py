@@ -21,9 +21,9 @@ LOCKING = {
     "apply": ("apply", "--yes"),
     "reconcile": ("reconcile",),
     "import": ("import", "--matching"),
-    "forget": ("state", "forget", "CRM"),
+    "forget": ("state", "forget", "CRM", "--yes"),
     "set": ("secret", "set", "CRM"),
-    "rotate": ("secret", "rotate", "CRM"),
+    "rotate": ("secret", "rotate", "CRM", "--yes"),
 }
 """Commands that take the lock."""
 

@@ -57,10 +57,10 @@ def test_two_branches_that_both_created_a_webhook_are_merged_and_nothing_is_crea
 def test_two_branches_that_both_rotated_a_secret_keep_every_one_of_them(workspace: Workspace):
     on_two_branches(workspace, TWO, TWO)
     git(workspace.folder, "checkout", "--quiet", "theirs")
-    assert workspace.run("secret", "rotate", "CRM Sync").returncode == 0
+    assert workspace.run("secret", "rotate", "CRM Sync", "--yes").returncode == 0
     committed(workspace, "Rotate theirs")
     git(workspace.folder, "checkout", "--quiet", "main")
-    assert workspace.run("secret", "rotate", "CRM Sync").returncode == 0
+    assert workspace.run("secret", "rotate", "CRM Sync", "--yes").returncode == 0
     committed(workspace, "Rotate ours")
     told = git(workspace.folder, "merge", "theirs")
     assert "either may be in force" in told

@@ -254,7 +254,7 @@ class TestRotation:
             accepted[:] = [first]
             assert workspace.run("test", "CRM").returncode == 0, "before"
 
-            assert workspace.run("secret", "rotate", "CRM").returncode == 0
+            assert workspace.run("secret", "rotate", "CRM", "--yes").returncode == 0
             second = recorded_secret(workspace)
             assert second != first
             assert workspace.run("test", "CRM").returncode == 1, "the receiver knows the old one only"
@@ -265,7 +265,7 @@ class TestRotation:
             accepted[:] = [recorded_secret(workspace)]
             assert workspace.run("test", "CRM").returncode == 0, "after"
             assert not verify_signature(BODY, signature(first), accepted)
-            assert workspace.run("secret", "rotate", "CRM").returncode == 0
+            assert workspace.run("secret", "rotate", "CRM", "--yes").returncode == 0
             assert sorted(kept_secrets(workspace)) == sorted([second, recorded_secret(workspace)])
         workspace.check_nothing_shown()
 
@@ -275,7 +275,7 @@ class TestRotation:
             workspace.write(config_for(url))
             workspace.apply()
             first = recorded_secret(workspace)
-            assert workspace.run("secret", "rotate", "CRM", killed_at=place).returncode < 0
+            assert workspace.run("secret", "rotate", "CRM", "--yes", killed_at=place).returncode < 0
             assert workspace.run("test", "CRM").returncode == 0, "whichever of the two is in force"
             assert workspace.apply().returncode == 0
             assert workspace.run("test", "CRM").returncode == 0

@@ -135,7 +135,7 @@ def test_a_signal_records_the_call_under_way(workspace: Workspace, number: signa
     [
         (["reconcile", "--deadline", "1h"], "Not reconciled: interrupted.\n"),
         (["apply", "--yes"], ""),
-        (["secret", "rotate", "CRM Sync"], ""),
+        (["secret", "rotate", "CRM Sync", "--yes"], ""),
     ],
 )
 def test_a_signal_ends_the_wait_for_the_lock(workspace: Workspace, words: list[str], said: str):

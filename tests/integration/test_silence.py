@@ -51,7 +51,7 @@ CALLS: dict[str, list[list[str]]] = {
     "state list": [["state", "list"]],
     "state show": [["state", "show", "Supplied"], ["state", "show", "Drawn"]],
     "state resolve": [["state", "resolve", "Drawn", "--not-created"]],
-    "state forget": [["state", "forget", "Written"]],
+    "state forget": [["state", "forget", "Written", "--yes"]],
     "import": [["import", "--matching", *QUICK]],
     "export": [["export", *QUICK]],
     "test": [["test", "Drawn", *QUICK]],
@@ -64,7 +64,7 @@ CALLS: dict[str, list[list[str]]] = {
         ["secret", "export", "--format", "github-actions", "--output", "asked-for"],
     ],
     "secret set": [["secret", "set", "Written"], ["secret", "set", "Drawn"]],
-    "secret rotate": [["secret", "rotate", "Drawn", *QUICK], ["secret", "rotate", "Supplied", *QUICK]],
+    "secret rotate": [["secret", "rotate", "Drawn", "--yes", *QUICK], ["secret", "rotate", "Supplied", "--yes", *QUICK]],
     "secret rekey": [["secret", "rekey"]],
     "state encrypt": [["state", "encrypt"]],
     "reconcile": [["reconcile", "--metrics-file", "m.prom", "--settle", "0s", *QUICK]],
@@ -366,7 +366,8 @@ def test_a_misuse_does_not_repeat_the_value(misuse: str, tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "words", [["plan", "--out", "saved.json"], ["state", "forget", "Drawn"], ["state", "resolve", "Drawn", "--not-created"]]
+    "words",
+    [["plan", "--out", "saved.json"], ["state", "forget", "Drawn", "--yes"], ["state", "resolve", "Drawn", "--not-created"]],
 )
 def test_a_password_in_the_address_is_neither_shown_nor_kept(words: list[str], tmp_path: Path):
     core = "q7wfmzkp3hn5xv2c8rtb4jyd"

@@ -43,7 +43,7 @@ def test_a_repository_reader_finds_no_secret(workspace: Workspace):
     assert workspace.run("plan", "--out", "saved.json", **environment).returncode == 0
     assert workspace.run("apply", "--yes", "--parallelism", "1", killed_at="outcome-durable", **environment).returncode < 0
     assert workspace.apply(**environment).returncode == 0
-    assert workspace.run("secret", "rotate", "Analytics").returncode == 0
+    assert workspace.run("secret", "rotate", "Analytics", "--yes").returncode == 0
     files = [path for path in workspace.folder.rglob("*") if path.is_file()]
     assert {"sendkit.state.json", "sendkit.state.json.backup", "saved.json"} <= {path.name for path in files}
     for secret in live_secrets(workspace).values():

@@ -95,7 +95,7 @@ class Operator:
 
     def rotate(self) -> None:
         before = self.secret
-        assert self.workspace.run("secret", "rotate", "CRM Sync").returncode == 0
+        assert self.workspace.run("secret", "rotate", "CRM Sync", "--yes").returncode == 0
         assert self.secret != before
 
     def check_files_are_private(self) -> None:

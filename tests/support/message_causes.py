@@ -274,7 +274,7 @@ def _(b: Bench) -> None:
     b.state(lambda state: state["webhooks"]["CRM"].update(id=ID))
     live(b)
     b.simulator.add_fault(Fault("PATCH", status=500))
-    b.run("secret", "rotate", "CRM", "--retry-for", "0s")
+    b.run("secret", "rotate", "CRM", "--yes", "--retry-for", "0s")
     b.run("import", "CRM", ID)
 
 
@@ -412,10 +412,76 @@ def _(b: Bench) -> None:
         "settings": {"url": "https://x.example.com", "events": ["email.sent"]},
     }
     b.state(lambda state: state["pending"].update(CRM=[intent]))
-    b.run("state", "forget", "CRM")
+    b.run("state", "forget", "CRM", "--yes")
 
 
 # Secrets.
+
+plain("stage_arguments", "secret", "stage")
+plain("not_recorded/stage", "secret", "stage", "Other")
+applied("secret_not_staged", "secret", "unstage", "CRM", "--yes")
+applied("secret_not_staged/activate", "secret", "activate", "CRM")
+
+
+@site("secret_staged")
+def _(b: Bench) -> None:
+    b.run("secret", "stage", "CRM")
+    b.run("secret", "stage", "CRM")
+
+
+@site("secret_staged/rotate")
+def _(b: Bench) -> None:
+    b.apply()
+    b.run("secret", "stage", "CRM")
+    b.run("secret", "rotate", "CRM", "--yes")
+
+
+@site("secret_from_config/stage")
+def _(b: Bench) -> None:
+    b.write(CRM.replace("}\n", ", secret: '${CRM}'}\n"))
+    b.run("secret", "stage", "CRM", SENDKIT_SECRET_CRM="canary-secret-of-the-config")
+
+
+@site("create_unresolved/stage")
+def _(b: Bench) -> None:
+    b.leave_unresolved()
+    b.run("secret", "stage", "CRM")
+
+
+def half_activated(b: Bench) -> None:
+    """Send a staged secret without hearing of it."""
+    b.apply()
+    b.run("secret", "stage", "CRM")
+    b.simulator.add_fault(Fault("PATCH", when="after", kind="drop"))
+    with contextlib.suppress(SystemExit):
+        b.run("secret", "activate", "CRM", "--retry-for", "0s")
+
+
+@site("update_unanswered/unstage")
+def _(b: Bench) -> None:
+    half_activated(b)
+    b.run("secret", "unstage", "CRM", "--yes")
+
+
+@site("secret_in_doubt")
+def _(b: Bench) -> None:
+    half_activated(b)
+    b.run("secret", "retire", "CRM", "--yes")
+
+
+@site("declined/forget")
+def _(b: Bench) -> None:
+    b.apply()
+    b.patch.setattr("sendkit_sync.cli.commands.state.ask", lambda question: False)
+    b.run("state", "forget", "CRM")
+
+
+@site("declined/rotate")
+def _(b: Bench) -> None:
+    b.apply()
+    b.patch.setattr("sendkit_sync.cli.commands.secret.ask", lambda question: False)
+    b.run("secret", "rotate", "CRM")
+
 
 applied("secret_not_recorded", "secret", "get", "CRM", "--previous")
 applied(
@@ -469,7 +535,7 @@ def _(b: Bench) -> None:
 @site("secret_from_config")
 def _(b: Bench) -> None:
     b.write(CRM.replace("}", ', secret: "${CRM}"}'))
-    b.run("secret", "rotate", "CRM", SENDKIT_SECRET_CRM="a-secret-of-some-length")
+    b.run("secret", "rotate", "CRM", "--yes", SENDKIT_SECRET_CRM="a-secret-of-some-length")
 
 
 @site("update_unanswered/rotate")
@@ -478,7 +544,7 @@ def _(b: Bench) -> None:
     b.write(CRM.replace("/in", "/new"))
     b.simulator.add_fault(Fault("PATCH", status=500))
     b.apply()
-    b.run("secret", "rotate", "CRM", "--retry-for", "0s")
+    b.run("secret", "rotate", "CRM", "--yes", "--retry-for", "0s")
 
 
 @site("export_name_taken")

@@ -8,17 +8,19 @@ import click
 
 from ...app.context import Context, Source
 from ...app.rekey import Rekeyed, RekeyRequest, rekey
-from ...app.rotate import RotateRequest, Rotation, rotate
+from ...app.rotate import RotateRequest, Rotation, activate, rotate
 from ...app.secrets import ALONE, SetRequest, get_secret, read_secrets, set_secret
+from ...app.stage import DropRequest, StageRequest, retire, stage, unstage
 from ...core.diagnostics import printable
-from ...core.errors import ErrorCode, UsageError
+from ...core.errors import ErrorCode, RefusedError, UsageError
 from ...core.model import Secret
 from ...core.outcomes import Succeeded
 from ...secrets.export import FORMS
-from ..completion import recorded_names
+from ..asking import ask
+from ..completion import config_names, recorded_names
 from ..flags import flag
 from ..groups import Group
-from ..options import as_command, config_flag, lock_flag, retry_flag, state_flag, timeout_flag, use_case
+from ..options import as_command, config_flag, lock_flag, retry_flag, state_flag, timeout_flag, use_case, yes_flag
 from ..output.messages import error, note, warn
 from ..output.secrets import deliver, show_secret
 from ..output.streams import tell
@@ -29,7 +31,7 @@ MAX_SECRET_BYTES = 64 * 1024
 
 @click.group("secret", cls=Group)
 def command() -> None:
-    """Read, export, supply and rotate signing secrets."""
+    """Stage, export, activate, rotate and retire signing secrets."""
 
 
 @as_command("get", command)
@@ -100,7 +102,39 @@ def _from_stdin() -> str:
     return text.removesuffix("\n").removesuffix("\r")
 
 
-@as_command("rotate", command)
+@as_command("stage", command)
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=config_names)
+@flag("--new", is_flag=True, help="Stage a secret for every webhook that the next apply creates.")
+@lock_flag
+@config_flag
+@state_flag
+@use_case
+def stage_(context: Context, /, names: tuple[str, ...], new: bool, lock_timeout_s: float, source: Source) -> None:
+    """Generate the next secret of a webhook and record it, without sending it.
+
+    Deploy it to the receiver first (secret export --staged). Then apply creates a new webhook with it; for an existing one,
+    run secret activate.
+    """
+    if bool(names) is new:
+        raise UsageError(ErrorCode.STAGE_ARGUMENTS, "say NAME or --new", hint='For one: sendkit-sync secret stage "CRM Sync"')
+    staged = stage(context, StageRequest(names, new, source, lock_timeout_s))
+    tell("".join(f'A secret is staged for "{printable(name)}".\n' for name in staged) or "No webhook needs one.\n")
+
+
+@as_command("unstage", command)
+@click.argument("name", shell_complete=recorded_names)
+@yes_flag
+@lock_flag
+@config_flag
+@state_flag
+@use_case
+def unstage_(context: Context, /, name: str, yes: bool, lock_timeout_s: float, source: Source) -> None:
+    """Discard a staged secret that was not sent."""
+    unstage(context, DropRequest(name, source, lock_timeout_s), lambda question: yes or ask(question))
+    tell(f'The staged secret of "{printable(name)}" is discarded.\n')
+
+
+@as_command("activate", command)
 @click.argument("name", shell_complete=recorded_names)
 @lock_flag
 @config_flag
@@ -108,23 +142,59 @@ def _from_stdin() -> str:
 @timeout_flag
 @retry_flag
 @use_case
-def rotate_(context: Context, /, name: str, lock_timeout_s: float, source: Source) -> int:
-    """Generate a new signing secret and send it to SendKit. The old one stays available with --previous."""
+def activate_(context: Context, /, name: str, lock_timeout_s: float, source: Source) -> int:
+    """Send the staged secret to SendKit, which signs with it from now on. The old one stays available with --previous."""
     with stopping(context.stop), interrupted_by(context.stop):
-        rotation = rotate(context, RotateRequest(name, source, lock_timeout_s))
-    _print(rotation, printable(name))
+        rotation = activate(context, RotateRequest(name, source, lock_timeout_s))
+    _print(rotation, printable(name), "activated", "Activate")
     return rotation.exit_code
 
 
-def _print(rotation: Rotation, name: str) -> None:
+@as_command("retire", command)
+@click.argument("name", shell_complete=recorded_names)
+@yes_flag
+@lock_flag
+@config_flag
+@state_flag
+@use_case
+def retire_(context: Context, /, name: str, yes: bool, lock_timeout_s: float, source: Source) -> None:
+    """Drop the previous secrets of a webhook for good. Refused while one of them may still be in force."""
+    count = retire(context, DropRequest(name, source, lock_timeout_s), lambda question: yes or ask(question))
+    tell(f'{count} previous secret{"" if count == 1 else "s"} of "{printable(name)}" retired.\n')
+
+
+@as_command("rotate", command)
+@click.argument("name", shell_complete=recorded_names)
+@yes_flag
+@lock_flag
+@config_flag
+@state_flag
+@timeout_flag
+@retry_flag
+@use_case
+def rotate_(context: Context, /, name: str, yes: bool, lock_timeout_s: float, source: Source) -> int:
+    """Generate a new signing secret and send it to SendKit at once. The old one stays available with --previous.
+
+    Until the receiver has the new secret, it refuses deliveries. To avoid that window, use stage and activate.
+    """
+    question = f'Send a new secret for "{printable(name)}"? Its receiver refuses deliveries until it has that secret.'
+    if not (yes or ask(question)):
+        raise RefusedError(ErrorCode.DECLINED, "declined", hint="Nothing was changed.")
+    with stopping(context.stop), interrupted_by(context.stop):
+        rotation = rotate(context, RotateRequest(name, source, lock_timeout_s))
+    _print(rotation, printable(name), "rotated", "Rotate")
+    return rotation.exit_code
+
+
+def _print(rotation: Rotation, name: str, done: str, again: str) -> None:
     outcome = rotation.outcome
     if isinstance(outcome, Succeeded):
-        tell(f'The secret of "{name}" is rotated; the one before is kept as the previous one.\n')
+        tell(f'The secret of "{name}" is {done}. The old one is kept as the previous secret.\n')
     elif rotation.unknown:
-        error(f'nobody knows yet which secret "{name}" has: {outcome.message}')
-        note("  Both are kept. Rotate it again, or run apply: the new one is sent once more.")
+        error(f'it is not known which secret "{name}" has now: {outcome.message}')
+        note(f"  Both are kept. {again} it again, or run apply: the new one is sent once more.")
     else:
-        error(f'the secret of "{name}" stays as it is: {outcome.message}')
+        error(f'the secret of "{name}" is unchanged: {outcome.message}')
 
 
 @as_command("rekey", command)

@@ -19,7 +19,7 @@ from ..asking import ask
 from ..completion import recorded_names
 from ..flags import flag
 from ..groups import Group
-from ..options import as_command, config_flag, lock_flag, state_flag, use_case
+from ..options import as_command, config_flag, lock_flag, state_flag, use_case, yes_flag
 from ..output.streams import show, tell
 from .secret import rekeyed
 
@@ -86,13 +86,15 @@ def resolve_(
 
 @as_command("forget", command)
 @click.argument("name", shell_complete=recorded_names)
+@yes_flag
 @lock_flag
 @config_flag
 @state_flag
 @use_case
-def forget_(context: Context, /, name: str, lock_timeout_s: float, source: Source) -> None:
-    """Remove a webhook and its secret from the state. The webhook in SendKit stays."""
-    forget(context, ForgetRequest(name, source, lock_timeout_s))
+def forget_(context: Context, /, name: str, yes: bool, lock_timeout_s: float, source: Source) -> None:
+    """Remove a webhook and its secrets from the state. The webhook in SendKit stays."""
+    request = ForgetRequest(name, source, lock_timeout_s)
+    forget(context, request, lambda question: yes or ask(question))
     tell(f'"{printable(name)}" is forgotten; the webhook stays in SendKit.\n')
 
 

@@ -1,0 +1,162 @@
+"""A secret's life: staged, handed over, activated, retired; and no step that loses one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sendkit_sync.simulator import Fault
+from support.workspace import TWO, Workspace
+
+
+def kept(workspace: Workspace, name: str = "CRM Sync") -> dict[str, Any]:
+    record: dict[str, Any] = workspace.state["webhooks"][name]
+    return record
+
+
+def staged(workspace: Workspace, name: str = "CRM Sync") -> str | None:
+    secret = workspace.state["staged"].get(name)
+    return None if secret is None else str(secret["value"])
+
+
+def live(workspace: Workspace, name: str = "CRM Sync") -> str:
+    return next(str(one["secret"]) for one in workspace.simulator.webhooks() if one["name"] == name)
+
+
+@pytest.fixture
+def applied(workspace: Workspace) -> Workspace:
+    assert workspace.apply().returncode == 0
+    return workspace
+
+
+def test_a_new_webhook_is_created_with_the_secret_that_was_staged_for_it(workspace: Workspace):
+    assert workspace.run("secret", "stage", "--new").returncode == 0
+    assert not workspace.simulator.requests
+    secret = staged(workspace)
+    assert secret is not None
+    assert "staged" in workspace.run("plan").stdout
+    assert workspace.apply().returncode == 0
+    assert live(workspace) == secret == kept(workspace)["secret"]["value"]
+    assert not workspace.state["staged"]
+
+
+def test_an_existing_webhook_signs_with_its_staged_secret_once_it_is_activated(applied: Workspace):
+    old = live(applied)
+    assert applied.run("secret", "stage", "CRM Sync").returncode == 0
+    assert live(applied) == old
+    secret = staged(applied)
+    done = applied.run("secret", "activate", "CRM Sync")
+    assert done.returncode == 0, done.stderr
+    assert live(applied) == secret == kept(applied)["secret"]["value"]
+    assert [one["value"] for one in kept(applied)["previousSecrets"]] == [old]
+    assert not applied.state["staged"]
+
+
+def test_previous_secrets_stay_until_they_are_retired(applied: Workspace):
+    old = [live(applied)]
+    for _ in range(2):
+        assert applied.run("secret", "rotate", "CRM Sync", "--yes").returncode == 0
+        old.insert(0, live(applied))
+    assert [one["value"] for one in kept(applied)["previousSecrets"]] == old[1:]
+    assert applied.run("secret", "retire", "CRM Sync").returncode == 64
+    assert "previousSecrets" in kept(applied)
+    assert applied.run("secret", "retire", "CRM Sync", "--yes").returncode == 0
+    assert "previousSecrets" not in kept(applied)
+    assert live(applied) == kept(applied)["secret"]["value"] == old[0]
+
+
+def test_staging_twice_is_refused_and_keeps_the_first(applied: Workspace):
+    assert applied.run("secret", "stage", "CRM Sync").returncode == 0
+    first = staged(applied)
+    assert applied.run("secret", "stage", "CRM Sync").returncode == 1
+    assert applied.run("secret", "rotate", "CRM Sync", "--yes").returncode == 1
+    assert staged(applied) == first
+
+
+def test_new_draws_only_for_entries_that_nobody_staged(workspace: Workspace):
+    assert workspace.run("secret", "stage", "CRM Sync").returncode == 0
+    first = staged(workspace)
+    assert workspace.run("secret", "stage", "--new").returncode == 0
+    assert staged(workspace) == first
+    assert staged(workspace, "Analytics") is not None
+
+
+def test_a_secret_from_the_config_is_not_staged(workspace: Workspace):
+    workspace.write(TWO + "  - {name: Own, url: https://own.example.com/, events: [email.sent], secret: '${OWN}'}\n")
+    done = workspace.run("secret", "stage", "Own", SENDKIT_SECRET_OWN="canary-own-secret-of-the-config")
+    assert done.returncode == 1
+    assert "comes from the config" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["secret", "unstage"], ["state", "forget"]])
+def test_what_loses_a_secret_asks_first(applied: Workspace, command: list[str]):
+    assert applied.run("secret", "stage", "CRM Sync").returncode == 0
+    before = applied.state
+    assert applied.run(*command, "CRM Sync").returncode == 64
+    assert applied.state["webhooks"] == before["webhooks"]
+    assert applied.state["staged"] == before["staged"]
+    assert applied.run(*command, "CRM Sync", "--yes").returncode == 0
+    assert not applied.state["staged"]
+
+
+def test_an_activation_without_an_answer_keeps_both_and_is_finished_by_the_next(applied: Workspace):
+    old = live(applied)
+    assert applied.run("secret", "stage", "CRM Sync").returncode == 0
+    secret = staged(applied)
+    applied.simulator.add_fault(Fault("PATCH", when="after", kind="drop"))
+    done = applied.run("secret", "activate", "CRM Sync", "--retry-for", "0s")
+    assert done.returncode == 1
+    assert staged(applied) == secret
+    assert kept(applied)["secret"]["value"] == old
+    assert applied.run("secret", "unstage", "CRM Sync", "--yes").returncode == 1
+    assert applied.run("secret", "retire", "CRM Sync", "--yes").returncode == 1
+    applied.simulator.faults.clear()
+    assert applied.run("secret", "activate", "CRM Sync").returncode == 0
+    assert live(applied) == secret == kept(applied)["secret"]["value"]
+    assert not applied.state["staged"]
+
+
+@pytest.mark.parametrize("place", ["lock-taken", "intent-buffered", "intent-durable", "fold-begun", "fold-done"])
+def test_a_killed_stage_leaves_one_secret_or_none(applied: Workspace, place: str):
+    applied.run("secret", "stage", "CRM Sync", killed_at=place)
+    applied.run("secret", "stage", "CRM Sync")
+    secret = staged(applied)
+    assert secret is not None
+    assert applied.run("secret", "activate", "CRM Sync").returncode == 0
+    assert live(applied) == secret
+
+
+@pytest.mark.parametrize(
+    "place", ["intent-durable", "request-sent", "answer-read", "outcome-buffered", "outcome-durable", "fold-begun"]
+)
+def test_a_killed_activation_loses_no_secret(applied: Workspace, place: str):
+    old = live(applied)
+    assert applied.run("secret", "stage", "CRM Sync").returncode == 0
+    secret = staged(applied)
+    assert applied.run("secret", "activate", "CRM Sync", killed_at=place).returncode < 0
+    assert applied.apply().returncode == 0
+    if applied.state["staged"]:
+        assert applied.run("secret", "activate", "CRM Sync").returncode == 0
+    assert live(applied) == secret == kept(applied)["secret"]["value"]
+    assert [one["value"] for one in kept(applied)["previousSecrets"]] == [old]
+
+
+def test_a_rename_carries_the_staged_secret(applied: Workspace):
+    assert applied.run("secret", "stage", "CRM Sync").returncode == 0
+    secret = staged(applied)
+    applied.write(TWO.replace("name: CRM Sync", "name: CRM\n    renamedFrom: CRM Sync"))
+    assert applied.apply().returncode == 0
+    assert staged(applied, "CRM") == secret
+    assert applied.run("secret", "activate", "CRM").returncode == 0
+    assert live(applied, "CRM") == secret
+
+
+def test_a_vanished_webhook_is_created_again_with_its_current_secret(applied: Workspace):
+    old = live(applied)
+    assert applied.run("secret", "stage", "CRM Sync").returncode == 0
+    secret = staged(applied)
+    applied.simulator.delete(kept(applied)["id"])
+    assert applied.run("apply", "--yes", "--refresh").returncode == 0
+    assert live(applied) == old
+    assert staged(applied) == secret
