@@ -1,4 +1,4 @@
-"""The use case `apply`: plans, asks, and carries out the plan."""
+"""The use case `apply`: plans, asks for approval, and carries out the plan."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from .saved_plan import SavedPlan
 
 Approve = Callable[[Plan], bool]
-"""Is asked whether a plan with something to do is to be carried out; may raise."""
+"""Decides whether a plan with changes is carried out. May raise."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyRequest:
-    """What an apply is asked for; `plan_file` is a saved plan, which holds its own scope and `refresh`."""
+    """The arguments of an apply. `plan_file` is a saved plan, which has its own scope and `refresh`."""
 
     source: Source = field(default_factory=Source)
     plan_file: str | None = None
@@ -38,9 +38,9 @@ class ApplyRequest:
 
 
 def apply(context: Context, request: ApplyRequest, approve: Approve = lambda _: True) -> Report:
-    """Bring SendKit to what the config says, and return the result of each action.
+    """Make SendKit match the config, and return the result of each action.
 
-    Reports the plan before `approve` is asked; without its approval nothing is changed and `RefusedError` is raised.
+    Reports the plan before it asks `approve`. Without approval nothing is changed and `RefusedError` is raised.
     """
     saved = _saved(request)
     config = load(context, request.source)
@@ -69,7 +69,7 @@ def apply(context: Context, request: ApplyRequest, approve: Approve = lambda _: 
 
 
 def doable(plan: Plan, settings: RunSettings) -> bool:
-    """Tell whether there is anything to do that is not blocked."""
+    """Return whether the plan has an action that is not blocked."""
     return bool(plan.actions) and (settings.allow_duplicate or len(plan.actions) > len(plan.blocked))
 
 
@@ -80,7 +80,7 @@ def _saved(request: ApplyRequest) -> SavedPlan | None:
         raise UsageError(
             ErrorCode.PLAN_OPTIONS_CONFLICT,
             "--refresh, --prune and --target are part of a saved plan",
-            hint="Leave them out beside --plan.",
+            hint="Leave them out when you pass --plan.",
         )
     from .saved_plan import load as load_plan
 

@@ -1,4 +1,4 @@
-"""What is checked before a use case begins: that address, workspace, state and config fit together."""
+"""Checks before a use case starts: whether address, workspace, state and config match."""
 
 from __future__ import annotations
 
@@ -18,23 +18,25 @@ if TYPE_CHECKING:
 
 
 def nothing_recorded(path: str) -> RefusedError:
-    """Return the error of a command that needs a record where there is none."""
+    """Return the error for a command that needs a state when there is none."""
     return RefusedError(
         ErrorCode.NOTHING_RECORDED,
         "nothing is recorded yet",
         where=path,
-        hint="Apply first, or name another file with --state.",
+        hint="Run apply first, or pass another state with --state.",
     )
 
 
 def not_recorded(name: str, path: str) -> RefusedError:
-    """Return the error of a command that names a webhook without a record."""
+    """Return the error for a command that names a webhook that is not recorded."""
     what = f'"{printable(name)}" is not recorded'
-    return RefusedError(ErrorCode.NOT_RECORDED, what, where=path, hint="The names that are: sendkit-sync state list")
+    return RefusedError(
+        ErrorCode.NOT_RECORDED, what, where=path, hint="Run `sendkit-sync state list` to see which webhooks are."
+    )
 
 
 def workspace_of(context: Context, config: Config, state: State | None) -> str | None:
-    """Return the workspace that config, environment and state agree on; raises `InvalidError` where they do not."""
+    """Return the workspace of config, environment and state. Raises `InvalidError` if they differ."""
     named = {
         "the config": config.workspace,
         "SENDKIT_WORKSPACE_ID": context.environment.get("SENDKIT_WORKSPACE_ID") or None,
@@ -45,38 +47,38 @@ def workspace_of(context: Context, config: Config, state: State | None) -> str |
         raise InvalidError(
             ErrorCode.WORKSPACE_CONFLICT,
             f"{' and '.join(known)} name different workspaces",
-            hint="Use one state for each workspace.",
+            hint="Use a separate state for each workspace.",
         )
     return next(iter(known.values()), None)
 
 
 def check_api(context: Context, state: State | None, path: str) -> None:
-    """Raise `UsageError` for an address that no key may be sent to, `InvalidError` where `state` has another one."""
+    """Raise `UsageError` for an unsafe API address, and `InvalidError` if `state` belongs to another one."""
     checked_address(context.api_url)
     if state is not None and not state.empty and state.api != context.api_url:
         raise InvalidError(
             ErrorCode.API_MISMATCH,
-            f"the state was recorded with {printable(state.api)}, this run is for {printable(context.api_url)}",
+            f"the state belongs to {printable(state.api)}, but this run uses {printable(context.api_url)}",
             where=path,
-            hint="Use one state for each address, or mend --api-url.",
+            hint="Use a separate state for each API address, or correct --api-url.",
         )
 
 
 def refuse_clear_writes(config: Config, state: State | None) -> None:
-    """Raise `InvalidError` where the state is encrypted and the config would have new secrets written in clear."""
+    """Raise `InvalidError` if the state is encrypted but the config would write new secrets in clear."""
     if config.recipients or state is None:
         return
     if any(secret.encrypted is not None for secret in state.secrets()):
         raise InvalidError(
             ErrorCode.NO_ENCRYPTION,
-            "the state is sealed, and the config has no `encryption`",
+            "the state is encrypted, but the config has no `encryption`",
             where=config.state_path,
-            hint="Put `encryption` back: nothing is written in clear beside sealed secrets.",
+            hint="Add `encryption` to the config again. Nothing is written in clear next to encrypted secrets.",
         )
 
 
 def refuse_shared(config: Config, state: State | None) -> None:
-    """Raise `InvalidError` where two entries are recorded as one webhook: each run would make of it what the other is."""
+    """Raise `InvalidError` if two entries share a webhook, which each would then overwrite for the other."""
     owners: dict[str, str] = {}
     recorded = state.webhooks if state is not None else {}
     for webhook in config.webhooks:
@@ -86,12 +88,12 @@ def refuse_shared(config: Config, state: State | None) -> None:
                 ErrorCode.ID_RECORDED_TWICE,
                 f'"{printable(owners[record.id])}" and "{printable(webhook.name)}" are both recorded as {printable(record.id)}',
                 where=config.state_path,
-                hint="Look in SendKit which one it is, and let the other go: sendkit-sync state forget NAME",
+                hint="Find out in SendKit which one it is, and drop the other: sendkit-sync state forget NAME",
             )
 
 
 def refuse_unset_secrets(config: Config) -> None:
-    """Raise `InvalidError` where the config names a variable for a secret and it is not set."""
+    """Raise `InvalidError` if the variable of a secret is not set."""
     unset = [webhook for webhook in config.webhooks if webhook.secret is None and webhook.secret_origin.startswith("env:")]
     if unset:
         first = unset[0]
@@ -101,23 +103,23 @@ def refuse_unset_secrets(config: Config) -> None:
             ErrorCode.SECRET_MISSING,
             f"{variable} is not set{more}",
             where=str(first.span),
-            hint="Set it, or leave `secret` out to have one drawn.",
+            hint="Set it, or remove `secret` to have one generated.",
         )
 
 
 def check_targets(plan: Plan) -> None:
-    """Raise `UsageError` where a --target matches nothing, so that a slip does not pass for "no changes"."""
+    """Raise `UsageError` if a --target matches nothing, so that a typo does not look like "no changes"."""
     if plan.idle_targets:
         first = printable(plan.idle_targets[0])
         raise UsageError(
             ErrorCode.TARGET_MATCHES_NOTHING,
             f'--target "{first}" matches no webhook',
-            hint="Use a name of the config or the state; * stands for any text.",
+            hint="Use a name from the config or the state. * matches any text.",
         )
 
 
 def check_lease(context: Context, config: Config, settings: RunSettings) -> None:
-    """Raise where a run that lost its lease could still harm: by its last call, or as the only one with a secret."""
+    """Raise if a run that lost its lease could still do harm: by its last call, or by holding the only copy of a secret."""
     if not is_url(config.state_path):
         return
     from ..state.stores.lease import LAST_CALL_MARGIN_S
@@ -125,13 +127,13 @@ def check_lease(context: Context, config: Config, settings: RunSettings) -> None
     if config.generate_secret == "server":
         raise InvalidError(
             ErrorCode.SERVER_SECRETS_NEED_A_FILE,
-            "`generateSecret: server` needs a state on a disk",
+            "`generateSecret: server` needs a state in a local file",
             where=config.state_path,
             hint="A run that loses its lease may hold the only copy of a secret. Use `generateSecret: client`.",
         )
     if context.timeout_s + LAST_CALL_MARGIN_S >= settings.resend_after_s:
         raise UsageError(
             ErrorCode.RESEND_TOO_SOON,
-            f"--resend-after must be more than {LAST_CALL_MARGIN_S:.0f}s above --timeout where the state is in a store",
-            hint="The last call of a run that lost its lease may still arrive; it must not be taken for lost before.",
+            f"with a state in a store, --resend-after must be more than {LAST_CALL_MARGIN_S:.0f}s longer than --timeout",
+            hint="The last call of a run that lost its lease may still arrive. Raise --resend-after or lower --timeout.",
         )

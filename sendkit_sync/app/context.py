@@ -1,4 +1,4 @@
-"""What every use case is given: where the config is, how the API is reached, who listens, and what stops it."""
+"""What every use case needs: the config files, how to reach the API, an observer, and a stop event."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEFAULT_CONFIG = "webhooks.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The config files, and the state where it is not the one that they name."""
+    """The config files, and the state if it is not the one they name."""
 
     configs: tuple[str, ...] = ()
     state: str | None = None
@@ -24,11 +24,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The surroundings of a use case.
+    """The environment of a use case.
 
-    The key is `api_key`, else what `api_key_file` holds, else `SENDKIT_API_KEY` of `environment`. `timeout_s` limits one
-    API call, `retry_for_s` how long a call is retried that is known not to have reached the API. `observer` hears of
-    events, some of them from other threads. Once `stop` is set no new call starts.
+    The API key is `api_key`, else the content of `api_key_file`, else `SENDKIT_API_KEY` in `environment`. `timeout_s` limits
+    one API call; `retry_for_s` limits how long a call is retried that is known not to have reached the API. `observer` gets
+    events, some from other threads. Once `stop` is set, no new call starts.
     """
 
     api_url: str = DEFAULT_API_URL
@@ -41,9 +41,9 @@ class Context:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def warn(self, message: str, hint: str | None = None) -> None:
-        """Report something that the user should know of."""
+        """Report a warning."""
         self.observer(Warned(message, hint))
 
     def note(self, message: str) -> None:
-        """Report a fact that is worth a line."""
+        """Report a note."""
         self.observer(Noted(message))

@@ -1,4 +1,4 @@
-"""What a use case reports while it runs, as typed values; whoever listens decides what of it is shown, and how."""
+"""The events that a use case reports while it runs. The observer decides what is shown, and how."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something that the user should know of and that stops nothing; `hint` says what to do about it."""
+    """A warning, which stops nothing. `hint` says what to do about it."""
 
     message: str
     hint: str | None = None
@@ -22,7 +22,7 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """A fact worth a line: a wait, something that was left out."""
+    """A note, for example about a wait."""
 
     message: str
 
@@ -36,21 +36,21 @@ class ConfigWarned:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The plan of a run, made under the lock; nothing of it is carried out yet."""
+    """The plan of a run, made under the lock and before anything is carried out."""
 
     plan: Plan
 
 
 @dataclass(frozen=True, slots=True)
 class Performed:
-    """One action and its result; each is reported once, when nothing more is learned of it in this run."""
+    """One action with its final result in this run. Each is reported once."""
 
     result: Result
 
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """One API call and its outcome: the status, or what went wrong. Comes from several threads."""
+    """One API call and its outcome: the status, or what went wrong. Reported from several threads."""
 
     method: str
     outcome: str
@@ -61,4 +61,4 @@ Observer = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """Listen to nothing."""
+    """Ignore all events."""

@@ -1,4 +1,4 @@
-"""The use case `state forget`: drops a record and leaves the webhook."""
+"""The use case `state forget`: removes a record, but not the webhook."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .wiring import state_path_of
 
 @dataclass(frozen=True, slots=True)
 class ForgetRequest:
-    """Which record to drop."""
+    """Which record to remove."""
 
     name: str
     source: Source = field(default_factory=Source)
@@ -23,7 +23,7 @@ class ForgetRequest:
 
 
 def forget(context: Context, request: ForgetRequest, approve: Approve = lambda _: True) -> None:
-    """Drop a record with its secret; raises `RefusedError` where there is none, or its create is unresolved."""
+    """Remove a record and its secrets. Raises `RefusedError` if there is none or its create is unresolved."""
     path, name = state_path_of(context, request.source), request.name
     with open_record(context, path, "state forget", request.lock_timeout_s) as ledger:
         if name not in ledger.state.webhooks:
@@ -31,8 +31,8 @@ def forget(context: Context, request: ForgetRequest, approve: Approve = lambda _
         if name in ledger.state.unresolved():
             raise RefusedError(
                 ErrorCode.CREATE_UNRESOLVED,
-                f'"{printable(name)}" has a create without an outcome',
-                hint="First: sendkit-sync state resolve NAME",
+                f'"{printable(name)}" has an unresolved create',
+                hint="First resolve it with `sendkit-sync state resolve NAME`.",
             )
         if any(ledger.state.webhooks[name].secrets()) or name in ledger.state.staged:
             ask(

@@ -1,4 +1,4 @@
-"""Finds out whether secrets in clear stand where a commit takes them along: in a git work tree that does not ignore them."""
+"""Detects secrets in clear that a commit would include: in a git work tree that does not ignore them."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from ..core.store_address import is_url
 from .context import Context
 
 FILES = ("", ".journal", ".backup", ".tmp", ".backup.tmp")
-"""What is added to the name of the state for each file that holds secrets; the last two stay after a kill only."""
+"""Suffixes of the files of a state that contain secrets. The last two exist only after a killed run."""
 
 NEEDED = ("PATH", "HOME", "XDG_CONFIG_HOME", "LD_LIBRARY_PATH")
-"""The variables that git is given: none of those that hold secrets, or point it at another repository."""
+"""The variables that git gets: none that holds a secret or points to another repository."""
 
 TIMEOUT_S = 10.0
-WHAT = "the state holds secrets in clear, and stands in a git work tree that does not ignore it"
-DOUBT = "the state holds secrets in clear, and stands in a git work tree; git could not be asked whether it ignores it"
-STILL_CLEAR = "secrets that were recorded before `encryption` stand in the state in clear"
-IGNORE = "keep the state on storage that outlives the runner and add its name with * behind it to .gitignore."
+WHAT = "the state contains secrets in clear and is in a git work tree that does not ignore it"
+DOUBT = "the state contains secrets in clear and is in a git work tree; git could not be asked whether it is ignored"
+STILL_CLEAR = "the state still contains secrets in clear, from before `encryption` was set"
+IGNORE = "keep the state on storage that outlives the runner, and add its name followed by * to .gitignore."
 
 
 def warn_of_git(context: Context, config: Config, state: State | None) -> None:
-    """Warn where a commit would take secrets along."""
+    """Warn if a commit would include secrets."""
     _warn(context, config, state, holds_clear(config, state) and taken_by_git(config.state_path, context.environment))
 
 
 def refuse_for_git(context: Context, config: Config, state: State | None) -> None:
-    """Raise `RefusedError` where a commit would take secrets along and `CI` is set; else warn of it."""
+    """Raise `RefusedError` if a commit would include secrets and `CI` is set; otherwise only warn."""
     taken = holds_clear(config, state) and taken_by_git(config.state_path, context.environment)
     if taken and _in_ci(context.environment):
         raise RefusedError(ErrorCode.SECRETS_IN_GIT, WHAT, where=config.state_path, hint=_hint(config))
@@ -43,31 +43,31 @@ def _warn(context: Context, config: Config, state: State | None, taken: bool | N
     if taken is not False:
         context.warn(WHAT if taken else DOUBT, _hint(config))
     elif config.recipients and holds_clear(config, state):
-        context.warn(STILL_CLEAR, "Seal them: sendkit-sync state encrypt")
+        context.warn(STILL_CLEAR, "Encrypt them: sendkit-sync state encrypt")
 
 
 def _hint(config: Config) -> str:
-    seal = "Run `sendkit-sync state encrypt`" if config.recipients else "Seal them with `encryption` in the config"
-    return f"{seal}, or {IGNORE}"
+    encrypt = "Run `sendkit-sync state encrypt`" if config.recipients else "Encrypt them with `encryption` in the config"
+    return f"{encrypt}, or {IGNORE}"
 
 
 def holds_clear(config: Config, state: State | None) -> bool:
-    """Tell whether the state holds secrets in clear, or will hold some after an apply of `config`."""
+    """Return whether the state contains secrets in clear, or will after an apply of `config`."""
     kept = list(state.secrets()) if state is not None else []
     if any(secret.clear is not None for secret in kept):
         return True
-    # Beside sealed ones nothing is written in clear: such an apply is refused.
+    # Next to encrypted secrets nothing is written in clear: such an apply is refused.
     return bool(config.webhooks) and not config.recipients and not kept
 
 
 def warn_of_exported(context: Context, path: str) -> None:
-    """Warn where a commit would take along a file of secrets that was just written."""
+    """Warn if a commit would include a file of secrets that was just written."""
     if taken_by_git(path, context.environment, ends=("",)):
-        context.warn(f"{printable(path)} holds secrets, and git would take it along: add it to .gitignore")
+        context.warn(f"{printable(path)} contains secrets, and git would commit it; add it to .gitignore")
 
 
 def taken_by_git(path: str, environment: Mapping[str, str], *, ends: Sequence[str] = FILES) -> bool | None:
-    """Tell whether `git add` takes a file whose name is `path` with one of `ends`; None where git cannot be asked."""
+    """Return whether `git add` includes a file named `path` plus one of `ends`; None if git cannot be asked."""
     if is_url(path):
         return False
     real = Path(os.path.realpath(path))
@@ -76,7 +76,7 @@ def taken_by_git(path: str, environment: Mapping[str, str], *, ends: Sequence[st
     import subprocess
 
     names = [real.name + end for end in ends]
-    # In a container the tree often belongs to another user, and git refuses it; with these flags nothing of its own runs.
+    # In a container the tree often belongs to another user, which git refuses. With these flags, git runs nothing from it.
     flags = ["safe.directory=*", "core.fsmonitor=false", "protocol.allow=never"]
     try:
         done = subprocess.run(
@@ -90,7 +90,7 @@ def taken_by_git(path: str, environment: Mapping[str, str], *, ends: Sequence[st
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    # 0 and 1 tell how many are ignored; anything else that git does not answer. What is tracked is not ignored.
+    # With exit code 0 or 1 the output lists the ignored files; otherwise git failed. A tracked file is not ignored.
     return done.stdout.count(b"\0") < len(names) if done.returncode in (0, 1) else None
 
 

@@ -1,4 +1,4 @@
-"""The use case `import`: starts recording live webhooks, unchanged."""
+"""The use case `import`: adopts live webhooks, unchanged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .wiring import cipher_for, client, ledger_of, load, read_key
 
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
-    """Which live webhooks to adopt: `webhook_id` under `name`, or without both all that one entry matches."""
+    """Which live webhooks to adopt: `webhook_id` under `name`, or without both, all that match an entry."""
 
     source: Source = field(default_factory=Source)
     name: str | None = None
@@ -29,7 +29,7 @@ class ImportRequest:
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """A live webhook that is recorded now."""
+    """A live webhook that is now recorded."""
 
     name: str
     live: LiveWebhook
@@ -38,7 +38,7 @@ class Adopted:
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What was adopted; `unmatched` of the `desired` entries of the config are not recorded."""
+    """What was adopted. `unmatched` of the `desired` config entries are still not recorded."""
 
     adopted: tuple[Adopted, ...]
     unmatched: int
@@ -46,7 +46,7 @@ class ImportResult:
 
 
 def import_(context: Context, request: ImportRequest) -> ImportResult:
-    """Adopt live webhooks; raises `RefusedError` where one cannot be told from another, or is recorded already."""
+    """Adopt live webhooks. Raises `RefusedError` if one is ambiguous or already recorded."""
     config = load(context, request.source)
     workspace_id: str | None = None
 
@@ -64,7 +64,7 @@ def import_(context: Context, request: ImportRequest) -> ImportResult:
     ):
         cipher = cipher_for(config, context)
         if request.name is None or request.webhook_id is None:
-            listed = list_of(api, "Import them one by one: sendkit-sync import NAME ID")
+            listed = list_of(api, "Import webhooks one by one: sendkit-sync import NAME ID")
             pairs = matching(config.webhooks, ledger.state, listed)
         else:
             pairs = [(request.name, _live(config, request.name, api.get(request.webhook_id), request.webhook_id))]
@@ -74,24 +74,26 @@ def import_(context: Context, request: ImportRequest) -> ImportResult:
 
 
 def list_of(api: Api, hint: str) -> Sequence[LiveWebhook]:
-    """Return the live webhooks; raises `RefusedError` with `hint` where the server has no list."""
+    """Return the live webhooks. Raises `RefusedError` with `hint` if the server has no list."""
     try:
         return api.list()
     except NoEndpointError as error:
         raise RefusedError(
-            ErrorCode.NO_LIST, f"the server has no list of webhooks (it answered {error.status})", hint=hint
+            ErrorCode.NO_LIST, f"the server cannot list webhooks (it answered {error.status})", hint=hint
         ) from error
 
 
 def _live(config: Config, name: str, live: LiveWebhook | None, webhook_id: str) -> LiveWebhook:
     if name not in {webhook.name for webhook in config.webhooks}:
         raise RefusedError(
-            ErrorCode.NOT_IN_CONFIG, f'the config has no webhook "{printable(name)}"', hint="Add it first, then import."
+            ErrorCode.NOT_IN_CONFIG,
+            f'the config has no webhook "{printable(name)}"',
+            hint="Add it to the config first, then import it.",
         )
     if live is None:
         raise RefusedError(
             ErrorCode.NOT_LIVE,
             f"there is no live webhook {printable(webhook_id)}",
-            hint="Look its id up in SendKit, and whose key this is.",
+            hint="Check the id in SendKit, and that the API key belongs to the same workspace.",
         )
     return live

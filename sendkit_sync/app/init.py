@@ -1,4 +1,4 @@
-"""The use case `init`: starts a repository with a config and the files of the places where the tool runs."""
+"""The use case `init`: writes a starter config, and files for CI and schedulers."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ PLACES = {
     "kubernetes": {"kubernetes/sendkit-sync.yaml": "kubernetes.yaml"},
     "systemd": {f"systemd/sendkit-sync.{kind}": f"sendkit-sync.{kind}" for kind in ("service", "timer")},
 }
-"""For each flag the files that it writes, and the template of each."""
+"""The files that each flag writes, with their templates."""
 
 _FOR_FILES = re.compile(r"^ *# @file\n(.*?)^ *# @end\n", re.MULTILINE | re.DOTALL)
 _FOR_STORES = re.compile(r"^( *)# @store (.*\n)", re.MULTILINE)
-"""What of a template is for a state in a file only, and what for one in a store."""
+"""The parts of a template that are only for a state in a file, or only for a state in a store."""
 
 IGNORED_CLEAR = "sendkit.state.json*\n"
-IGNORED_SEALED = "sendkit.state.json.backup\nsendkit.state.json.lock\n"
+IGNORED_ENCRYPTED = "sendkit.state.json.backup\nsendkit.state.json.lock\n"
 
 
 @dataclass(frozen=True, slots=True)
 class InitRequest:
-    """Where to start, whom new secrets are encrypted for, and the `places` the tool is to run in, of `PLACES`."""
+    """The target folder, the recipients of new secrets, and the keys of `PLACES` to write files for."""
 
     folder: str = "."
     recipients: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class InitRequest:
 
 @dataclass(frozen=True, slots=True)
 class StarterFile:
-    """A file of the start: written, or left as it was, with `advice` on what to change in it."""
+    """A file that was written, or left as it was, with `advice` on what to change in it."""
 
     path: Path
     written: bool
@@ -53,19 +53,19 @@ class StarterFile:
 
 
 def init(request: InitRequest) -> Iterator[StarterFile]:
-    """Write the files one by one; what is there already stays. Raises `SyncError` where one cannot be written."""
+    """Write the files one by one, but none that exists. Raises `SyncError` if one cannot be written."""
     if any(RECIPIENT.fullmatch(recipient) is None for recipient in request.recipients):
         raise UsageError(
             ErrorCode.RECIPIENT_INVALID,
-            "a recipient is no age public key",
-            hint="It begins with age1; age-keygen makes a pair.",
+            "a recipient is not an age public key",
+            hint="It starts with age1. Create a key pair with age-keygen.",
         )
     extras = "age" if request.store is None else f"age,{parse_address(request.store).kind.extra}"
     if {"github", "gitlab"} & set(request.places) and not request.recipients and request.store is None:
         raise UsageError(
             ErrorCode.ENCRYPTION_REQUIRED,
-            "the pipeline commits the state, so its secrets must be sealed",
-            hint="Pass --recipient AGE1... with your age public key; age-keygen makes a pair.",
+            "the pipeline commits the state, so its secrets must be encrypted",
+            hint="Pass --recipient AGE1... with your age public key. Create a key pair with age-keygen.",
         )
     for path, text in _files(request, extras).items():
         yield _write(Path(request.folder), path, text)
@@ -82,7 +82,7 @@ def _files(request: InitRequest, extras: str) -> dict[str, str]:
     files = {
         "webhooks.yaml": _filled("webhooks.yaml", values, stored=request.store is not None),
         "webhooks.schema.json": json.dumps(schema("webhooks"), indent=2, ensure_ascii=False) + "\n",
-        ".gitignore": IGNORED_SEALED if encrypted else IGNORED_CLEAR,
+        ".gitignore": IGNORED_ENCRYPTED if encrypted else IGNORED_CLEAR,
     }
     for place in request.places:
         for path, template in PLACES[place].items():
@@ -91,7 +91,7 @@ def _files(request: InitRequest, extras: str) -> dict[str, str]:
 
 
 def _filled(name: str, values: dict[str, str], *, stored: bool) -> str:
-    """Return a template with its `@@name@@` filled in, as it is for a state in a store, or for one in a file."""
+    """Return a template with its `@@name@@` placeholders filled in, for a state in a store or in a file."""
     text = (TEMPLATES / name).read_text(encoding="utf-8")
     text = _FOR_FILES.sub("" if stored else r"\1", text)
     text = _FOR_STORES.sub(r"\1\2" if stored else "", text)
@@ -111,23 +111,23 @@ def _write(folder: Path, path: str, text: str) -> StarterFile:
             ErrorCode.FILE_NOT_WRITTEN,
             f"cannot be written: {error.strerror}",
             where=str(target),
-            hint="Mend that and run init again: what is there stays.",
+            hint="Fix that and run init again. Existing files are kept.",
         ) from error
     return StarterFile(target, written=True)
 
 
 def _advice(path: str, text: str, there: str) -> Iterator[str]:
-    """Yield what to change in a file that stays as it is, so that it fits to the others."""
+    """Yield what to change in an existing file so that it matches the others."""
     if path == ".gitignore":
         lines = set(there.split())
         missing = [line for line in text.split() if line not in lines]
         if missing:
-            yield f"add to it: {', '.join(missing)}"
-        if text == IGNORED_SEALED and IGNORED_CLEAR.strip() in lines:
-            yield f"take out of it: {IGNORED_CLEAR.strip()}, for the pipeline commits the state"
+            yield f"add this to it: {', '.join(missing)}"
+        if text == IGNORED_ENCRYPTED and IGNORED_CLEAR.strip() in lines:
+            yield f"remove this from it: {IGNORED_CLEAR.strip()} (the pipeline commits the state)"
     elif path == "webhooks.yaml":
         missing = [recipient for recipient in re.findall(RECIPIENT, text) if recipient not in there]
         if missing:
-            yield f"add to it: encryption: {{age: {{recipients: [{', '.join(missing)}]}}}}"
+            yield f"add this to it: encryption: {{age: {{recipients: [{', '.join(missing)}]}}}}"
     elif path == "webhooks.schema.json" and text != there:
-        yield "it differs from this version's: remove it, and run init again"
+        yield "it differs from the schema of this version; delete it and run init again"

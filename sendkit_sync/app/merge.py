@@ -1,4 +1,4 @@
-"""The use case `state merge`: merges two states that two branches recorded apart, as git's merge driver."""
+"""The use case `state merge`: merges the states of two branches, as git's merge driver."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .wiring import read_state
 
 @dataclass(frozen=True, slots=True)
 class MergeRequest:
-    """The three files, as git names them (`%O %A %B`); `path` is where the merged file stands in the work tree (`%P`)."""
+    """The three files in git's order (`%O %A %B`). `path` is the merged file in the work tree (`%P`)."""
 
     base: str
     ours: str
@@ -25,17 +25,17 @@ class MergeRequest:
 
 
 def merge(context: Context, request: MergeRequest) -> int:
-    """Replace the file `ours` by the merge of both sides, and return how many webhooks it records.
+    """Replace the file `ours` with the merge of both sides, and return the number of recorded webhooks.
 
-    Raises `RefusedError` where they cannot be merged, or a journal stands beside a side: nothing is written then.
+    Raises `RefusedError` if they cannot be merged or if there is a journal beside a side. Then nothing is written.
     """
     for path in filter(None, (request.ours, request.theirs, request.path)):
         if Path(f"{path}.journal").exists():
             raise RefusedError(
                 ErrorCode.MERGE_CONFLICT,
-                "a journal stands beside the state, so it is not all that was recorded",
+                "there is a journal beside the state, so the state is incomplete",
                 where=path,
-                hint="Nothing was written. Run sendkit-sync apply there first: it folds the journal.",
+                hint="Nothing was written. Run sendkit-sync apply there first. It folds the journal into the state.",
             )
     ours, theirs = _read(request.ours), _read(request.theirs)
     base = _read(request.base) if Path(request.base).exists() and Path(request.base).stat().st_size else None
@@ -49,6 +49,6 @@ def merge(context: Context, request: MergeRequest) -> int:
 def _read(path: str) -> State:
     state = read_state(path)
     if state is None:
-        hint = "Name three files, as git does: sendkit-sync state merge %O %A %B"
+        hint = "Pass three files, as git does: sendkit-sync state merge %O %A %B"
         raise RefusedError(ErrorCode.NOTHING_RECORDED, "there is no such state", where=path, hint=hint)
     return state

@@ -1,4 +1,4 @@
-"""The metrics of a pass in Prometheus text format, for the node exporter's textfile collector."""
+"""Metrics of a reconcile run in Prometheus text format, for the node exporter's textfile collector."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PREFIX = "sendkit_sync_"
 WHOSE = ("workspace", "state")
-"""The labels of every series. Without them, the files of two workspaces on one host would hold the same series."""
+"""Labels of every series. Without them, the files of two workspaces on one host would have the same series."""
 
 MAX_BYTES = 1024 * 1024
 MODE = 0o644
@@ -62,9 +62,9 @@ METRICS = (
     ),
     Metric("webhook_last_delivery_timestamp_seconds", "When SendKit last delivered to the webhook.", ("webhook",)),
 )
-"""All metrics in the order of the file, the last success among the first two.
+"""All metrics in the order of the file, with the last success among the first two.
 
-A sum over the webhooks is a gauge: it falls when one of them is deleted.
+Sums over webhooks are gauges, because they fall when a webhook is deleted.
 """
 
 _NAMES = frozenset(metric.name for metric in METRICS)
@@ -72,7 +72,7 @@ _NAMES = frozenset(metric.name for metric in METRICS)
 
 @dataclass(slots=True, eq=False)
 class Figures:
-    """The values of one pass. `workspace` and `state` are empty as long as they are not known."""
+    """The values of one run. `workspace` and `state` are empty until they are known."""
 
     workspace: str = ""
     state: str = ""
@@ -80,20 +80,20 @@ class Figures:
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def set(self, name: str, value: float | None, *labels: str) -> None:
-        """Set the value of a metric; None leaves it out."""
+        """Set the value of a metric. None leaves it out."""
         assert name in _NAMES, name
         if value is not None:
             self._values.setdefault(name, {})[labels] = value
 
     def called(self, method: str, outcome: str) -> None:
-        """Count an API call; safe to use from several threads."""
+        """Count an API call. Thread-safe."""
         labels = (method, outcome.partition(",")[0])
         with self._turn:
             calls = self._values.setdefault("last_run_api_calls", {})
             calls[labels] = calls.get(labels, 0) + 1
 
     def seen(self, live: Mapping[str, LiveWebhook], *, single: bool) -> None:
-        """Note the delivery counts of the recorded webhooks, given by name; `single`: those of each one too."""
+        """Set the delivery counts of recorded webhooks by name; with `single`, also for each webhook."""
         stats = {name: webhook.stats for name, webhook in live.items()}
         self.set("deliveries", sum(one.delivered or 0 for one in stats.values()))
         self.set("delivery_failures", sum(one.failed or 0 for one in stats.values()))
@@ -104,9 +104,9 @@ class Figures:
             self.set("webhook_last_delivery_timestamp_seconds", epoch_of(one.last_delivered_at), name)
 
     def collect(self) -> Iterator[Family]:
-        """Yield what `prometheus_client` writes.
+        """Yield the metric families for `prometheus_client`.
 
-        Not its `Gauge`: with `PROMETHEUS_MULTIPROC_DIR` set, that would keep its values in a folder of another program.
+        Not its `Gauge`: with `PROMETHEUS_MULTIPROC_DIR` set, that would store values in the folder of another program.
         """
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
@@ -120,20 +120,20 @@ class Figures:
 
 
 def label_of(state_path: str) -> str:
-    """Return what the label `state` says of a state: its whole path, or the URL of its store without its options."""
+    """Return the label `state`: the absolute path of the state, or the URL of its store without options."""
     return parse_address(state_path).shown if is_url(state_path) else os.path.realpath(state_path)
 
 
 def check_extra() -> None:
-    """Raise `MissingExtraError` where the package that writes metrics is not installed."""
+    """Raise `MissingExtraError` if the package that writes metrics is not installed."""
     if importlib.util.find_spec("prometheus_client") is None:
         raise MissingExtraError("--metrics-file", "metrics")
 
 
 def write(path: str, figures: Figures, *, now: float, duration_s: float, good: bool) -> None:
-    """Replace the file at `path`, atomically; of a run that is not `good` the last success stays as it stands there.
+    """Replace the file at `path` atomically. If the run is not `good`, the time of the last success is kept from that file.
 
-    A value that the run did not get to know is left out. Raises `StateIOError` where the file cannot be written.
+    Values that the run did not get to know are left out. Raises `StateIOError` if the file cannot be written.
     """
     from prometheus_client import CollectorRegistry, generate_latest
 
@@ -151,21 +151,21 @@ def write(path: str, figures: Figures, *, now: float, duration_s: float, good: b
             figures.set(name, value)
         registry = CollectorRegistry()
         registry.register(figures)
-        # The client's own writer sets no mode: with a strict umask the node exporter could not read the file.
+        # The client's own writer sets no mode, so with a strict umask the node exporter could not read the file.
         replace_file(path, generate_latest(registry), MODE)
     except OSError as error:
         raise StateIOError(
             ErrorCode.METRICS_NOT_WRITTEN,
             f"the metrics cannot be written: {error.strerror or error}",
             where=path,
-            hint="Check its folder.",
+            hint="Check that its folder exists and is writable.",
         ) from error
 
 
 def _former(path: str, state: str) -> tuple[str, str, float | None]:
-    """Return workspace and state of the metrics at `path`, and when that run last succeeded.
+    """Return workspace and state of the metrics at `path`, and the time of the last success.
 
-    Nothing where `state` is known and the file is about another.
+    Empty if `state` is known and the file is about another one.
     """
     from prometheus_client.parser import text_string_to_metric_families
 

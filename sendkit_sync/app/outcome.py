@@ -1,4 +1,4 @@
-"""The result of a run, as every command that applies reports it: a JSON document, an exit code."""
+"""The result of a run as a JSON document and as an exit code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..core.redaction import REDACTOR
 
 
 def document(report: Report) -> dict[str, object]:
-    """Return the JSON document of an apply."""
+    """Return a document of `schemas/apply.schema.json`."""
     done = {kind: report.count(Status.DONE, kind) for kind in ActionKind}
     return {
         "format_version": "1.0",
@@ -37,7 +37,7 @@ def document(report: Report) -> dict[str, object]:
 
 
 def exit_code(report: Report) -> ExitCode:
-    """Return the exit code of a run, the first that fits."""
+    """Return the exit code of a run: the first that fits."""
     if report.interrupted:
         return ExitCode.INTERRUPTED
     if report.key_refused:

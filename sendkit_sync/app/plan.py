@@ -1,4 +1,4 @@
-"""The use case `plan`: the dry run. It never writes the state, and sends GET at most."""
+"""The use case `plan`: the dry run. Never writes the state, and sends nothing but GET."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .wiring import client, load, read_state
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """What a plan is asked for; with `out` it is saved to that file."""
+    """The arguments of a plan. With `out`, the plan is saved to that file."""
 
     source: Source = field(default_factory=Source)
     scope: PlanScope = field(default_factory=PlanScope)
@@ -29,7 +29,7 @@ class PlanRequest:
 
 
 def plan(context: Context, request: PlanRequest) -> Plan:
-    """Return what apply would do; raises `ConfigError`, and what the state, and with `refresh` the API, may raise."""
+    """Return what apply would do. Raises `ConfigError`, errors of the state and, with `refresh`, errors of the API."""
     config = load(context, request.source)
     state = read_state(config.state_path)
     warn_of_git(context, config, state)
@@ -49,7 +49,7 @@ def plan(context: Context, request: PlanRequest) -> Plan:
 
 
 def plan_of(context: Context, config: Config, state: State | None, scope: PlanScope, live: LiveSide | None = None) -> Plan:
-    """Return the plan of `config` against `state`; raises `InvalidError` where they do not fit together."""
+    """Return the plan of `config` against `state`. Raises `InvalidError` if they do not match."""
     check_api(context, state, config.state_path)
     for recorded in state.webhooks.values() if state else ():
         for stored in recorded.secrets():
@@ -68,7 +68,7 @@ def plan_of(context: Context, config: Config, state: State | None, scope: PlanSc
 
 
 def look(context: Context, config: Config, state: State | None) -> LiveSide | None:
-    """Read the live side for a dry run: no lock, and GET only."""
+    """Read the live webhooks for a dry run, without a lock and with GET only."""
     from ..applying.executor import RunSettings
 
     with client(context, workspace_of(context, config, state)) as api:
@@ -76,11 +76,11 @@ def look(context: Context, config: Config, state: State | None) -> LiveSide | No
 
 
 def live_side(context: Context, api: Api, state: State | None, parallelism: int) -> LiveSide | None:
-    """Read the live side; None, and a warning, where the server has no list."""
+    """Read the live webhooks. Returns None, with a warning, if the server has no list."""
     from ..applying.refresh import read_live
 
     try:
         return read_live(api, state, parallelism)
     except NoEndpointError:
-        context.warn("the server has no list of webhooks: the plan is made from recorded state alone")
+        context.warn("the server cannot list webhooks; the plan uses the recorded state only")
         return None

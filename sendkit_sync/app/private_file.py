@@ -1,4 +1,4 @@
-"""Files for secrets: mode 0600, whole or not there, and never through a link to somewhere else."""
+"""Writes files for secrets: mode 0600, complete or not at all, and never through a link."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from contextlib import contextmanager
 from ..core.errors import ErrorCode, RefusedError, StateIOError
 from ..core.files import NotRegularError, append_file, replace_file
 
-HINT = "Nothing was written there. Name another file with --output."
+HINT = "Nothing was written. Name another file with --output."
 
 
 def replace_private(path: str, text: str) -> None:
-    """Put a file with `text` in the place of what is at `path`. Raises `RefusedError` where that is no regular file."""
+    """Replace the file at `path` with `text`. Raises `RefusedError` if it is not a regular file."""
     with _errors(path):
         replace_file(path, text.encode("utf-8", "surrogatepass"))
 
 
 def append_private(path: str, text: str) -> None:
-    """Add `text` to the file at `path`, made if need be. Raises `RefusedError` where that is no regular file."""
+    """Append `text` to the file at `path`, or create it. Raises `RefusedError` if it is not a regular file."""
     with _errors(path):
         append_file(path, text.encode("utf-8", "surrogatepass"), private=True)
 
@@ -30,7 +30,7 @@ def _errors(path: str) -> Iterator[None]:
     except NotRegularError as error:
         raise RefusedError(
             ErrorCode.OUTPUT_NOT_A_FILE,
-            "secrets are written to a regular file only, not to a link, a folder or a device",
+            "secrets can only be written to a regular file, not to a link, a folder or a device",
             where=path,
             hint=HINT,
         ) from error

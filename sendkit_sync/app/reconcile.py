@@ -1,4 +1,4 @@
-"""The use case `reconcile`: one unattended pass, for cron, systemd and Kubernetes."""
+"""The use case `reconcile`: one unattended run, for cron, systemd and Kubernetes."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ KEPT = (ActionKind.CREATE, ActionKind.UPDATE, ActionKind.ADOPT)
 
 @dataclass(frozen=True, slots=True)
 class ReconcileRequest:
-    """What a pass is asked for; `max_changes` None sets no limit, `metrics_file` None writes no metrics.
+    """The arguments of a run. `max_changes` None sets no limit; `metrics_file` None writes no metrics.
 
-    With `metrics_per_webhook` they hold those of single webhooks too.
+    With `metrics_per_webhook`, the file also has metrics of each webhook.
     """
 
     source: Source = field(default_factory=Source)
@@ -48,26 +48,26 @@ class ReconcileRequest:
 
 @dataclass(slots=True)
 class Pass:
-    """One pass, and what is known of it so far; `error` is what ended it, `plan` and `report` are None until they are there."""
+    """One run and its results so far. `error` is what ended it; `plan` and `report` are None until they exist."""
 
     request: ReconcileRequest
     exit_code: ExitCode = ExitCode.FAILED
     figures: Figures = field(default_factory=Figures)
     counts: dict[str, int] = field(default_factory=dict)
-    """What is known in numbers, for the log."""
+    """Numbers for the log."""
     plan: Plan | None = None
     report: Report | None = None
     error: SyncError | None = None
     stopped: bool = False
-    """Whether a signal or the deadline ended it."""
+    """Whether a signal or the deadline ended the run."""
     late: bool = False
-    """Whether the deadline ended it."""
+    """Whether the deadline ended the run."""
     metrics_lost: bool = False
     """Whether the metrics could not be written."""
     duration_s: float = 0.0
 
     def ended_by_stop(self, error: SyncError, stop: threading.Event) -> bool:
-        """Tell whether `error` only says that a wait or a call was ended early.
+        """Return whether `error` only means that a wait or a call was ended early.
 
         A lock that is still busy at the deadline is an error of its own.
         """
@@ -76,9 +76,9 @@ class Pass:
 
 
 def reconcile(context: Context, request: ReconcileRequest, on_end: Callable[[Pass], None] = lambda _: None) -> Pass:
-    """Make one pass: resolve, look at the live side, plan, apply; return what became of it.
+    """Run once: resolve, refresh, plan, apply. Returns the result.
 
-    `on_end` hears of the pass also where it ends in an error, which is raised afterwards.
+    `on_end` is also called if the run ends in an error, before the error is raised.
     """
     if request.metrics_file is not None:
         check_extra()
@@ -107,7 +107,7 @@ def _counting(context: Context, one: Pass) -> Callable[[Event], None]:
 
 @contextmanager
 def _deadline(one: Pass, stop: threading.Event) -> Iterator[None]:
-    """End the run at its deadline as a signal would: calls under way are finished and recorded."""
+    """End the run at its deadline as a signal would: calls in flight finish and are recorded."""
 
     def end() -> None:
         one.late = not stop.is_set()
@@ -123,7 +123,7 @@ def _deadline(one: Pass, stop: threading.Event) -> Iterator[None]:
 
 
 def _carry_out(one: Pass, context: Context) -> None:
-    """Do what is asked for, and note what became of it; an error that is no end by `stop` goes on to the caller."""
+    """Carry out the request and store the result. An error that was not caused by `stop` is raised."""
     try:
         config = load(context, one.request.source)
         one.figures.state = label_of(config.state_path)
@@ -163,8 +163,8 @@ def _apply(one: Pass, context: Context, config: Config) -> ExitCode:
         if one.request.max_changes is not None and len(run.plan.actions) > one.request.max_changes:
             raise RefusedError(
                 ErrorCode.TOO_MANY_CHANGES,
-                f"the plan has more changes than --max-changes {one.request.max_changes}: {len(run.plan.actions)}",
-                hint="Nothing was changed. Look at `sendkit-sync plan --refresh`, then raise the limit or apply by hand.",
+                f"the plan has more changes ({len(run.plan.actions)}) than --max-changes {one.request.max_changes} allows",
+                hint="Nothing was changed. Review `sendkit-sync plan --refresh`, then raise the limit or apply by hand.",
             )
         one.report = run.execute()
         _count(one, run.plan, one.report)
@@ -176,7 +176,7 @@ def _apply(one: Pass, context: Context, config: Config) -> ExitCode:
 
 
 def _set(one: Pass, **counts: int) -> None:
-    """Note numbers of webhooks, for the log and for the metrics."""
+    """Set numbers of webhooks, for the log and the metrics."""
     one.counts |= counts
     for name, number in counts.items():
         one.figures.set(f"webhooks_{name}", number)
@@ -196,7 +196,7 @@ def _planned(one: Pass, context: Context, plan: Plan) -> None:
 
 
 def _seen(one: Pass, state: State | None, live: LiveSide | None) -> None:
-    """Note what SendKit shows of the recorded webhooks."""
+    """Set what SendKit shows about the recorded webhooks."""
     if state is None or live is None:
         return
     found = {name: live.by_id[record.id] for name, record in state.webhooks.items() if record.id in live.by_id}

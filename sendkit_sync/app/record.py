@@ -1,4 +1,4 @@
-"""The record, opened under its lock by a use case that changes it without a plan."""
+"""Opens the state for a use case that changes it without a plan."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .wiring import ledger_of
 def open_record(
     context: Context, path: str, purpose: str, lock_timeout_s: float, *, config: Config | None = None, adds_secret: bool = False
 ) -> Iterator[JournalLedger]:
-    """Open the record to change it; raises where there is none.
+    """Lock and open the state to change it. Raises if there is none.
 
-    With `config` also where it must not be written in clear.
+    With `config`, also raises if it must not be written in clear.
     """
 
     def check(state: State | None) -> None:

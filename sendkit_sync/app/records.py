@@ -1,4 +1,4 @@
-"""The use cases `state list` and `state show`: what is recorded; and the names that a shell offers."""
+"""The use cases `state list` and `state show`, and the names for shell completion."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .wiring import read_config, read_state, state_file_text, state_path_of
 
 
 def recorded_state(context: Context, source: Source) -> State:
-    """Return the state; raises `RefusedError` where nothing is recorded."""
+    """Return the state. Raises `RefusedError` if nothing is recorded."""
     path = state_path_of(context, source)
     state = read_state(path)
     if state is None:
@@ -24,7 +24,7 @@ def state_text(context: Context, source: Source) -> str:
 
 
 def record_document(context: Context, source: Source, name: str) -> dict[str, object]:
-    """Return one record as JSON data, its secret masked; raises `RefusedError` where there is none."""
+    """Return one record as JSON data with its secret masked. Raises `RefusedError` if there is none."""
     record = recorded_state(context, source).webhooks.get(name)
     if record is None:
         raise not_recorded(name, state_path_of(context, source))
@@ -43,11 +43,11 @@ def _document(name: str, record: WebhookRecord) -> dict[str, object]:
 
 
 def recorded_names(context: Context, source: Source) -> set[str]:
-    """Return the names in the state, those of unresolved creates too."""
+    """Return the names in the state, including those of unresolved creates."""
     state = read_state(state_path_of(context, source))
     return {*state.webhooks, *state.pending} if state is not None else set()
 
 
 def config_names(context: Context, source: Source) -> set[str]:
-    """Return the names of the config's entries."""
+    """Return the names in the config."""
     return {webhook.name for webhook in read_config(context, source).webhooks}

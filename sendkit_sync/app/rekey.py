@@ -1,4 +1,4 @@
-"""The use cases `secret rekey` and `state encrypt`: secrets, encrypted for the recipients that the config names now."""
+"""The use cases `secret rekey` and `state encrypt`: encrypt secrets for the recipients now in the config."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RekeyRequest:
 
 @dataclass(frozen=True, slots=True)
 class Rekeyed:
-    """How many secrets were encrypted, and for how many recipients."""
+    """The number of encrypted secrets and of recipients."""
 
     secrets: int
     recipients: int
@@ -35,12 +35,14 @@ class Rekeyed:
 def rekey(context: Context, request: RekeyRequest) -> Rekeyed:
     """Encrypt the recorded secrets for the recipients in the config.
 
-    All are decrypted before one is written. Raises `SecretUnreadableError` where one cannot be, and `RefusedError`
-    where the config names no recipients.
+    All are decrypted before anything is written. Raises `SecretUnreadableError` if one cannot be decrypted, and
+    `RefusedError` if the config has no recipients.
     """
     config = read_config(context, request.source, entries=False)
     if not config.recipients:
-        raise RefusedError(ErrorCode.NO_ENCRYPTION, "the config has no `encryption`", hint="Add it, with the recipients.")
+        raise RefusedError(
+            ErrorCode.NO_ENCRYPTION, "the config has no `encryption`", hint="Add it with at least one recipient."
+        )
     path, purpose = config.state_path, "state encrypt" if request.clear_only else "secret rekey"
     with open_record(context, path, purpose, request.lock_timeout_s, config=config) as ledger:
         state = ledger.state
@@ -71,7 +73,7 @@ class _Rekeyer:
         return self.keep((name, *(record.former_names if record is not None else ())), stored)
 
     def intent(self, intent: Intent) -> Intent:
-        # A create in the place of a webhook that is gone goes on with its secret, sealed for whatever name that one had.
+        # A create that replaces a webhook that is gone uses its secret, which may be encrypted under its former names.
         former = self.records.get(intent.replaces or intent.name)
         names = (intent.name, *renamed(former.former_names if former is not None else (), intent.replaces))
         return replace(intent, secret=intent.secret and self.keep(names, intent.secret))

@@ -1,4 +1,4 @@
-"""The use case `state resolve`: resolves a create by hand, with what somebody saw in SendKit."""
+"""The use case `state resolve`: resolves a create by hand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .wiring import clear_cipher, state_path_of
 
 @dataclass(frozen=True, slots=True)
 class ResolveRequest:
-    """The unresolved create, and the webhook that it made; `webhook_id` None says that it made none."""
+    """The unresolved create and the webhook that it created; `webhook_id` None means that it created none."""
 
     name: str
     webhook_id: str | None = None
@@ -27,16 +27,20 @@ class ResolveRequest:
 
 
 def resolve(context: Context, request: ResolveRequest) -> None:
-    """Record what an unresolved create made, or drop it; raises `RefusedError` where there is none of that name."""
+    """Record the webhook of an unresolved create, or drop the create. Raises `RefusedError` if there is no such create."""
     name, webhook_id = request.name, request.webhook_id
     if webhook_id is not None and not ID.fullmatch(webhook_id):
-        raise UsageError(ErrorCode.ID_INVALID, "that is no id of a webhook", hint="SendKit shows it: 24 hex digits, as a rule.")
+        raise UsageError(
+            ErrorCode.ID_INVALID, "this is not a webhook id", hint="Copy the id from SendKit. It usually has 24 hex digits."
+        )
     path = state_path_of(context, request.source)
     with open_record(context, path, "state resolve", request.lock_timeout_s) as ledger:
         intents = [intent for intent in ledger.state.pending.get(name, ()) if intent.action is ActionKind.CREATE]
         if not intents:
             raise RefusedError(
-                ErrorCode.NOT_UNRESOLVED, f'"{printable(name)}" is not unresolved', hint="What is: sendkit-sync state list"
+                ErrorCode.NOT_UNRESOLVED,
+                f'"{printable(name)}" has no unresolved create',
+                hint="Run `sendkit-sync state list` to see which webhooks do.",
             )
         if webhook_id is None:
             for intent in intents:
@@ -45,8 +49,8 @@ def resolve(context: Context, request: ResolveRequest) -> None:
         if ledger.has_id(webhook_id):
             raise RefusedError(
                 ErrorCode.ID_RECORDED,
-                f"{printable(webhook_id)} is recorded already",
-                hint="Under which name: sendkit-sync state list",
+                f"{printable(webhook_id)} is already recorded",
+                hint="Run `sendkit-sync state list` to see its name.",
             )
         doubted = _resolve(ledger, intents, webhook_id)
     if doubted:
@@ -54,7 +58,7 @@ def resolve(context: Context, request: ResolveRequest) -> None:
 
 
 def _resolve(ledger: Ledger, intents: Sequence[Intent], webhook_id: str) -> bool:
-    """Record what the last of `intents` made, with the secrets of all; tell whether one of the others may be in force."""
+    """Record the webhook of the last of `intents` with all secrets. Return whether one of the others may be in force."""
     last = intents[-1]
     assert last.settings is not None
     others = other_secrets(intents, last)

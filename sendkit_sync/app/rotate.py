@@ -26,7 +26,7 @@ class RotateRequest:
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """The outcome of the call; `unknown` tells that either secret may be in force, and both are kept."""
+    """The outcome of the call. `unknown`: either secret may be in force, and both are kept."""
 
     outcome: Outcome
     unknown: bool
@@ -48,7 +48,7 @@ class Rotation:
 def rotate(context: Context, request: RotateRequest) -> Rotation:
     """Generate a new secret and send it.
 
-    Raises `RefusedError` where the secret comes from the config, or one is staged: that one is to be activated.
+    Raises `RefusedError` if the secret comes from the config, or if one is staged, which must be activated instead.
     """
     return _send(context, request, staged=False)
 
@@ -56,8 +56,8 @@ def rotate(context: Context, request: RotateRequest) -> Rotation:
 def activate(context: Context, request: RotateRequest) -> Rotation:
     """Send the staged secret of a recorded webhook.
 
-    Raises `RefusedError` where none is staged or the webhook is not recorded, and `SecretUnreadableError` where it cannot be
-    decrypted here: no other secret is sent in its place.
+    Raises `RefusedError` if none is staged or the webhook is not recorded, and `SecretUnreadableError` if it cannot be
+    decrypted. No other secret is sent instead.
     """
     return _send(context, request, staged=True)
 
@@ -69,7 +69,7 @@ def _send(context: Context, request: RotateRequest, *, staged: bool) -> Rotation
         raise RefusedError(
             ErrorCode.SECRET_FROM_CONFIG,
             f'the secret of "{printable(name)}" comes from the config',
-            hint="Change it there, then apply.",
+            hint="Change it there, then run apply.",
         )
     purpose = "secret activate" if staged else "secret rotate"
     run_request = RunRequest(config, purpose, lock_timeout_s=request.lock_timeout_s)

@@ -1,4 +1,4 @@
-"""What `apply` and its kin do before the first call: lock, check, resolve, look at the live side, plan."""
+"""What runs do before the first call: lock, check, resolve, refresh, plan."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .wiring import client, executor_of, ledger_of, read_key
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What a run is asked for. `purpose` is what the lock tells others."""
+    """The arguments of a run. The lock shows `purpose` to others."""
 
     config: Config
     purpose: str
@@ -36,9 +36,9 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run under the lock, its earlier calls resolved. `recorded_before` is what was recorded before that.
+    """A run that holds the lock, with earlier calls resolved. `recorded_before` is the state before that.
 
-    `live` is None where the run did not read the live side.
+    `live` is None if the run did not read the live webhooks.
     """
 
     context: Context
@@ -47,12 +47,12 @@ class Run:
     live: LiveSide | None
     recorded_before: State | None
     desired: int
-    """How many webhooks the config asks for."""
+    """The number of webhooks in the config."""
 
     @classmethod
     @contextmanager
     def open(cls, context: Context, request: RunRequest) -> Iterator[Run]:
-        """Open a run: raises what the lock, the state, the API and the config may raise, before anything is changed."""
+        """Open a run. Raises errors of the lock, the state, the API and the config before anything is changed."""
         config = request.config
         check_lease(context, config, request.settings)
         before: State | None = None
@@ -82,11 +82,11 @@ class Run:
             yield cls(context, executor, plan, live, before, len(config.webhooks))
 
     def check_limits(self, *, force: bool) -> None:
-        """Raise `RefusedError` where the plan takes away more at once than goes without --force."""
+        """Raise `RefusedError` if the plan exceeds a limit that needs --force."""
         state = self.executor.ledger.state
         found = exceeded_limits(self.plan, desired=self.desired, recorded=len(state.webhooks))
         if found and not force:
-            raise RefusedError(ErrorCode.LIMITS_EXCEEDED, "; ".join(found), hint="If that is meant, use --force.")
+            raise RefusedError(ErrorCode.LIMITS_EXCEEDED, "; ".join(found), hint="If this is intended, pass --force.")
 
     def execute(self) -> Report:
         """Carry out the plan and report each action."""
@@ -97,8 +97,8 @@ class Run:
 
 
 def warn_of(context: Context, report: Report) -> None:
-    """Report what a run warns of; to be called once its record is closed."""
+    """Report the warnings of a run. Call this after its state is closed."""
     for warning in report.warnings:
         context.warn(warning)
-    for twin in report.duplicates:
-        context.warn(f"live webhook {twin} doubles one that this run made, and is not recorded; delete it in SendKit")
+    for duplicate in report.duplicates:
+        context.warn(f"live webhook {duplicate} duplicates one that this run created; delete it in SendKit")

@@ -1,4 +1,4 @@
-"""A plan in a file, bound to what it was made from, so that what was reviewed is what is applied, or nothing."""
+"""Saved plans. Each is bound to what it was made from, so that apply does exactly what was reviewed, or nothing."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ VERSION = "1.0"
 MAX_BYTES = 256 * 1024 * 1024
 _START = b'{\n  "format_version": '
 _UNBOUND = frozenset({"tool_version", "state", "live"})
-"""What may differ: the state is compared before it is settled, and what nobody acts on does not count."""
+"""Keys that may differ. The state is compared earlier, before resolving; the others cause no action."""
 
 
 @dataclass(frozen=True, slots=True)
 class SavedPlan:
-    """What a file holds: how the plan was made, and the plan as `plan --format json` shows it."""
+    """The content of a file: how the plan was made, and the plan as `plan --format json` prints it."""
 
     refresh: bool
     options: PlanScope
@@ -35,30 +35,30 @@ class SavedPlan:
     plan: Mapping[str, Any]
 
     def check_base(self, state: State | None) -> None:
-        """Raise `RefusedError` where `state`, as it was before the run, is not the one the plan was made from."""
+        """Raise `RefusedError` if `state`, as it was before the run, is not the one the plan was made from."""
         base = self.plan["state"]
         if base["lineage"] is None:
             if state is None or (not state.webhooks and not state.pending):
                 return
         elif state is not None and (base["lineage"], base["serial"]) == (state.lineage, state.serial):
             return
-        raise _stale("the recorded state has changed since")
+        raise _stale("the state has changed since then")
 
     def check(self, plan: Plan) -> None:
-        """Raise `RefusedError` where `plan`, made now, is not equal to the one that was saved."""
+        """Raise `RefusedError` if `plan`, made now, differs from the saved one."""
         if (plan.api, plan.workspace_id) != (self.api, self.workspace_id):
             raise _stale("it was made for another API address or workspace")
         now = plan_document(plan)
         if now["config_digest"] != self.plan["config_digest"]:
-            raise _stale("the configuration has changed since")
+            raise _stale("the config has changed since then")
         if {key: now[key] for key in now.keys() - _UNBOUND} != {key: self.plan[key] for key in self.plan.keys() - _UNBOUND}:
-            raise _stale("the same plan cannot be made any more")
+            raise _stale("the plan would be different now")
 
 
 def save(path: str, plan: Plan, *, refresh: bool, prune: bool) -> None:
-    """Write `plan` to `path`, mode 0600; it holds no secret.
+    """Write `plan` to `path`, mode 0600. It contains no secrets.
 
-    Raises `UsageError` where `path` is a file that holds something else, `StateIOError` where it cannot be written.
+    Raises `UsageError` if `path` is a file with other content, and `StateIOError` if it cannot be written.
     """
     document = {
         "format_version": VERSION,
@@ -80,7 +80,7 @@ def save(path: str, plan: Plan, *, refresh: bool, prune: bool) -> None:
 
 
 def _refuse_other_file(path: str) -> None:
-    """Raise `UsageError` where a plan would overwrite something else: the state and its secrets, a config."""
+    """Raise `UsageError` if the plan would overwrite another file, such as the state or a config."""
     if not Path(path).is_file():
         return
     with Path(path).open("rb") as file:
@@ -88,13 +88,13 @@ def _refuse_other_file(path: str) -> None:
     if not _START.startswith(head):
         raise UsageError(
             ErrorCode.PLAN_OVERWRITES_FILE,
-            f"--out {printable(path)} is a file that holds no saved plan",
-            hint="Nothing was written. Name another file.",
+            f"--out {printable(path)} would overwrite a file that is not a saved plan",
+            hint="Nothing was written. Name another file with --out.",
         )
 
 
 def load(path: str) -> SavedPlan:
-    """Read a saved plan. Raises `PlanFileError` where it is damaged, too large or of another version."""
+    """Read a saved plan. Raises `PlanFileError` if it is damaged, too large or of another version."""
     document = _read(path)
     version = document.get("format_version") if isinstance(document, dict) else None
     if isinstance(version, str) and version != VERSION:
@@ -121,27 +121,27 @@ def _read(path: str) -> Any:
     try:
         return json.loads(data)
     except json.JSONDecodeError as error:
-        raise _no_plan(f"{path}:{error.lineno}:{error.colno}", "it is no JSON") from error
+        raise _no_plan(f"{path}:{error.lineno}:{error.colno}", "it is not JSON") from error
     except (ValueError, RecursionError) as error:
-        raise _no_plan(path, "it is no JSON that can be read") from error
+        raise _no_plan(path, "its JSON cannot be parsed") from error
 
 
 def _check(path: str, name: str, part: Any, *steps: str) -> None:
-    """Raise `PlanFileError` where `part`, which stands at `steps` in the file, does not fit the schema `name`."""
+    """Raise `PlanFileError` if `part`, at `steps` in the file, does not match the schema `name`."""
     from jsonschema import Draft7Validator
 
     for problem in Draft7Validator(schema(name)).iter_errors(part):
         place = "/".join(str(step) for step in (*steps, *problem.absolute_path)) or "its top level"
-        raise _no_plan(path, f"{printable(place)} does not fit the schema")
+        raise _no_plan(path, f"{printable(place)} does not match the schema")
 
 
-def _no_plan(where: str, why: str) -> PlanFileError:
-    return PlanFileError(ErrorCode.PLAN_INVALID, f"the file is not a saved plan: {why}", where=where, hint=_AGAIN)
+def _no_plan(where: str, reason: str) -> PlanFileError:
+    return PlanFileError(ErrorCode.PLAN_INVALID, f"the file is not a saved plan: {reason}", where=where, hint=_AGAIN)
 
 
-_AGAIN = "Make it anew: sendkit-sync plan --out FILE"
+_AGAIN = "Create it again: sendkit-sync plan --out FILE"
 
 
-def _stale(why: str) -> RefusedError:
+def _stale(reason: str) -> RefusedError:
     hint = f"Nothing was changed in SendKit. {_AGAIN}"
-    return RefusedError(ErrorCode.PLAN_STALE, f"the saved plan is stale: {why}", hint=hint)
+    return RefusedError(ErrorCode.PLAN_STALE, f"the saved plan is stale: {reason}", hint=hint)

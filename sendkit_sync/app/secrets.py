@@ -1,4 +1,4 @@
-"""The use cases `secret get`, `secret export` and `secret set`: recorded secrets, read and supplied."""
+"""The use cases `secret get`, `secret export` and `secret set`."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .private_file import replace_private
 from .record import open_record
 from .wiring import cipher_for, read_config, read_state
 
-ALONE = "Give the secret alone, as SendKit shows it."
-SUPPLY = "Supply it: sendkit-sync secret set NAME < FILE"
+ALONE = "Supply only the secret, exactly as SendKit shows it."
+SUPPLY = "Supply it with `sendkit-sync secret set NAME < FILE`."
 
 
 def get_secret(context: Context, source: Source, name: str, previous: int = 0) -> Secret:
-    """Return the secret of a webhook, or with `previous` the one before that many changes of it.
+    """Return the secret of a webhook, or with `previous` the one that many changes ago.
 
-    Raises `RefusedError` where there is none, `SecretUnreadableError` where it cannot be decrypted.
+    Raises `RefusedError` if there is none, and `SecretUnreadableError` if it cannot be decrypted.
     """
     config, state = _recorded(context, source)
     path = config.state_path
@@ -41,14 +41,14 @@ def get_secret(context: Context, source: Source, name: str, previous: int = 0) -
 
 
 def read_secrets(context: Context, source: Source, only: Sequence[str] = ()) -> dict[str, Secret]:
-    """Return the current secret of each recorded webhook by its name, or of those named in `only`.
+    """Return the current secrets by webhook name, or only those named in `only`.
 
-    Warns of each that is missing. Raises `RefusedError` for one in `only` that is missing or not recorded.
+    Warns about each missing secret. Raises `RefusedError` for one in `only` that is missing or not recorded.
     """
     config, state = _recorded(context, source)
     records = dict(state.webhooks) if state is not None else {}
     if not records:
-        context.warn(f"{printable(config.state_path)}: nothing is recorded, so nothing is handed on")
+        context.warn(f"{printable(config.state_path)}: nothing is recorded, so nothing is exported")
     if missing := [name for name in only if name not in records]:
         raise not_recorded(missing[0], config.state_path)
     cipher = cipher_for(config, context)
@@ -59,7 +59,7 @@ def read_secrets(context: Context, source: Source, only: Sequence[str] = ()) -> 
         if record.secret is None and only:
             raise _secret_not_recorded(name, config.state_path)
         if record.secret is None:
-            context.warn(f'the secret of "{printable(name)}" is missing, and left out')
+            context.warn(f'the secret of "{printable(name)}" is missing and not exported')
             continue
         if state is not None:
             _warn_of_doubt(context, state, name)
@@ -69,19 +69,19 @@ def read_secrets(context: Context, source: Source, only: Sequence[str] = ()) -> 
 
 def _secret_not_recorded(name: str, path: str, *, previous: bool = False) -> RefusedError:
     what = f'no {"previous " if previous else ""}secret of "{printable(name)}" is recorded'
-    hint = "There is one after a change of it." if previous else SUPPLY
+    hint = "There is a previous secret only after the secret has changed." if previous else SUPPLY
     return RefusedError(ErrorCode.SECRET_NOT_RECORDED, what, where=path, hint=hint)
 
 
 def write_secrets(context: Context, path: str, text: str) -> None:
-    """Replace the file at `path` by one of mode 0600 that holds `text`; warns where git would take it along."""
+    """Replace the file at `path` with `text`, mode 0600. Warns if git would commit it."""
     replace_private(path, text)
     warn_of_exported(context, path)
 
 
 @dataclass(frozen=True, slots=True)
 class SetRequest:
-    """The secret that SendKit has of a webhook, to be recorded."""
+    """The secret to record: the one that SendKit already has."""
 
     name: str
     secret: Secret
@@ -90,15 +90,17 @@ class SetRequest:
 
 
 def set_secret(context: Context, request: SetRequest) -> bool:
-    """Record a secret; nothing is sent. Returns whether the config gives another one, which the next apply sends.
+    """Record a secret, without sending it. Returns whether the config supplies another one, which the next apply sends.
 
-    Raises `RefusedError` where one is recorded already.
+    Raises `RefusedError` if one is already recorded.
     """
     config, name, text = read_config(context, request.source), request.name, request.secret.reveal()
     if not text.strip():
-        raise UsageError(ErrorCode.SECRET_INVALID, "standard input holds no secret", hint=SUPPLY)
+        raise UsageError(ErrorCode.SECRET_INVALID, "standard input contains no secret", hint=SUPPLY)
     if "\0" in text:
-        raise UsageError(ErrorCode.SECRET_INVALID, "the secret holds a zero byte, which no variable can hold", hint=ALONE)
+        raise UsageError(
+            ErrorCode.SECRET_INVALID, "the secret contains a zero byte, which no environment variable can hold", hint=ALONE
+        )
     if len(text) < MIN_SECRET:
         context.warn(f"the secret is shorter than {MIN_SECRET} characters")
     path = config.state_path
@@ -109,8 +111,8 @@ def set_secret(context: Context, request: SetRequest) -> bool:
         if record.secret is not None:
             raise RefusedError(
                 ErrorCode.SECRET_RECORDED,
-                f'a secret of "{printable(name)}" is recorded',
-                hint="To change it: sendkit-sync secret rotate NAME",
+                f'the secret of "{printable(name)}" is already recorded',
+                hint="To change it, run `sendkit-sync secret rotate NAME`.",
             )
         stored = cipher_for(config, context).encrypt(name, request.secret, SecretOrigin.CONFIG)
         ledger.record(name, replace(record, secret=stored))
@@ -126,10 +128,10 @@ def _recorded(context: Context, source: Source) -> tuple[Config, State | None]:
 
 
 def _warn_of_doubt(context: Context, state: State, name: str) -> None:
-    """Warn that another secret than the recorded one may be in force: a new one was sent, and its outcome is unknown."""
+    """Warn if a new secret was sent with an unknown outcome, so that it may be in force."""
     webhook_id = state.webhooks[name].id
     if any(one.id == webhook_id and one.secret is not None for intents in state.pending.values() for one in intents):
-        context.warn(f'a new secret of "{printable(name)}" was sent and may be in force: run apply, or secret rotate again')
+        context.warn(f'a new secret of "{printable(name)}" was sent and may be in force; run apply or secret rotate again')
 
 
 def _decrypted(cipher: SecretCipher, name: str, record: WebhookRecord, stored: StoredSecret) -> Secret:

@@ -1,4 +1,4 @@
-"""The use case `test`: has SendKit send its signed test payload to a webhook."""
+"""The use case `test`: has SendKit send a signed test delivery to a webhook."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TestDelivery:
-    """Whether the receiver took the test payload, and the status that it answered, if it did."""
+    """Whether the receiver accepted the test delivery, and the status that it answered with, if any."""
 
     webhook_id: str
     delivered: bool
@@ -27,7 +27,7 @@ class TestDelivery:
 
 
 def test(context: Context, source: Source, name: str) -> TestDelivery:
-    """Have SendKit send its test payload to a recorded webhook; raises `RefusedError` where it cannot."""
+    """Have SendKit send a test delivery to a recorded webhook. Raises `RefusedError` if it cannot."""
     config = read_config(context, source, entries=False)
     path = config.state_path
     state = read_state(path)
@@ -49,15 +49,15 @@ def _answer(api: Client, name: str, record: WebhookRecord) -> Mapping[str, objec
             raise RefusedError(
                 ErrorCode.GONE_IN_SENDKIT,
                 f'"{printable(name)}" ({record.id}) is gone in SendKit',
-                hint="Run apply --refresh to create it anew.",
+                hint="Run `sendkit-sync apply --refresh` to create it again.",
             ) from error
         raise RefusedError(
             ErrorCode.NO_TEST_ENDPOINT,
-            f"the server sends no test payloads: {error.what}",
-            hint="Sign a request of your own to the receiver.",
+            f"the server cannot send test deliveries: {error.what}",
+            hint="Sign a request yourself and send it to the receiver.",
         ) from error
     except ApiError as error:
         if error.status is not None and 300 <= error.status < 500:
             raise
-        hint = "It may have been delivered all the same, so it was not sent again: look at the receiver."
+        hint = "It may have been delivered, so it was not sent again. Check the receiver."
         raise ApiError(ErrorCode.TEST_UNANSWERED, error.what, status=error.status, where=error.where, hint=hint) from error

@@ -12,19 +12,19 @@ from .wiring import read_config
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What is wrong with the config files, in order, and how many webhooks they list where nothing is an error."""
+    """The problems of the config files, in order, and the number of webhooks if there are no errors."""
 
     diagnostics: tuple[Diagnostic, ...]
     webhooks: int
 
     @property
     def valid(self) -> bool:
-        """Whether there is no error; warnings may be there."""
+        """Whether there are no errors. There may be warnings."""
         return not any(found.severity is Severity.ERROR for found in self.diagnostics)
 
 
 def validate(context: Context, configs: tuple[str, ...] = ()) -> Validation:
-    """Check the config files, whatever the state is called; needs no key and no network."""
+    """Check the config files. Needs no API key, no network and no state."""
     try:
         config = read_config(context, Source(configs, state=""))
     except ConfigError as error:

@@ -1,4 +1,4 @@
-"""The one module that names the concrete classes: it puts the parts of a use case together."""
+"""The only module that names the concrete classes and puts them together."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["read_state"]
 
 
 def read_config(context: Context, source: Source, *, entries: bool = True) -> Config:
-    """Return what the config files ask for, the webhooks among it with `entries` only; raises `ConfigError`.
+    """Return the config, with its webhooks only if `entries`. Raises `ConfigError`.
 
     Its `state_path` is the state to use.
     """
@@ -40,7 +40,7 @@ def read_config(context: Context, source: Source, *, entries: bool = True) -> Co
 
 
 def load(context: Context, source: Source) -> Config:
-    """Return what the config files ask for, and report their warnings."""
+    """Return the config and report its warnings."""
     config = read_config(context, source)
     if config.warnings:
         context.observer(ConfigWarned(config.warnings))
@@ -48,12 +48,12 @@ def load(context: Context, source: Source) -> Config:
 
 
 def state_path_of(context: Context, source: Source) -> str:
-    """Return the path of the state; the config is read only where it is needed for that."""
+    """Return the address of the state. Reads the config only if necessary."""
     return source.state or read_config(context, source, entries=False).state_path
 
 
 def read_key(context: Context) -> Secret:
-    """Return the API key; raises `KeyRefusedError` where there is none."""
+    """Return the API key. Raises `KeyRefusedError` if there is none."""
     if context.api_key is not None:
         text = context.api_key.reveal()
     elif context.api_key_file is not None:
@@ -64,13 +64,13 @@ def read_key(context: Context) -> Secret:
                 ErrorCode.API_KEY_UNREADABLE,
                 "the API key file cannot be read",
                 where=context.api_key_file,
-                hint="Name a text file that holds the key alone.",
+                hint="Name a text file that contains only the key.",
             ) from error
     else:
         text = context.environment.get("SENDKIT_API_KEY", "")
     if not text:
         raise KeyRefusedError(
-            ErrorCode.API_KEY_MISSING, "no API key", hint="Set SENDKIT_API_KEY, or name a file with --api-key-file."
+            ErrorCode.API_KEY_MISSING, "there is no API key", hint="Set SENDKIT_API_KEY, or name a file with --api-key-file."
         )
     key = Secret(text)
     REDACTOR.add(key)
@@ -78,7 +78,7 @@ def read_key(context: Context) -> Secret:
 
 
 def cipher_for(config: Config, context: Context) -> SecretCipher:
-    """Return the cipher that the config asks for; raises `MissingExtraError` where its package is not installed."""
+    """Return the cipher for the config. Raises `MissingExtraError` if its package is not installed."""
     from ..core.redaction import RedactingCipher
 
     if not config.recipients:
@@ -89,7 +89,7 @@ def cipher_for(config: Config, context: Context) -> SecretCipher:
 
 
 def clear_cipher() -> SecretCipher:
-    """Return the cipher that keeps secrets as they are."""
+    """Return the cipher that stores secrets in clear."""
     from ..secrets.clear import ClearCipher
 
     return ClearCipher()
@@ -108,7 +108,7 @@ def system_clock() -> Clock:
 def ledger_of(
     context: Context, path: str, purpose: str, lock_timeout_s: float, check: Callable[[State | None], None]
 ) -> AbstractContextManager[JournalLedger]:
-    """Lock the state at `path` and open its ledger; `check` sees what is recorded before anything is written."""
+    """Lock the state at `path` and open its ledger. `check` gets the recorded state before anything is written."""
     return open_ledger(
         path,
         api=context.api_url,
@@ -142,7 +142,7 @@ def move_of(context: Context, source: str, to: str, lock_timeout_s: float) -> Mo
 
 @contextmanager
 def client(context: Context, workspace_id: str | None) -> Iterator[Client]:
-    """Give a client of the API, closed on leaving."""
+    """Yield an API client and close it afterwards."""
     from ..api.client import Client
 
     key = read_key(context)
@@ -167,7 +167,7 @@ def client(context: Context, workspace_id: str | None) -> Iterator[Client]:
 
 
 def executor_of(api: Client, ledger: JournalLedger, config: Config, context: Context, settings: RunSettings) -> Executor:
-    """Return what carries out plans against `api` and `ledger`."""
+    """Return the executor that carries out plans with `api` and `ledger`."""
     from ..applying.executor import Executor
 
     server_secrets = config.generate_secret == "server"

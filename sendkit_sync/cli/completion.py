@@ -1,4 +1,4 @@
-"""What a shell offers for the name of a webhook: what is recorded, or what the config lists."""
+"""Shell completion of webhook names, from the state or from the config."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from ..app.context import Context, Source
 
 ASKED = "_SENDKIT_SYNC_COMPLETE"
-"""The variable by which a shell says what it is."""
+"""The variable in which a shell identifies itself."""
 
 
 def recorded_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Return the names in the state that begin so, those without an outcome too; none where it cannot be read."""
+    """Return the names in the state that start with `incomplete`; none if the state cannot be read."""
     from ..app import records
 
     return _offered(records.recorded_names, ctx, incomplete)
 
 
 def config_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Return the names of the config's entries that begin so; none where it cannot be read."""
+    """Return the names in the config that start with `incomplete`; none if the config cannot be read."""
     from ..app import records
 
     return _offered(records.config_names, ctx, incomplete)
@@ -41,6 +41,6 @@ def _offered(names: Callable[[Context, Source], Iterable[str]], ctx: click.Conte
         return []
     found = sorted(name for name in known if name.startswith(incomplete) and name.isprintable())
     if os.environ.get(ASKED, "").startswith("bash"):
-        # The other shells quote what they are offered themselves.
+        # Other shells quote completions themselves.
         return [re.sub(r"([^\w@%+=:,./-])", r"\\\1", name) for name in found]
     return found

@@ -1,6 +1,6 @@
 """Flags, and the environment variables that set them.
 
-`SENDKIT_SYNC_<COMMAND>_<FLAG>` sets a flag of one command, `SENDKIT_SYNC_<FLAG>` that of all commands that have it and
+`SENDKIT_SYNC_<COMMAND>_<FLAG>` sets a flag of one command. `SENDKIT_SYNC_<FLAG>` sets it for all commands that have it and
 accept the value.
 """
 
@@ -14,16 +14,16 @@ import click
 
 PREFIX = "SENDKIT_SYNC"
 OWN_ONLY = {"yes", "force", "prune", "allow-duplicate"}
-"""Flags that outside of `apply` and `reconcile` only the variable of their command sets."""
+"""Flags that, outside `apply` and `reconcile`, only the variable of their command sets."""
 
 WITHOUT_SHARED = ("secret", "state")
-"""Groups whose flags only the variable of their command sets, but for flags that most commands have."""
+"""Groups whose flags only the variable of their command sets, except for flags that most commands have."""
 
 
 class Option(click.Option):
-    """A flag with its variables; one that is repeatable takes one value a line from them.
+    """A flag with its variables. The variable of a repeatable flag has one value per line.
 
-    `everywhere` says that the shared variable sets it in every command. `also` are further variables, of lower rank.
+    `everywhere`: the shared variable sets it in every command. `also`: further variables, of lower precedence.
     """
 
     def __init__(self, *args: Any, everywhere: bool = False, also: tuple[str, ...] = (), **settings: Any) -> None:
@@ -33,23 +33,23 @@ class Option(click.Option):
 
     @property
     def flag(self) -> str:
-        """The name of the flag, without dashes in front."""
+        """The name of the flag without leading dashes."""
         return next(name for name in self.opts if name.startswith("--")).removeprefix("--")
 
     def variables(self, path: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the variables that set the flag of the command at `path`, the one that counts first at the front."""
+        """Return the variables that set the flag for the command at `path`, in order of precedence."""
         own = _variable(*path, self.flag)
         shared = (_variable(self.flag),) if self.is_shared(path) and path else ()
         return (own, *shared, *self.also)
 
     def is_shared(self, path: tuple[str, ...]) -> bool:
-        """Tell whether `SENDKIT_SYNC_<FLAG>` sets the flag of the command at `path`."""
+        """Return whether `SENDKIT_SYNC_<FLAG>` sets the flag for the command at `path`."""
         if path[:1] in [(group,) for group in WITHOUT_SHARED]:
             return self.everywhere
         return self.flag not in OWN_ONLY or path in [("apply",), ("reconcile",)]
 
     def accepts(self, value: str) -> bool:
-        """Tell whether the flag takes `value`; a repeatable one is given one a line."""
+        """Return whether the flag accepts `value`; for a repeatable flag, each line of it."""
         try:
             for one in value.splitlines() if self.multiple else [value]:
                 self.type.convert(one, self, None)
@@ -58,7 +58,7 @@ class Option(click.Option):
         return True
 
     def variable(self, ctx: click.Context) -> str | None:
-        """Return the variable that sets the flag in this run, or None."""
+        """Return the variable that sets the flag, or None."""
         path = path_of(ctx)
         for variable in self.variables(path):
             value = os.environ.get(variable)
@@ -67,7 +67,7 @@ class Option(click.Option):
         return None
 
     def _is_for_others(self, ctx: click.Context, value: str) -> bool:
-        """Tell whether this flag does not take the shared `value`, and the flag of another command does."""
+        """Return whether the shared `value` is only accepted by this flag of another command."""
         if self.accepts(value):
             return False
         root = ctx.find_root()
@@ -77,12 +77,12 @@ class Option(click.Option):
         return any(option.accepts(value) for option in others)
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
-        """Return the value of the variable that counts, or None where none is set."""
+        """Return the value of the variable that applies, or None."""
         variable = self.variable(ctx)
         return None if variable is None else os.environ[variable]
 
     def value_from_envvar(self, ctx: click.Context) -> Any:
-        """Return the value; never split at spaces."""
+        """Return the value, which is never split at spaces."""
         if not self.multiple:
             return super().value_from_envvar(ctx)
         value = self.resolve_envvar_value(ctx)
@@ -94,14 +94,14 @@ def _variable(*words: str) -> str:
 
 
 def path_of(ctx: click.Context) -> tuple[str, ...]:
-    """Return the names of the command and of the groups that it is in, without that of the program."""
+    """Return the names of the command and its groups, without the name of the program."""
     return () if ctx.parent is None else (*path_of(ctx.parent), ctx.info_name or "")
 
 
 def flags_of(
     command: click.Command, ctx: click.Context, path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], Option]]:
-    """Yield the flags of all commands below `command`, each with the path of its command."""
+    """Yield the flags of `command` and all commands below it, each with the path of its command."""
     yield from ((path, option) for option in command.params if isinstance(option, Option) and not option.hidden)
     if isinstance(command, click.Group):
         for name in command.list_commands(ctx):
@@ -111,5 +111,5 @@ def flags_of(
 
 
 def flag(*names: str, **settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return a click option that the variables set too."""
+    """Return a click option that environment variables can set."""
     return click.option(*names, cls=Option, show_default="default" in settings, **settings)

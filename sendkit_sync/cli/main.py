@@ -1,4 +1,4 @@
-"""The command `sendkit-sync`: its global flags, and its commands by name."""
+"""The command `sendkit-sync`: its global flags and its commands."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ COMMANDS = {
 
 
 class LazyGroup(Group):
-    """Imports a command's module when it is called; the list of commands needs none."""
+    """Imports the module of a command only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order of the help page."""
+        """Return the command names in the order of the help page."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -52,14 +52,14 @@ class LazyGroup(Group):
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Return the commands that begin so, without importing them; for a dash, the global flags."""
+        """Return the commands that start with `incomplete`, without importing them; for a dash, the global flags."""
         from click.shell_completion import CompletionItem
 
         named = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
         return named + click.Command.shell_complete(self, ctx, incomplete)
 
     def helps(self, ctx: click.Context) -> list[tuple[str, str]]:
-        """Return the commands with their one-line helps, in the order of the help page."""
+        """Return the commands with their short help texts, in the order of the help page."""
         return list(COMMANDS.items())
 
 
@@ -72,18 +72,18 @@ def cli(ctx: click.Context, /, **flags: Any) -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line and leave with the exit code of the contract."""
+    """Run the command line and exit with its exit code."""
     open_missing()
     set_up_process()
-    # A run makes many records and few cycles: full collections would go through all the records again and again.
+    # A run creates many records and few cycles, so full collections would only go through all records repeatedly.
     gc.set_threshold(10_000, 50, 1000)
     try:
         code = run(sys.argv[1:])
-    except KeyboardInterrupt as error:  # a second one, while the first is told
+    except KeyboardInterrupt as error:  # a second one, while the first is reported
         from .output.failures import tell
 
         code = tell(error)
-    gc.freeze()  # the interpreter looks for cycles once more while it ends: for nothing
+    gc.freeze()  # otherwise the interpreter searches for cycles once more at exit
     sys.exit(code)
 
 

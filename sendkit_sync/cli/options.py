@@ -1,4 +1,4 @@
-"""Flags that commands share, the durations they are written in, and what a use case is given of them."""
+"""Flags that several commands share, the type of durations, and how commands call use cases."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ _CALLS = ("timeout_s", "retry_for_s")
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """A duration written `500ms`, `10s`, `2m` or `1h`; its value is in seconds."""
+    """A duration such as `500ms`, `10s`, `2m` or `1h`. Its value is in seconds."""
 
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return seconds; the message of a bad value does not repeat it."""
+        """Return the seconds. The error message does not repeat an invalid value."""
         if isinstance(value, float):
             return value
         found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)", str(value))
         if found is None:
-            self.fail("a duration is written 500ms, 10s or 2m", param, ctx)
+            self.fail("write a duration such as 500ms, 10s or 2m", param, ctx)
         return float(found[1]) * _UNITS_S[found[2]]
 
 
 def as_command(name: str, group: click.Group | None = None) -> Callable[[Callable[..., Any]], click.Command]:
-    """Make a command of a function; `group` is the one that it belongs to, if any."""
+    """Return a decorator that makes a function a command, of `group` if given."""
     make = click.command if group is None else group.command
     return make(name, cls=Command)
 
 
 def use_case(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give `function` a `Context` first and, where the command has --config, a `Source` in place of what makes them."""
+    """Pass a `Context` to `function` and, if it has --config, a `Source`, instead of the flags they are made from."""
 
     @click.pass_obj
     @functools.wraps(function)
@@ -56,7 +56,7 @@ def use_case(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def colour() -> bool:
-    """Tell whether text on stdout is coloured in this run."""
+    """Return whether text on stdout is colored."""
     settings = click.get_current_context().obj
     return isinstance(settings, Settings) and settings.colour
 

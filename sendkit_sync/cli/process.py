@@ -1,6 +1,6 @@
-"""Sets a process up so that nothing that goes wrong beside the commands tells what its values hold.
+"""Sets up the process so that unexpected errors show no values.
 
-Python's own handlers print a traceback with the text of the error, which may hold a secret.
+Python's own handlers print a traceback with the text of the error, which may contain a secret.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .output.streams import write_error
 
 
 def set_up() -> None:
-    """Route warnings and errors that nobody catches to the log, and leave no core dump, which would hold the key."""
+    """Send uncaught warnings and errors to the log, and turn off core dumps, which would contain the API key."""
     warnings.showwarning = _warning
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread
@@ -26,7 +26,7 @@ def set_up() -> None:
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     text = "interrupted" if issubclass(kind, KeyboardInterrupt) else f"unexpected {kind.__name__}"
-    # Where the log is JSON it is loaded. Loading it here could hide from the interpreter that a signal ended the process.
+    # A JSON log is already loaded. Loading it here could hide from the interpreter that a signal ended the process.
     logs = sys.modules.get(f"{__package__}.output.logs")
     if logs is None or not logs.event("error", severity=40, message=text):
         write_error(f"error: {text}\n")
@@ -49,7 +49,7 @@ def _warning(
 
 
 def _log(text: str, detail: str) -> None:
-    # Most runs end without a line from here, and the quickest ones without logging at all.
+    # Imported here because most runs never log from here, and the fastest commands do not log at all.
     import logging
 
     logging.getLogger(__name__).error(text, detail)

@@ -1,4 +1,4 @@
-"""The global flags: given before the command, or after it."""
+"""The global flags, which work before and after the command."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ROWS: tuple[tuple[tuple[str, ...], Mapping[str, Any]], ...] = (
 
 
 class Settings(NamedTuple):
-    """The values of the global flags; no dataclass, for `--help` does without that module."""
+    """The values of the global flags. Not a dataclass, because `--help` should not import that module."""
 
     api_url: str | None = None
     api_key_file: str | None = None
@@ -43,11 +43,11 @@ class Settings(NamedTuple):
 
     @property
     def colour(self) -> bool:
-        """Whether text on stdout is coloured."""
+        """Whether text on stdout is colored."""
         return not self.no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
 
     def log(self) -> Settings:
-        """Set the log up as the flags say."""
+        """Set up the log according to the flags."""
         from .output.logs import set_up
 
         set_up(self.verbose, self.log_format)
@@ -55,7 +55,7 @@ class Settings(NamedTuple):
 
 
 def global_flags() -> list[click.Parameter]:
-    """Return the flags of the program itself."""
+    """Return the global flags."""
     return [Option(names, **row) for names, row in ROWS]
 
 
@@ -67,7 +67,7 @@ def _take(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
 
 
 class _AfterTheCommand(Option):
-    """A global flag that is given after the command; variables have set it before."""
+    """A global flag after the command. Variables have already set it before the command."""
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         return None
@@ -80,8 +80,8 @@ _AFTER: list[click.Parameter] = [
 
 
 class Command(click.Command):
-    """A command that takes the global flags too; its help page does not repeat them."""
+    """A command that also accepts the global flags, without repeating them in its help."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Return the flags of the command, with the global ones among them."""
+        """Return the flags of the command and the global ones."""
         return [*super().get_params(ctx), *_AFTER]

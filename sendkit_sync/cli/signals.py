@@ -1,4 +1,4 @@
-"""Lets a signal end a run in good order."""
+"""Ends a run cleanly on a signal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def handled(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
-    """Let `handler` have the signals that end a run, for as long as the block lasts."""
+    """Use `handler` for the signals that end a run, inside the block."""
     former = {number: signal.signal(number, handler) for number in SIGNALS}
     try:
         yield
@@ -29,11 +29,11 @@ def handled(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
 
 @contextmanager
 def stopping(
-    stop: threading.Event, told: str = "Stopping: what is under way is finished and recorded first."
+    stop: threading.Event, told: str = "Stopping after the calls in flight have finished and are recorded."
 ) -> Iterator[None]:
-    """Let SIGINT, SIGTERM and SIGHUP set `stop`, which stops new calls and lets those under way end.
+    """Let SIGINT, SIGTERM and SIGHUP set `stop`, which stops new calls and lets those in flight finish.
 
-    `told` is what a terminal is told then.
+    `told` is then shown on a terminal.
     """
 
     def end() -> None:
@@ -43,7 +43,7 @@ def stopping(
             note(f"\n{told}")
 
     def handle(number: int, frame: FrameType | None) -> None:
-        # From a thread: the signal may have come while this one waits on `stop` and holds the event's own lock.
+        # In a thread, because the signal may arrive while the main thread waits on `stop` and holds its lock.
         threading.Thread(target=end, daemon=True).start()
 
     with handled(handle):
@@ -52,7 +52,7 @@ def stopping(
 
 @contextmanager
 def interrupted_by(stop: threading.Event) -> Iterator[None]:
-    """Raise `KeyboardInterrupt` in the place of an error that only says that `stop` ended a wait or a call early."""
+    """Replace an error that only means that `stop` ended a wait or a call with `KeyboardInterrupt`."""
     try:
         yield
     except (ApiError, ApiUnreachableError, LockedError):

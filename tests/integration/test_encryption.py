@@ -314,7 +314,7 @@ def test_a_clear_write_beside_sealed_secrets_is_refused(applied: Workspace):
     planned, refused = applied.run("plan"), applied.apply()
     assert (planned.returncode, refused.returncode) == (0, 65)
     for done in (planned, refused):
-        assert "Put `encryption` back" in done.stderr
+        assert "Add `encryption` to the config again" in done.stderr
     assert len(live(applied)) == 2
 
 
@@ -370,7 +370,7 @@ def test_rekey_lets_the_new_recipient_in_and_the_old_one_out(applied: Workspace)
 
 
 def test_rekey_opens_what_an_open_create_took_over_from_a_former_name(applied: Workspace):
-    """A webhook that is gone is made anew under its new name, with the secret that is sealed for the old one."""
+    """A webhook that is gone is made anew under its new name, with the secret that is encrypted for the old one."""
     applied.simulator.delete(live(applied)["CRM Sync"]["_id"])
     applied.write(encrypted_config(OTHER, text=TWO.replace("name: CRM Sync", "name: CRM\n    renamedFrom: CRM Sync")))
     applied.simulator.add_fault(Fault("POST", kind="drop"))
@@ -506,7 +506,7 @@ def test_set_supplies_what_an_import_could_not_read(tmp_path: Path):
         asked = workspace.run("secret", "export", "--format", "env-json", "--only", "Analytics")
         assert (asked.returncode, asked.stdout) == (1, "")
         assert 'no secret of "Analytics" is recorded' in asked.stderr
-        assert "left out" in workspace.run("secret", "export", "--format", "env-json").stderr
+        assert "is missing and not exported" in workspace.run("secret", "export", "--format", "env-json").stderr
         assert workspace.run("secret", "set", "CRM Sync", given="another-one").returncode == 1
         assert workspace.run("secret", "set", "Analytics", given="\n").returncode == 64
         assert workspace.run("secret", "set", "Analytics", given="a zero \0 byte in a secret").returncode == 64
@@ -615,7 +615,7 @@ class TestExport:
                 check=False,
             )
         assert done.returncode == 64
-        assert b"what to mask" in done.stderr
+        assert b"which values to mask" in done.stderr
         assert (nasty.folder / "env").read_bytes() == b""
         assert not (nasty.folder / "other").exists()
 

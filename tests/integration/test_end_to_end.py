@@ -217,7 +217,7 @@ def test_a_command_that_lacks_its_command_shows_the_help_page_whole_and_as_no_er
 
 def test_wrong_usage_names_the_page_that_tells_the_flags(workspace: Workspace):
     refused = workspace.run("secret", "get", "CRM", "--no-such-flag")
-    assert refused.stderr.endswith("\n  What it takes: sendkit-sync secret get --help\n")
+    assert refused.stderr.endswith("\n  For help, run sendkit-sync secret get --help.\n")
     assert "Did you mean rotate?" in workspace.run("secret", "rotte").stderr
 
 
@@ -243,7 +243,7 @@ def test_reading_the_record_needs_none_of_the_variables_of_the_entries(workspace
 def test_an_export_where_nothing_is_recorded_says_so(workspace: Workspace):
     done = workspace.run("secret", "export", "--format", "json")
     assert (done.returncode, done.stdout) == (0, "{}\n")
-    assert "sendkit.state.json: nothing is recorded, so nothing is handed on" in done.stderr
+    assert "sendkit.state.json: nothing is recorded, so nothing is exported" in done.stderr
 
 
 def test_a_wait_for_a_server_that_cannot_be_reached_says_that_it_tries_again(workspace: Workspace):

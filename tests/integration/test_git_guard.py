@@ -15,7 +15,7 @@ from sendkit_sync.simulator import Simulator
 
 CONFIG = "version: 1\nwebhooks:\n  - name: CRM\n    url: https://crm.example.com/in\n    events: [email.replied]\n"
 SEALED = CONFIG + "encryption:\n  age:\n    recipients: [{}]\n"
-WARNING = "the state holds secrets in clear, and stands in a git work tree that does not ignore it"
+WARNING = "the state contains secrets in clear and is in a git work tree that does not ignore it"
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
@@ -133,7 +133,7 @@ def test_an_export_into_the_tree_is_warned_of(
     with Simulator() as simulator:
         assert apply_in(simulator, monkeypatch) == 0
         assert run(["secret", "export", "--format", "dotenv", "--output", ".env"]) == 0
-    assert (".env holds secrets, and git would take it along: add it to .gitignore" in capsys.readouterr().err) is warned
+    assert (".env contains secrets, and git would commit it; add it to .gitignore" in capsys.readouterr().err) is warned
     assert (tree / ".env").exists()
 
 

@@ -82,10 +82,10 @@ class TestFiles:
         assert run(["init", str(tmp_path), "--github", "--recipient", RECIPIENT]) == 0
         advice = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
         assert advice == [
-            f"  add to it: encryption: {{age: {{recipients: [{RECIPIENT}]}}}}",
-            "  it differs from this version's: remove it, and run init again",
-            "  add to it: sendkit.state.json.backup, sendkit.state.json.lock",
-            "  take out of it: sendkit.state.json*, for the pipeline commits the state",
+            f"  add this to it: encryption: {{age: {{recipients: [{RECIPIENT}]}}}}",
+            "  it differs from the schema of this version; delete it and run init again",
+            "  add this to it: sendkit.state.json.backup, sendkit.state.json.lock",
+            "  remove this from it: sendkit.state.json* (the pipeline commits the state)",
         ]
 
     def test_what_fits_needs_no_advice(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

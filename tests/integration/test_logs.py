@@ -194,7 +194,7 @@ def test_a_terminal_is_told_that_a_signal_was_heard_and_what_it_ends(workspace: 
     workspace.simulator.add_fault(Fault("POST", when="after", kind="delay", delay_s=1.0))
     code, shown = on_a_terminal(workspace, "apply", "--yes", "--parallelism", "1", meanwhile=interrupt)
     assert code == ExitCode.INTERRUPTED, shown
-    assert shown.count("Stopping: what is under way is finished and recorded first.") == 1
+    assert shown.count("Stopping after the calls in flight have finished and are recorded.") == 1
     assert len(workspace.simulator.webhooks()) == 1
 
 

@@ -227,7 +227,7 @@ class TestDelivery:
         workspace.write(config_for("https://crm.example.com/in"))
         workspace.apply()
         workspace.simulator.add_fault(Fault("POST", kind="status", status=404))
-        assert "the server sends no test payloads" in workspace.run("test", "CRM").stderr
+        assert "the server cannot send test deliveries" in workspace.run("test", "CRM").stderr
         workspace.simulator.faults.clear()
         workspace.simulator.delete(str(workspace.state["webhooks"]["CRM"]["id"]))
         assert "is gone in SendKit" in workspace.run("test", "CRM").stderr

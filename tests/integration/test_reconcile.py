@@ -80,7 +80,7 @@ def test_more_changes_than_allowed_are_refused(workspace: Workspace):
     done = reconcile(workspace, "--max-changes", "1")
     assert (done.returncode, done.stdout) == (
         1,
-        "Not reconciled: the plan has more changes than --max-changes 1: 2\n",
+        "Not reconciled: the plan has more changes (2) than --max-changes 1 allows\n",
     )
     assert workspace.simulator.webhooks() == []
     assert reconcile(workspace, "--max-changes", "2").returncode == 0

@@ -87,7 +87,7 @@ def test_sealed_attempts_each_have_a_secret_and_all_stay_until_one_is_found(runs
 def test_what_stays_unresolved_is_in_the_plan_and_says_what_to_do(runs: Runs):
     runs.simulator.add_fault(Fault("POST", when="before", kind="drop"))
     assert runs.apply_here() == 1
-    assert "sendkit-sync state resolve Anna --id ID, or --not-created" in runs.outputs[-1]
+    assert "sendkit-sync state resolve Anna --id ID (or --not-created" in runs.outputs[-1]
     plan = runs.run("plan", "--format", "json", "--detailed-exitcode")
     assert plan.returncode == 2
     assert json.loads(plan.stdout)["unresolved"] == ["Anna"]
@@ -107,7 +107,7 @@ def test_duplicates_of_what_a_run_made_are_told_by_their_id(runs: Runs):
     assert runs.apply_here() == 1
     twin, made = (str(webhook["_id"]) for webhook in runs.simulator.webhooks())
     assert runs.state["webhooks"]["Anna"]["id"] == made
-    assert re.search(rf"live webhook {twin} doubles one that this run made", runs.outputs[-1])
+    assert re.search(rf"live webhook {twin} duplicates one that this run created", runs.outputs[-1])
     assert runs.posts() == 1
 
 

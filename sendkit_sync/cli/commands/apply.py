@@ -99,7 +99,7 @@ def command(
 
 
 class _View:
-    """What a person sees of an apply: the plan, the question, and on a terminal a progress bar."""
+    """Shows the plan, asks, and on a terminal shows a progress bar."""
 
     def __init__(self, form: str, *, yes: bool) -> None:
         self._form = form
@@ -108,7 +108,7 @@ class _View:
         self._planned: set[tuple[ActionKind, str]] = set()
 
     def observe(self, event: Event) -> None:
-        """Show the plan and the progress; all else as every command does."""
+        """Show the plan and the progress. Other events are handled as in every command."""
         match event:
             case Planned(plan):
                 self._show(plan)
@@ -118,7 +118,7 @@ class _View:
                 console(event)
 
     def approve(self, plan: Plan) -> bool:
-        """Ask whether `plan` is to be carried out, where that is not said already."""
+        """Ask whether to carry out `plan`, unless --yes was given."""
         if not self._yes and not ask("Apply these changes?"):
             return False
         if self._form == "text" and sys.stderr.isatty() and not is_json():
@@ -153,6 +153,6 @@ def _print(report: Report, form: str) -> None:
     note_failures(report.results)
     for result in report.results:
         if result.status is Status.UNRESOLVED and result.kind is ActionKind.CREATE:
-            note(f"  Run apply again; if it stays: {resolve_command(result.name)}, or --not-created for --id ID")
+            note(f"  Run apply again. If it stays unresolved: {resolve_command(result.name)} (or --not-created for --id ID)")
     if report.results:
         tell(f"Applied: {counts(report)}.\n")

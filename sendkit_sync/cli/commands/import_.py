@@ -36,15 +36,15 @@ def command(
     if all_matching is (name is not None) or (name is None) is not (webhook_id is None):
         raise UsageError(
             ErrorCode.IMPORT_ARGUMENTS,
-            "say NAME and ID, or --matching",
-            hint='For one: sendkit-sync import "CRM Sync" 664a1b2c3d4e5f6a7b8c9d0e',
+            "pass either NAME and ID, or --matching",
+            hint='For example: sendkit-sync import "CRM Sync" 664a1b2c3d4e5f6a7b8c9d0e',
         )
     result = import_(context, ImportRequest(source, name, webhook_id, lock_timeout_s))
     for adopted in result.adopted:
         _print(adopted)
     if all_matching and result.unmatched:
         of = f"{result.unmatched} of {result.desired}"
-        note(f"{of} entries match no live webhook alone: sendkit-sync plan --refresh shows them")
+        note(f"{of} entries do not match exactly one live webhook. Run `sendkit-sync plan --refresh` to see them.")
     tell(f"{len(result.adopted)} webhook{'' if len(result.adopted) == 1 else 's'} adopted.\n")
 
 
@@ -52,6 +52,6 @@ def _print(adopted: Adopted) -> None:
     name, live = adopted.name, adopted.live
     tell(f'> adopt "{printable(name, 256)}" ({live.id})\n')
     if live.name != name:
-        warn(f'its name in SendKit is "{printable(live.name, 256)}"; the next apply changes it')
+        warn(f'its name in SendKit is "{printable(live.name, 256)}"; the next apply renames it')
     if adopted.record.secret is None:
-        warn(f"the API shows no whole secret of it; supply it: sendkit-sync secret set {shell_name(name)} < FILE")
+        warn(f"SendKit masks its secret. Supply it: sendkit-sync secret set {shell_name(name)} < FILE")

@@ -86,18 +86,18 @@ def set_(context: Context, /, name: str, lock_timeout_s: float, source: Source) 
     differs = set_secret(context, SetRequest(name, Secret(text), source, lock_timeout_s))
     tell(f'The secret of "{printable(name)}" is recorded as the one that SendKit has; nothing was sent.\n')
     if differs:
-        warn("the config gives another secret: the next apply sends that one")
+        warn("the config supplies a different secret, which the next apply sends")
 
 
 def _from_stdin() -> str:
-    """Return what stands on standard input, without the line break at its end."""
+    """Return standard input without its final line break."""
     raw = sys.stdin.buffer.read(MAX_SECRET_BYTES + 1)
     if len(raw) > MAX_SECRET_BYTES:
         raise UsageError(ErrorCode.SECRET_INVALID, f"the secret is longer than {MAX_SECRET_BYTES} bytes", hint=ALONE)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
-        # Not chained: the error holds the bytes.
+        # Not chained: the error contains the bytes.
         raise UsageError(ErrorCode.SECRET_INVALID, "the secret is not UTF-8", hint=ALONE) from None
     return text.removesuffix("\n").removesuffix("\r")
 
@@ -208,5 +208,6 @@ def rekey_(context: Context, /, lock_timeout_s: float, source: Source) -> None:
 
 
 def rekeyed(result: Rekeyed) -> str:
-    """Return the line that says what was encrypted, and for how many."""
-    return f"{result.secrets} secret{'' if result.secrets == 1 else 's'} sealed for {result.recipients} recipient(s).\n"
+    """Return a line about what was encrypted."""
+    secrets = f"{result.secrets} secret{'' if result.secrets == 1 else 's'}"
+    return f"{secrets} encrypted for {result.recipients} recipient{'' if result.recipients == 1 else 's'}.\n"

@@ -39,7 +39,7 @@ def command(
         parsed = [Fault.parse(text) for text in faults]
     except ValueError as error:
         raise UsageError(
-            ErrorCode.FAULT_INVALID, str(error), hint='For one: --fault "POST /v1/webhooks nth=2 when=after kind=drop"'
+            ErrorCode.FAULT_INVALID, str(error), hint='For example: --fault "POST /v1/webhooks nth=2 when=after kind=drop"'
         ) from error
     try:
         ready = Simulator(
@@ -53,9 +53,9 @@ def command(
     except OSError as error:
         what = f"the simulator cannot start: {error.strerror or type(error).__name__}"
         raise UsageError(
-            ErrorCode.SIMULATOR_FAILED, what, hint="Pass --port 0 for a free port, or a --log-file in a folder that is there."
+            ErrorCode.SIMULATOR_FAILED, what, hint="Pass --port 0 to use a free port, or a --log-file in an existing folder."
         ) from error
     stop = threading.Event()
     with stopping(stop, told=""), ready as simulator:
-        tell(f"SendKit simulator on {simulator.url} (end it with Ctrl-C)\n")
+        tell(f"SendKit simulator on {simulator.url} (stop it with Ctrl-C)\n")
         stop.wait()

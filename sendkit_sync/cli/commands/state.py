@@ -1,4 +1,4 @@
-"""`state`: looks at the record and repairs it; secrets stay masked."""
+"""`state`: inspects and repairs the state. Secrets stay masked."""
 
 from __future__ import annotations
 
@@ -67,21 +67,21 @@ def show_(context: Context, /, name: str, source: Source) -> None:
 def resolve_(
     context: Context, /, name: str, webhook_id: str | None, not_created: bool, lock_timeout_s: float, source: Source
 ) -> None:
-    """Settle an unresolved create by hand.
+    """Resolve an unresolved create by hand.
 
     Look in SendKit first: use --id if the webhook exists there, --not-created if it does not.
     """
     if (webhook_id is None) is not not_created:
         raise UsageError(
             ErrorCode.RESOLVE_ARGUMENTS,
-            "say either --id ID or --not-created",
-            hint="Look in SendKit whether the webhook is there, and its id.",
+            "pass either --id ID or --not-created",
+            hint="Look in SendKit whether the webhook exists, and copy its id.",
         )
     resolve(context, ResolveRequest(name, webhook_id, source, lock_timeout_s))
     if webhook_id is None:
-        tell(f'"{printable(name)}" was not created; the next apply creates it.\n')
+        tell(f'"{printable(name)}" is recorded as not created. The next apply creates it.\n')
     else:
-        tell(f'"{printable(name)}" is recorded as {webhook_id}; whether it is live, `plan --refresh` tells.\n')
+        tell(f'"{printable(name)}" is recorded as {webhook_id}. Run `plan --refresh` to check that it is live.\n')
 
 
 @as_command("forget", command)
@@ -95,7 +95,7 @@ def forget_(context: Context, /, name: str, yes: bool, lock_timeout_s: float, so
     """Remove a webhook and its secrets from the state. The webhook in SendKit stays."""
     request = ForgetRequest(name, source, lock_timeout_s)
     forget(context, request, lambda question: yes or ask(question))
-    tell(f'"{printable(name)}" is forgotten; the webhook stays in SendKit.\n')
+    tell(f'"{printable(name)}" was removed from the state. The webhook stays in SendKit.\n')
 
 
 @as_command("encrypt", command)

@@ -1,1 +1,1 @@
-"""What goes to stderr: messages, the log and errors."""
+"""Output: results on stdout; messages, the log and errors on stderr."""

@@ -1,4 +1,4 @@
-"""Prints the events of a use case on stderr; a command that shows more of them handles those itself."""
+"""Prints the events of a use case to stderr. Commands handle further events themselves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .messages import note, warn, warn_of_config
 
 
 def console(event: Event) -> None:
-    """Print what every command prints: warnings and notes."""
+    """Print warnings and notes."""
     match event:
         case Warned(message, hint):
             warn(message, hint)

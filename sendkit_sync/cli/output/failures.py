@@ -1,4 +1,4 @@
-"""The one place that turns an error into text on stderr and an exit code; loaded when there is one."""
+"""Turns an error into text on stderr and an exit code. Only imported if there is an error."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ LOG_FORMAT = "SENDKIT_SYNC_LOG_FORMAT"
 
 
 def tell(error: BaseException) -> int:
-    """Print what `error` says, and return its exit code."""
+    """Print `error` and return its exit code."""
     REDACTOR.add_environment(os.environ)
-    if not is_set_up() or (not is_json() and _wanted_form() == "json"):
-        set_up(0, _wanted_form())
+    if not is_set_up() or (not is_json() and _requested_form() == "json"):
+        set_up(0, _requested_form())
     match error:
-        case click.UsageError() if type(error).__name__ == "NoArgsIsHelpError":  # click has had it since 8.2
+        case click.UsageError() if type(error).__name__ == "NoArgsIsHelpError":  # in click since 8.2
             return _leave(error.format_message(), ExitCode.USAGE)
         case click.UsageError():
             return _fail(_usage_text(error), ExitCode.USAGE)
@@ -43,19 +43,19 @@ def tell(error: BaseException) -> int:
         case BrokenPipeError():
             return ExitCode.FAILED
         case FileNotFoundError() if _folder_is_gone():
-            return _fail("the current folder was deleted\n  Change to a folder that exists.", ExitCode.FAILED)
-    # The last resort: a traceback could show what its values hold.
-    return _fail(f"unexpected {type(error).__name__}; nothing is lost: what was recorded stays recorded", ExitCode.FAILED)
+            return _fail("the current folder was deleted\n  Change to an existing folder.", ExitCode.FAILED)
+    # The last resort. A traceback could show values.
+    return _fail(f"unexpected {type(error).__name__}; nothing that was recorded is lost", ExitCode.FAILED)
 
 
 def _usage_text(error: click.UsageError) -> str:
-    """Return click's message, but for a bad environment value only the variable's name: the value may be a secret."""
+    """Return click's message. For an invalid variable, only its name, because the value may be a secret."""
     parameter = error.param if isinstance(error, click.BadParameter) else None
     if isinstance(parameter, Option) and error.ctx is not None:
         source = error.ctx.get_parameter_source(parameter.name or "")
         if source is ParameterSource.ENVIRONMENT:
-            return f"the value of {parameter.variable(error.ctx)} does not fit {parameter.opts[-1]}"
-    takes = f"\n  What it takes: {error.ctx.command_path} --help" if error.ctx is not None else ""
+            return f"the value of {parameter.variable(error.ctx)} is not valid for {parameter.opts[-1]}"
+    takes = f"\n  For help, run {error.ctx.command_path} --help." if error.ctx is not None else ""
     return error.format_message() + takes
 
 
@@ -91,8 +91,8 @@ def _folder_is_gone() -> bool:
     return False
 
 
-def _wanted_form() -> str:
-    """Return the form of the log that was asked for, where the command line was too wrong to be read."""
+def _requested_form() -> str:
+    """Return the requested log format if the command line could not be parsed."""
     words = [word for given in sys.argv for word in given.split("=")]
     asked = any(pair == ("--log-format", "json") for pair in itertools.pairwise(words))
     return "json" if asked or os.environ.get(LOG_FORMAT) == "json" else "text"

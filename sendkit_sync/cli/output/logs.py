@@ -1,4 +1,4 @@
-"""The log on stderr: how much of it, in which form, and without secrets."""
+"""The log on stderr: its level, its format, and redaction."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ...core.redaction import REDACTOR
 from .streams import write_error
 
 LONGEST = 2000
-"""How many characters of a message are shown."""
+"""Maximum length of a message in characters."""
 
 KINDS = {logging.INFO: "step", logging.DEBUG: "request"}
-"""The events of what `-v` and `-vv` add."""
+"""The events that `-v` and `-vv` add."""
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 
 class _WithoutSecrets(logging.Filter):
-    """Makes the message whole and clean; of an exception only the name of its type stays."""
+    """Formats and redacts the message. Only the type of an exception is kept."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
@@ -33,7 +33,7 @@ class _WithoutSecrets(logging.Filter):
 
 
 class _Json(logging.Formatter):
-    """One JSON object a line; `run_id` is the same in all lines of a run."""
+    """Formats records as JSON, one object per line. `run_id` is the same for all lines of a run."""
 
     def __init__(self, run_id: str) -> None:
         super().__init__()
@@ -53,14 +53,14 @@ class _Json(logging.Formatter):
 
 
 class _Stderr(logging.Handler):
-    """Writes to what `sys.stderr` is at that time."""
+    """Writes to the current `sys.stderr`."""
 
     def emit(self, record: logging.LogRecord) -> None:
         write_error(self.format(record) + "\n")
 
 
 def event(name: str, /, *, severity: int = logging.INFO, **fields: str | float | None) -> bool:
-    """Write one event with its fields where the log is JSON, however quiet it is; return whether it is."""
+    """Write an event if the log format is JSON, at any log level. Return whether it is JSON."""
     handler = _json_handler()
     if handler is None:
         return False
@@ -71,7 +71,7 @@ def event(name: str, /, *, severity: int = logging.INFO, **fields: str | float |
 
 
 def is_json() -> bool:
-    """Tell whether stderr holds JSON lines, and so nothing else."""
+    """Return whether stderr gets JSON lines, and therefore nothing else."""
     return _json_handler() is not None
 
 
@@ -81,15 +81,15 @@ def _json_handler() -> _Stderr | None:
 
 
 def is_set_up() -> bool:
-    """Tell whether `set_up` was called."""
+    """Return whether `set_up` was called."""
     return any(isinstance(one, _Stderr) for one in logging.getLogger().handlers)
 
 
 def set_up(verbose: int, form: str) -> None:
-    """Let the log go to stderr, and nowhere else: warnings, with `verbose` 1 the steps, with 2 each request.
+    """Send the log to stderr: warnings; with `verbose` 1 also steps, with 2 also requests.
 
-    Libraries log warnings only, whatever `verbose` says: their own lines may hold whole addresses and headers.
-    From now on `REDACTOR` knows the secrets of the environment.
+    Libraries only log warnings, because their other messages may contain full addresses and headers. Registers the secrets of
+    the environment with `REDACTOR`.
     """
     REDACTOR.add_environment(os.environ)
     handler = _Stderr()

@@ -1,4 +1,4 @@
-"""Lines on stderr: warnings, errors and notes; as events where the log is JSON."""
+"""Warnings, errors and notes on stderr; as events if the log format is JSON."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from .streams import write_error
 
 
 def warn(message: str, hint: str | None = None) -> None:
-    """Print a warning, and below it what to do about it."""
+    """Print a warning and, on the next line, what to do about it."""
     _line("warning", logging.WARNING, message, hint)
 
 
 def error(message: str, hint: str | None = None) -> None:
-    """Print an error that does not end the command as an exception does."""
+    """Print an error that does not end the command."""
     _line("error", logging.ERROR, message, hint)
 
 
 def note(message: str) -> None:
-    """Print a line that is neither."""
+    """Print a line that is neither a warning nor an error."""
     message = REDACTOR.clean(message)
     if not event("note", message=message.strip()):
         write_error(f"{message}\n")
@@ -37,7 +37,7 @@ def _line(kind: str, severity: int, message: str, hint: str | None) -> None:
 
 
 def warn_of_config(diagnostics: Sequence[Diagnostic]) -> None:
-    """Print the warnings of the config files, with their lines on a terminal."""
+    """Print the warnings of the config files; on a terminal with the lines they are about."""
     if is_json():
         for found in diagnostics:
             warn(f"{found.span}: {found.message}")
@@ -46,7 +46,7 @@ def warn_of_config(diagnostics: Sequence[Diagnostic]) -> None:
 
 
 def diagnostics_text(diagnostics: Sequence[Diagnostic]) -> str:
-    """Return problems of config files as stderr shows them."""
+    """Return problems of config files as text for stderr."""
     from ...render.problems import problems_text
 
     on_terminal = sys.stderr.isatty()

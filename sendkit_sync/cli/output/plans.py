@@ -1,4 +1,4 @@
-"""A plan in each of the forms of `--format`."""
+"""Renders a plan in the formats of `--format`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ FORMS = ("text", "json", "markdown", "html")
 
 
 def shown(plan: Plan, form: str, *, colour: bool = False) -> str:
-    """Return the plan in one of `FORMS`; `colour` is for text on a terminal."""
+    """Return the plan in one of `FORMS`. `colour` applies to text."""
     match form:
         case "json":
             from ...render.json import dump, plan_document

@@ -1,4 +1,4 @@
-"""The result of a run in words: how many actions were done, and why the others were not."""
+"""The result of a run in words: the number of actions done, and why others were not."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from .messages import note
 ALWAYS = {"created": ActionKind.CREATE, "updated": ActionKind.UPDATE, "deleted": ActionKind.DELETE}
 WHERE_ANY = {"adopted": ActionKind.ADOPT, "forgotten": ActionKind.FORGET}
 FEW = 5
-"""How many changes that were not attempted get a line each."""
+"""Up to this number, each change that was not attempted gets its own line."""
 
 
 def note_failure(result: Result) -> None:
-    """Print why an action is not done; nothing for one that is."""
+    """Print why an action was not done, if it was not."""
     if result.failure is not None:
         note(f'{_word(result)}: {result.kind} "{result.name}": {result.failure.message}')
 
 
 def note_failures(results: Sequence[Result]) -> None:
-    """Print why actions are not done; many that were not attempted for one reason are one line."""
+    """Print why actions were not done. Many that were not attempted for the same reason share a line."""
     reasons = Counter(one.failure.message for one in results if one.status is Status.NOT_ATTEMPTED and one.failure is not None)
     for result in results:
         failure = result.failure
@@ -36,9 +36,9 @@ def note_failures(results: Sequence[Result]) -> None:
 
 
 def counts(report: Report) -> str:
-    """Return how many actions came to what, as "2 created, 0 updated, 0 deleted, 1 failed".
+    """Return the number of actions by result, such as "2 created, 0 updated, 0 deleted, 1 failed".
 
-    What is rare stands there only where there is any.
+    Rare results are only listed if there are any.
     """
     always = {word: report.count(Status.DONE, kind) for word, kind in ALWAYS.items()}
     rare = {word: report.count(Status.DONE, kind) for word, kind in WHERE_ANY.items()}
@@ -48,7 +48,7 @@ def counts(report: Report) -> str:
 
 
 def _word(result: Result) -> str:
-    """Return what a result that is not done came to, in the words of the plan."""
+    """Return the word for a result that is not done."""
     if result.failure is not None and result.failure.code is FailureCode.POSSIBLE_DUPLICATE:
         return "blocked"
     return result.status.replace("_", " ")

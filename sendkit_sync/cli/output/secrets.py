@@ -1,4 +1,4 @@
-"""Writes secrets to where they were asked for: stdout, a private file, or a GitHub job."""
+"""Writes secrets to stdout, to a private file, or to a GitHub job."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .streams import show
 
 
 def show_secret(text: str) -> None:
-    """Write `text` to stdout, in UTF-8 whatever the locale is: a receiver needs the very bytes that sign."""
+    """Write `text` to stdout, in UTF-8 regardless of the locale, because the exact bytes sign deliveries."""
     show(text.encode("utf-8", "surrogatepass"))
 
 
 def deliver(context: Context, form: str, secrets: Mapping[str, Secret], output: str | None, secret_name: str) -> None:
-    """Write `secrets` in one of `formats.FORMS` to the file `output`, or to stdout."""
+    """Write `secrets` in one of `formats.FORMS` to the file `output` or to stdout."""
     if form == "github-actions":
-        _hand_to_github(secrets, output)
+        _deliver_to_github(secrets, output)
         return
     if form == "dotenv":
         text = formats.dotenv(secrets)
@@ -41,17 +41,17 @@ def deliver(context: Context, form: str, secrets: Mapping[str, Secret], output: 
         write_secrets(context, output, text)
 
 
-def _hand_to_github(secrets: Mapping[str, Secret], output: str | None) -> None:
-    """Tell the runner on stdout what to mask, and only then append the secrets to the file that it reads."""
+def _deliver_to_github(secrets: Mapping[str, Secret], output: str | None) -> None:
+    """Print the masks for the runner first, and then append the secrets to the file that it reads."""
     output = output or os.environ.get("GITHUB_ENV")
     if not output:
         raise UsageError(
-            ErrorCode.STDOUT_NOT_MASKED, "GITHUB_ENV is not set", hint="Outside a job on GitHub, name a file with --output."
+            ErrorCode.STDOUT_NOT_MASKED, "GITHUB_ENV is not set", hint="Outside a GitHub job, name a file with --output."
         )
     if _is_file(sys.stdout):
-        hint = "Leave the redirection away: the secrets go to the file that GITHUB_ENV names, or --output."
+        hint = "Do not redirect stdout. The secrets are written to the file named by GITHUB_ENV or --output."
         raise UsageError(
-            ErrorCode.STDOUT_NOT_MASKED, "stdout is a file, and the runner would not see there what to mask", hint=hint
+            ErrorCode.STDOUT_NOT_MASKED, "stdout is a file, so the runner would not see which values to mask", hint=hint
         )
     show_secret(formats.github_masks(secrets))
     append_private(output, formats.github_environment(secrets))

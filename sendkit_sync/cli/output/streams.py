@@ -1,4 +1,4 @@
-"""The one place that writes to stdout and stderr. A stream that is full or closed stops no run, and changes no exit code."""
+"""The only place that writes to stdout and stderr. A full or closed stream stops no run and changes no exit code."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import click
 
 
 def open_missing() -> None:
-    """Let a standard stream that was closed before the process began be /dev/null.
+    """Replace standard streams that were closed before the process started with /dev/null.
 
-    Else the first file that is opened takes its place, and what is meant for the stream is written into that file.
+    Otherwise the first file that is opened takes the place of the stream and gets its output.
     """
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         with suppress(OSError):
@@ -24,7 +24,7 @@ def open_missing() -> None:
 
 
 def show(text: str | bytes) -> None:
-    """Write a result to stdout; raises `SyncError` where that is lost, `BrokenPipeError` where nobody reads any more."""
+    """Write a result to stdout. Raises `SyncError` if it is lost, and `BrokenPipeError` if the reader is gone."""
     error = _write(text, sys.stdout)
     if isinstance(error, BrokenPipeError):
         raise error
@@ -34,12 +34,12 @@ def show(text: str | bytes) -> None:
         raise SyncError(
             ErrorCode.OUTPUT_LOST,
             f"the output cannot be written: {_reason(error)}",
-            hint="See that there is space where stdout goes.",
+            hint="Make sure that the target of stdout has free space.",
         )
 
 
 def tell(text: str) -> None:
-    """Write to stdout what a run did. It is recorded already, so where stdout fails, a line on stderr says so."""
+    """Write to stdout what a run did. It is already recorded, so a failure is only a warning on stderr."""
     error = _write(text, sys.stdout)
     if error is not None:
         from .messages import warn
@@ -48,12 +48,12 @@ def tell(text: str) -> None:
 
 
 def write_error(text: str) -> None:
-    """Write to stderr; where that fails, nobody can be told."""
+    """Write to stderr. A failure cannot be reported anywhere."""
     _write(text, sys.stderr)
 
 
 def _write(text: str | bytes, stream: IO[Any]) -> Exception | None:
-    """Write and flush; return what went wrong. Then the stream goes to /dev/null, or what it holds fails again at exit."""
+    """Write and flush. On an error, point the stream to /dev/null, so that its buffer does not fail again at exit."""
     try:
         click.echo(text, file=stream, nl=False)
         stream.flush()
