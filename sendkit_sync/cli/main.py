@@ -23,6 +23,7 @@ COMMANDS = {
     "validate": "Check the config files. Needs no API key and no network.",
     "plan": "Show what apply would do. Changes nothing.",
     "apply": "Make SendKit match the config.",
+    "status": "Show the health of every webhook: in sync or not, active or not, and its deliveries as SendKit counts them.",
     "state": "Inspect and repair the state. Secrets stay masked.",
     "secret": "Read, export, supply and rotate signing secrets.",
     "import": "Start managing live webhooks. Changes nothing in SendKit.",

@@ -86,14 +86,23 @@ timeout_flag = flag(
     everywhere=True,
     help="Time limit for one API call, including reading the response.",
 )
-retry_flag = flag(
-    "--retry-for",
-    "retry_for_s",
-    type=Duration(),
-    default="2m",
-    everywhere=True,
-    help="How long to retry a call that is known not to have reached the API.",
-)
+
+
+def _retry_flag(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return flag(
+        "--retry-for",
+        "retry_for_s",
+        type=Duration(),
+        default=default,
+        everywhere=True,
+        help="How long to retry a call that is known not to have reached the API.",
+    )
+
+
+retry_flag = _retry_flag("2m")
+brief_retry_flag = _retry_flag("10s")
+"""For a command that a person waits for, and that has something to show without the API too."""
+
 refresh_flag = flag(
     "--refresh",
     is_flag=True,

@@ -263,6 +263,21 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
+class LastRun:
+    """What the last run did, for `status`.
+
+    `ended_at` is in seconds since the epoch. `by` names its user and machine. `counts` maps results such as `created` and
+    `failed` to how many actions had them.
+    """
+
+    ended_at: float
+    by: str
+    command: str
+    exit_code: int
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """Everything that is recorded: the content of a snapshot with its journal replayed onto it.
 
@@ -271,7 +286,8 @@ class State:
     `lineage` is random and stays for life; `serial` rises with each snapshot whose content changed. `api` is the
     address that the ids belong to. `workspace_id` is the workspace as configured, `observed_workspace_id` the one that the
     API's responses show; the two may have different forms, so they are never compared. `list_worked`: the list of
-    webhooks was read at least once. Nobody changes the mappings in place but the ledger that owns them.
+    webhooks was read at least once. `last_run` is no content: two states that differ in nothing else are equal. Nobody
+    changes the mappings in place but the ledger that owns them.
     """
 
     lineage: str
@@ -283,6 +299,7 @@ class State:
     staged: Mapping[str, StoredSecret] = field(default_factory=dict)
     observed_workspace_id: str | None = None
     list_worked: bool = False
+    last_run: LastRun | None = field(default=None, compare=False)
 
     @property
     def empty(self) -> bool:

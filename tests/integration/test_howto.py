@@ -295,11 +295,14 @@ def test_monitoring(reader: Reader):
     reader.follow(set_up)
     reader.follow(key, typed=f"{KEY}\n")
     (reader.machine / "var/lib/prometheus/node-exporter").mkdir(parents=True)
-    write, check, alert = blocks("monitoring")
+    write, check, alert, monitor, page = blocks("monitoring")
     assert reader.follow(write) == "Reconciled: 1 created, 0 updated, 0 deleted. 1 in sync.\n"
     assert re.search(r"^sendkit_sync_last_run_success\{.*\} 1\.0$", reader.follow(check), re.MULTILINE)
     shutil.copy(REPOSITORY / "docs" / "monitoring" / "alerts.yaml", reader.cwd)
     assert "SUCCESS: 8 rules found" in reader.follow(alert)
+    assert "1 webhook, none with a problem" in reader.follow(monitor)
+    reader.follow(page)
+    assert "<title>1 webhook, none with a problem" in (reader.cwd / "page" / "index.html").read_text(encoding="utf-8")
     reader.check_made()
 
 

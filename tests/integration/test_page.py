@@ -3,44 +3,18 @@
 from __future__ import annotations
 
 import base64
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from sendkit_sync.planning.plan import Action, LiveFacts, Plan
 from sendkit_sync.render.html import FOLD_ABOVE, plan_html
 from support.browser import NAMES, Tab, chromium, found
+from support.pages import Site, contrasts, luminance, styles, text
 from support.plans import ALL, UPDATE, create, make_plan
 
 BROWSER = found()
 pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"no browser: none of {', '.join(NAMES)} is installed")
-
-
-class Site:
-    """Serves one page on loopback, and remembers what it was asked for."""
-
-    def __init__(self) -> None:
-        self.html = ""
-        self.asked: list[str] = []
-        site = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                site.asked.append(self.path)
-                body = site.html.encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "text/html; charset=utf-8")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: object) -> None:
-                return
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.server.server_port}"
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +26,8 @@ def tab() -> Iterator[Tab]:
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    site = Site()
-    thread = threading.Thread(target=site.server.serve_forever, daemon=True)
-    thread.start()
-    yield site
-    site.server.shutdown()
-    thread.join()
-    site.server.server_close()
+    with Site.served() as site:
+        yield site
 
 
 @pytest.fixture
@@ -76,15 +45,6 @@ def show(tab: Tab, site: Site):
         return tab
 
     return open_page
-
-
-def text(tab: Tab, selector: str) -> list[str]:
-    """Return what a reader sees of each element."""
-    return tab.run(f"Array.from(document.querySelectorAll({selector!r}), one => one.innerText.trim())")
-
-
-def styles(tab: Tab, selector: str, name: str) -> set[str]:
-    return set(tab.run(f"Array.from(document.querySelectorAll({selector!r}), one => getComputedStyle(one)[{name!r}])"))
 
 
 class TestContent:
@@ -227,33 +187,9 @@ def test_both_schemes_can_be_read(show, scheme: str, dark: bool):
     tab = show(make_plan(ALL.actions, orphans=ALL.orphans, unresolved=ALL.unresolved))
     tab.media(scheme=scheme)
     (background,) = styles(tab, "body", "backgroundColor")
-    assert (_luminance(background) < 0.1) is dark
-    seen = tab.run(CONTRASTS)
-    assert len(seen) > 20
-    poor = [(one, _contrast(*one[1:])) for one in seen if _contrast(*one[1:]) < 4.5]
-    assert poor == []
-
-
-CONTRASTS = """Array.from(document.querySelectorAll('body *'))
-  .filter(one => Array.from(one.childNodes).some(node => node.nodeType === 3 && node.data.trim()))
-  .map(one => {
-    let below = one;
-    while (below.parentElement && getComputedStyle(below).backgroundColor === 'rgba(0, 0, 0, 0)') below = below.parentElement;
-    return [one.tagName + '.' + one.className, getComputedStyle(one).color, getComputedStyle(below).backgroundColor];
-  })"""
-"""Each element with text of its own, its colour, and the colour it stands on."""
-
-
-def _luminance(colour: str) -> float:
-    parts = [int(part) / 255 for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def _contrast(one: str, other: str) -> float:
-    """Return the contrast as WCAG 2 counts it; 4.5 is what it asks for."""
-    bright, dim = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (bright + 0.05) / (dim + 0.05)
+    assert (luminance(background) < 0.1) is dark
+    assert len(contrasts(tab)) > 20
+    assert [one for one in contrasts(tab) if one[-1] < 4.5] == []
 
 
 def test_on_paper_every_change_is_open_and_the_page_is_white(show):

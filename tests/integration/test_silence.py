@@ -43,6 +43,7 @@ CALLS: dict[str, list[list[str]]] = {
         *(["plan", "--format", form] for form in ("text", "json", "markdown", "html")),
         ["plan", "--refresh", "--step-summary", "--out", "saved.json", *QUICK],
     ],
+    "status": [["status", "--format", form, *QUICK] for form in ("text", "json", "html")],
     "apply": [
         ["apply", "--yes", "--settle", "0s", *QUICK],
         ["apply", "--yes", "--refresh", "--prune", "--force", "--format", "json", "--settle", "0s", *QUICK],

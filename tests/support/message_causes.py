@@ -651,6 +651,15 @@ def _(b: Bench) -> None:
     b.run("reconcile", "--metrics-file", "m.prom")
 
 
+@site("extra_missing/watch")
+def _(b: Bench) -> None:
+    b.patch.setattr("importlib.util.find_spec", lambda name: None)
+    b.run("status", "--watch")
+
+
+plain("no_terminal/watch", "status", "--watch")
+
+
 def metrics(b: Bench) -> None:
     from sendkit_sync.app.metrics import Figures, write
 
