@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ..config import Config
 from ..config.checks import MIN_SECRET
@@ -12,6 +12,8 @@ from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, RefusedError, UsageError
 from ..core.model import Secret, SecretOrigin, State, StoredSecret, WebhookRecord
 from ..core.ports import SecretCipher
+from ..planning.scope import PlanScope
+from ..secrets.export import Exported, Slot, merged_dotenv
 from .checks import check_api, not_recorded
 from .context import Context, Source
 from .git_guard import warn_of_exported
@@ -20,6 +22,8 @@ from .record import open_record
 from .wiring import cipher_for, read_config, read_state
 
 ALONE = "Supply only the secret, exactly as SendKit shows it."
+MAX_OUTPUT_BYTES = 16 * 1024 * 1024
+REPLACE = "Nothing was written. Name another file, or use --overwrite."
 SUPPLY = "Supply it with `sendkit-sync secret set NAME < FILE`."
 
 
@@ -40,30 +44,47 @@ def get_secret(context: Context, source: Source, name: str, previous: int = 0) -
     return _decrypted(cipher_for(config, context), name, record, stored)
 
 
-def read_secrets(context: Context, source: Source, only: Sequence[str] = ()) -> dict[str, Secret]:
-    """Return the current secrets by webhook name, or only those named in `only`.
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """Whose secrets to export, by patterns with `*` (all, for none), and whether staged and previous ones too."""
 
-    Warns about each missing secret. Raises `RefusedError` for one in `only` that is missing or not recorded.
+    source: Source = field(default_factory=Source)
+    only: tuple[str, ...] = ()
+    staged: bool = False
+    previous: bool = False
+
+
+def read_secrets(context: Context, request: ExportRequest) -> dict[tuple[str, Slot], Secret]:
+    """Return the secrets of the recorded webhooks and, where asked for, staged and previous ones.
+
+    Warns of each that is missing. Raises `RefusedError` where a pattern matches nothing that is recorded, or names one webhook
+    whose secret is missing.
     """
-    config, state = _recorded(context, source)
+    config, state = _recorded(context, request.source)
     records = dict(state.webhooks) if state is not None else {}
-    if not records:
+    staged = dict(state.staged) if state is not None and request.staged else {}
+    known = {*records, *staged}
+    if not known:
         context.warn(f"{printable(config.state_path)}: nothing is recorded, so nothing is exported")
-    if missing := [name for name in only if name not in records]:
-        raise not_recorded(missing[0], config.state_path)
+    scope = PlanScope(targets=request.only)
+    if idle := scope.idle(known):
+        raise not_recorded(idle[0], config.state_path)
     cipher = cipher_for(config, context)
-    secrets = {}
-    for name, record in sorted(records.items()):
-        if only and name not in only:
-            continue
-        if record.secret is None and only:
-            raise _secret_not_recorded(name, config.state_path)
-        if record.secret is None:
-            context.warn(f'the secret of "{printable(name)}" is missing and not exported')
-            continue
-        if state is not None:
-            _warn_of_doubt(context, state, name)
-        secrets[name] = _decrypted(cipher, name, record, record.secret)
+    secrets: dict[tuple[str, Slot], Secret] = {}
+    for name in sorted(filter(scope.cover, known)):
+        record = records.get(name)
+        names = (name, *(record.former_names if record is not None else ()))
+        found = {Slot.NEXT: staged.get(name)}
+        if record is not None:
+            found[Slot.CURRENT] = record.secret
+            found[Slot.PREVIOUS] = next(iter(record.previous_secrets), None) if request.previous else None
+            if record.secret is None and name in request.only:
+                raise _secret_not_recorded(name, config.state_path)
+            if record.secret is None:
+                context.warn(f'the secret of "{printable(name)}" is missing and not exported')
+            elif state is not None:
+                _warn_of_doubt(context, state, name)
+        secrets |= {(name, slot): decrypt(cipher, names, stored) for slot, stored in found.items() if stored is not None}
     return secrets
 
 
@@ -73,10 +94,42 @@ def _secret_not_recorded(name: str, path: str, *, previous: bool = False) -> Ref
     return RefusedError(ErrorCode.SECRET_NOT_RECORDED, what, where=path, hint=hint)
 
 
-def write_secrets(context: Context, path: str, text: str) -> None:
-    """Replace the file at `path` with `text`, mode 0600. Warns if git would commit it."""
+def write_secrets(context: Context, path: str, text: str, *, overwrite: bool) -> None:
+    """Put a file of mode 0600 with `text` at `path`; warns where git would take it along.
+
+    Raises `RefusedError` where a file with other content is there, unless it may be overwritten.
+    """
+    if not overwrite and read_there(path) not in (None, text):
+        raise RefusedError(ErrorCode.OUTPUT_EXISTS, "the file exists and holds something else", where=path, hint=REPLACE)
     replace_private(path, text)
     warn_of_exported(context, path)
+
+
+def write_dotenv(context: Context, path: str, secrets: Exported, *, overwrite: bool) -> None:
+    """Change the lines of these webhooks in the dotenv file at `path`, made if need be, and keep all others."""
+    there = None if overwrite else read_there(path)
+    merged = merged_dotenv(there or "", secrets)
+    if merged is None:
+        raise RefusedError(
+            ErrorCode.OUTPUT_EXISTS,
+            "that is not a dotenv file",
+            where=path,
+            hint=REPLACE,
+        )
+    replace_private(path, merged)
+    warn_of_exported(context, path)
+
+
+def read_there(path: str) -> str | None:
+    """Return the text of the regular file at `path`, None where there is none: the writer refuses anything else."""
+    file = Path(path)
+    if file.is_symlink() or not file.is_file():
+        return None
+    try:
+        with file.open("rb") as stream:
+            return stream.read(MAX_OUTPUT_BYTES).decode("utf-8", "surrogateescape")
+    except OSError:
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

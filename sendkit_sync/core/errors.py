@@ -79,6 +79,7 @@ class ErrorCode(StrEnum):
     NOT_IN_A_JOB = "not_in_a_job"
     STDOUT_NOT_MASKED = "stdout_not_masked"
     OUTPUT_LOST = "output_lost"
+    OUTPUT_EXISTS = "output_exists"
 
     # The address, the key, the workspace
     ADDRESS_INVALID = "address_invalid"

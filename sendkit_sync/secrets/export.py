@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 from collections.abc import Mapping
+from enum import StrEnum
 
 from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, RefusedError, UsageError
@@ -37,41 +38,89 @@ def variable_name(name: str) -> str:
     return PREFIX + "".join(parts)
 
 
-def variables(secrets: Mapping[str, Secret]) -> dict[str, Secret]:
-    """Map the variable of each webhook to its secret, sorted. Raises `RefusedError` if two names share a variable."""
-    owners: dict[str, str] = {}
-    for name in sorted(secrets):
-        variable = variable_name(name)
+class Slot(StrEnum):
+    """Which of a webhook's secrets: the value ends the name of its variable."""
+
+    CURRENT = ""
+    NEXT = "_NEXT"
+    """The staged one."""
+    PREVIOUS = "_PREVIOUS"
+    """The one that was in force before."""
+
+
+Exported = Mapping[tuple[str, Slot], Secret]
+"""Secrets by the name of their webhook and their slot."""
+
+
+def variables(secrets: Exported) -> dict[str, Secret]:
+    """Map the variable of each secret to it, sorted. Raises `RefusedError` if two secrets would share one."""
+    owners: dict[str, tuple[str, Slot]] = {}
+    for name, slot in sorted(secrets):
+        variable = variable_name(name) + slot
         if variable in owners:
-            both = f'"{printable(owners[variable])}" and "{printable(name)}"'
+            both = f'"{printable(owners[variable][0])}" and "{printable(name)}"'
             raise RefusedError(
                 ErrorCode.EXPORT_NAME_TAKEN,
-                f"{both} lead to the same variable, {variable}",
-                hint="Rename one of them, or export them separately with --only NAME.",
+                f"{both} would both be {variable}",
+                hint="Rename one of them, or export each with --only NAME.",
             )
-        owners[variable] = name
+        owners[variable] = name, slot
     return {variable: secrets[owners[variable]] for variable in sorted(owners)}
 
 
-def dotenv(secrets: Mapping[str, Secret]) -> str:
+def merged_dotenv(there: str, secrets: Exported) -> str | None:
+    """Return the dotenv file `there` with the lines of these webhooks changed and all others kept as they are.
+
+    A variable of theirs that is not among `secrets` any more, as a former `_NEXT`, goes. None if `there` is no dotenv file.
+    """
+    from io import StringIO
+
+    from dotenv.parser import parse_stream
+
+    values = variables(secrets)
+    ours = {variable_name(name) + slot for name, _ in secrets for slot in Slot}
+    text, done = "", set()
+    for binding in parse_stream(StringIO(there)):
+        if binding.error:
+            return None
+        if binding.key not in ours:
+            text += binding.original.string
+        elif binding.key in values and binding.key not in done:
+            done.add(binding.key)
+            text += _line(binding.key, values[binding.key])
+    if text and not text.endswith("\n"):
+        text += "\n"
+    return text + "".join(_line(variable, secret) for variable, secret in values.items() if variable not in done)
+
+
+def _line(variable: str, secret: Secret) -> str:
+    return f"{variable}={shlex.quote(secret.reveal())}\n"
+
+
+def dotenv(secrets: Exported) -> str:
     """Return lines `NAME=value` that a POSIX shell can source.
 
     Values are quoted only if necessary, because `docker run --env-file` takes quotes as part of the value.
     """
-    return "".join(f"{variable}={shlex.quote(secret.reveal())}\n" for variable, secret in variables(secrets).items())
+    return "".join(_line(variable, secret) for variable, secret in variables(secrets).items())
 
 
-def as_json(secrets: Mapping[str, Secret]) -> str:
-    """Return a JSON object of webhook name to secret."""
-    return json.dumps({name: secrets[name].reveal() for name in sorted(secrets)}, indent=2) + "\n"
+def as_json(secrets: Exported) -> str:
+    """Return a JSON object of webhook name to secret; with next or previous ones, to an object of those that there are."""
+    keys = {Slot.CURRENT: "current", Slot.NEXT: "next", Slot.PREVIOUS: "previous"}
+    slots: dict[str, dict[str, str]] = {}
+    for name, slot in sorted(secrets):
+        slots.setdefault(name, {})[keys[slot]] = secrets[name, slot].reveal()
+    plain = all(slot is Slot.CURRENT for _, slot in secrets)
+    return json.dumps({name: found["current"] for name, found in slots.items()} if plain else slots, indent=2) + "\n"
 
 
-def env_json(secrets: Mapping[str, Secret]) -> str:
+def env_json(secrets: Exported) -> str:
     """Return a JSON object of variable to secret, for secret managers and `wrangler secret bulk`."""
     return json.dumps({variable: secret.reveal() for variable, secret in variables(secrets).items()}, indent=2) + "\n"
 
 
-def kubernetes(secrets: Mapping[str, Secret], name: str) -> str:
+def kubernetes(secrets: Exported, name: str) -> str:
     """Return the manifest of a Kubernetes Secret called `name`, with the variables as its keys.
 
     Raises `UsageError` or `RefusedError` if Kubernetes would not accept the name or a key.
@@ -98,13 +147,13 @@ def kubernetes(secrets: Mapping[str, Secret], name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def github_masks(secrets: Mapping[str, Secret]) -> str:
+def github_masks(secrets: Exported) -> str:
     """Return the workflow commands that make a GitHub runner mask the secrets in its log."""
     lines = [line for secret in variables(secrets).values() for line in secret.reveal().splitlines() if line.strip()]
     return "".join(f"::add-mask::{line.replace('%', '%25')}\n" for line in dict.fromkeys(lines))
 
 
-def github_environment(secrets: Mapping[str, Secret]) -> str:
+def github_environment(secrets: Exported) -> str:
     """Return text for the file `GITHUB_ENV`. Each value is between delimiter lines that it does not contain."""
     text = ""
     for variable, secret in variables(secrets).items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -160,3 +161,54 @@ def test_a_vanished_webhook_is_created_again_with_its_current_secret(applied: Wo
     assert applied.run("apply", "--yes", "--refresh").returncode == 0
     assert live(applied) == old
     assert staged(applied) == secret
+
+
+OTHERS = "# the app's own\nDATABASE_URL='postgres://localhost/app'\nTEXT=\"two\nSENDKIT_SECRET_CRM_SYNC=no line of ours\"\n"
+
+
+def test_an_export_into_a_dotenv_file_keeps_all_other_lines(applied: Workspace):
+    file = applied.folder / "app.env"
+    file.write_text(OTHERS + "SENDKIT_SECRET_CRM_SYNC=old\nSENDKIT_SECRET_CRM_SYNC_NEXT=stale\nLAST=1", encoding="utf-8")
+    done = applied.run("secret", "export", "--format", "dotenv", "--output", "app.env")
+    assert done.returncode == 0, done.stderr
+    crm, analytics = live(applied), live(applied, "Analytics")
+    expected = f"{OTHERS}SENDKIT_SECRET_CRM_SYNC={crm}\nLAST=1\nSENDKIT_SECRET_ANALYTICS={analytics}\n"
+    assert file.read_text(encoding="utf-8") == expected
+    assert file.stat().st_mode & 0o777 == 0o600
+    applied.run("secret", "export", "--format", "dotenv", "--output", "app.env")
+    assert file.read_text(encoding="utf-8") == expected
+
+
+@pytest.mark.parametrize("form", ["json", "kubernetes", "env-json"])
+def test_another_file_is_replaced_only_when_that_is_asked_for(applied: Workspace, form: str):
+    file = applied.folder / "there"
+    file.write_text("somebody's work\n", encoding="utf-8")
+    assert applied.run("secret", "export", "--format", form, "--output", "there").returncode == 1
+    assert file.read_text(encoding="utf-8") == "somebody's work\n"
+    assert applied.run("secret", "export", "--format", form, "--output", "there", "--overwrite").returncode == 0
+    assert "somebody" not in file.read_text(encoding="utf-8")
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_staged_and_previous_secrets_are_exported_beside_the_current_one(applied: Workspace):
+    old = live(applied)
+    assert applied.run("secret", "rotate", "CRM Sync", "--yes").returncode == 0
+    assert applied.run("secret", "stage", "CRM Sync").returncode == 0
+    words = ("secret", "export", "--only", "CRM*", "--staged", "--previous", "--format")
+    assert applied.run(*words, "dotenv").stdout.splitlines() == [
+        f"SENDKIT_SECRET_CRM_SYNC={live(applied)}",
+        f"SENDKIT_SECRET_CRM_SYNC_NEXT={staged(applied)}",
+        f"SENDKIT_SECRET_CRM_SYNC_PREVIOUS={old}",
+    ]
+    assert json.loads(applied.run(*words, "json").stdout) == {
+        "CRM Sync": {"current": live(applied), "next": staged(applied), "previous": old}
+    }
+
+
+def test_a_staged_secret_is_handed_over_before_its_webhook_exists(workspace: Workspace):
+    assert workspace.run("secret", "stage", "--new").returncode == 0
+    done = workspace.run("secret", "export", "--staged", "--format", "env-json")
+    assert json.loads(done.stdout) == {
+        "SENDKIT_SECRET_ANALYTICS_NEXT": staged(workspace, "Analytics"),
+        "SENDKIT_SECRET_CRM_SYNC_NEXT": staged(workspace),
+    }

@@ -22,7 +22,7 @@ from sendkit_sync.core.clock import SystemClock, SystemRng
 from sendkit_sync.core.errors import ErrorCode, StateIOError
 from sendkit_sync.core.model import Secret, SecretOrigin, State
 from sendkit_sync.secrets.age import AgeCipher
-from sendkit_sync.secrets.export import kubernetes
+from sendkit_sync.secrets.export import Slot, kubernetes
 from sendkit_sync.simulator import Fault
 from sendkit_sync.state import open_ledger, read_store
 from sendkit_sync.state.codec import encode_snapshot
@@ -521,7 +521,21 @@ applied(
     "export_name_invalid/kubernetes",
     *("secret", "export", "--format", "kubernetes", "--secret-name", "My_Secrets"),
 )
-CAUSES["export_name_invalid/key_too_long"] = lambda b: kubernetes({"N" * 300: Secret("x")}, "s")
+CAUSES["export_name_invalid/key_too_long"] = lambda b: kubernetes({("N" * 300, Slot.CURRENT): Secret("x")}, "s")
+
+
+@site("output_exists")
+def _(b: Bench) -> None:
+    b.apply()
+    b.write("{}", "there.json")
+    b.run("secret", "export", "--format", "json", "--output", "there.json")
+
+
+@site("output_exists/dotenv")
+def _(b: Bench) -> None:
+    b.apply()
+    b.write("this is not dotenv\n'\n", "there.env")
+    b.run("secret", "export", "--format", "dotenv", "--output", "there.env")
 
 
 @site("stdout_not_masked/file")

@@ -9,7 +9,7 @@ import click
 from ...app.context import Context, Source
 from ...app.rekey import Rekeyed, RekeyRequest, rekey
 from ...app.rotate import RotateRequest, Rotation, activate, rotate
-from ...app.secrets import ALONE, SetRequest, get_secret, read_secrets, set_secret
+from ...app.secrets import ALONE, ExportRequest, SetRequest, get_secret, read_secrets, set_secret
 from ...app.stage import DropRequest, StageRequest, retire, stage, unstage
 from ...core.diagnostics import printable
 from ...core.errors import ErrorCode, RefusedError, UsageError
@@ -53,22 +53,38 @@ def get(context: Context, /, name: str, previous: int, source: Source) -> None:
     multiple=True,
     metavar="NAME",
     shell_complete=recorded_names,
-    help="Only export this webhook. Can be repeated.",
+    help="Only export this webhook. Can be repeated; * matches any text.",
 )
+@flag("--staged", is_flag=True, help="Also export staged secrets: the variable ends in _NEXT.")
+@flag("--previous", is_flag=True, help="Also export the previous secrets: the variable ends in _PREVIOUS.")
 @flag(
     "--output",
     metavar="FILE",
-    help="Write to FILE, mode 0600. With github-actions, append to it (default: the file named by GITHUB_ENV).",
+    help="Write to FILE, mode 0600. In a dotenv file, only its own lines change. With github-actions, append to it (default: "
+    "the file named by GITHUB_ENV).",
 )
+@flag("--overwrite", is_flag=True, help="Replace the whole file named by --output, whatever it holds.")
 @flag(
     "--secret-name", default="sendkit-webhooks", metavar="NAME", help="Name of the Kubernetes Secret, with --format kubernetes."
 )
 @config_flag
 @state_flag
 @use_case
-def export(context: Context, /, form: str, only: tuple[str, ...], output: str | None, secret_name: str, source: Source) -> None:
+def export(
+    context: Context,
+    /,
+    form: str,
+    only: tuple[str, ...],
+    staged: bool,
+    previous: bool,
+    output: str | None,
+    overwrite: bool,
+    secret_name: str,
+    source: Source,
+) -> None:
     """Print the recorded secrets as dotenv, JSON, a Kubernetes Secret, or GitHub Actions variables."""
-    deliver(context, form, read_secrets(context, source, only), output, secret_name)
+    secrets = read_secrets(context, ExportRequest(source, only, staged, previous))
+    deliver(context, form, secrets, output, secret_name, overwrite=overwrite)
 
 
 @as_command("set", command)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Mapping
 from typing import TextIO
 
 from ...app.context import Context
 from ...app.private_file import append_private
-from ...app.secrets import write_secrets
+from ...app.secrets import write_dotenv, write_secrets
 from ...core.errors import ErrorCode, UsageError
-from ...core.model import Secret
 from ...secrets import export as formats
 from .streams import show
 
@@ -22,10 +20,15 @@ def show_secret(text: str) -> None:
     show(text.encode("utf-8", "surrogatepass"))
 
 
-def deliver(context: Context, form: str, secrets: Mapping[str, Secret], output: str | None, secret_name: str) -> None:
-    """Write `secrets` in one of `formats.FORMS` to the file `output` or to stdout."""
+def deliver(
+    context: Context, form: str, secrets: formats.Exported, output: str | None, secret_name: str, *, overwrite: bool = False
+) -> None:
+    """Write `secrets` in one of `formats.FORMS` to the file `output`, or to stdout."""
     if form == "github-actions":
         _deliver_to_github(secrets, output)
+        return
+    if form == "dotenv" and output is not None:
+        write_dotenv(context, output, secrets, overwrite=overwrite)
         return
     if form == "dotenv":
         text = formats.dotenv(secrets)
@@ -38,11 +41,11 @@ def deliver(context: Context, form: str, secrets: Mapping[str, Secret], output: 
     if output is None:
         show_secret(text)
     else:
-        write_secrets(context, output, text)
+        write_secrets(context, output, text, overwrite=overwrite)
 
 
-def _deliver_to_github(secrets: Mapping[str, Secret], output: str | None) -> None:
-    """Print the masks for the runner first, and then append the secrets to the file that it reads."""
+def _hand_to_github(secrets: formats.Exported, output: str | None) -> None:
+    """Tell the runner on stdout what to mask, and only then append the secrets to the file that it reads."""
     output = output or os.environ.get("GITHUB_ENV")
     if not output:
         raise UsageError(
