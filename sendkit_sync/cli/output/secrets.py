@@ -44,7 +44,7 @@ def deliver(
         write_secrets(context, output, text, overwrite=overwrite)
 
 
-def _hand_to_github(secrets: formats.Exported, output: str | None) -> None:
+def _deliver_to_github(secrets: formats.Exported, output: str | None) -> None:
     """Tell the runner on stdout what to mask, and only then append the secrets to the file that it reads."""
     output = output or os.environ.get("GITHUB_ENV")
     if not output:
