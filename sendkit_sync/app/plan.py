@@ -9,6 +9,7 @@ from ..core.errors import InvalidError, NoEndpointError
 from ..core.model import State
 from ..core.ports import Api
 from ..core.redaction import REDACTOR
+from ..core.store_address import is_url, parse_address
 from ..planning.plan import LiveSide, Plan
 from ..planning.planner import make_plan
 from ..planning.scope import PlanScope
@@ -32,6 +33,8 @@ def plan(context: Context, request: PlanRequest) -> Plan:
     """Return what apply would do. Raises `ConfigError`, errors of the state and, with `refresh`, errors of the API."""
     config = load(context, request.source)
     state = read_state(config.state_path)
+    if is_url(config.state_path):
+        context.note(f"read the state from {parse_address(config.state_path).shown}")
     warn_of_git(context, config, state)
     try:
         refuse_clear_writes(config, state)

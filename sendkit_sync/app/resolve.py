@@ -35,7 +35,7 @@ def resolve(context: Context, request: ResolveRequest) -> None:
         )
     path = state_path_of(context, request.source)
     with open_record(context, path, "state resolve", request.lock_timeout_s) as ledger:
-        intents = [intent for intent in ledger.state.pending.get(name, ()) if intent.action is ActionKind.CREATE]
+        intents = [intent for intent in ledger.pending_of(name) if intent.action is ActionKind.CREATE]
         if not intents:
             raise RefusedError(
                 ErrorCode.NOT_UNRESOLVED,
@@ -62,7 +62,7 @@ def _resolve(ledger: Ledger, intents: Sequence[Intent], webhook_id: str) -> bool
     last = intents[-1]
     assert last.settings is not None
     others = other_secrets(intents, last)
-    former = ledger.state.webhooks.get(last.replaces or last.name)
+    former = ledger.record_of(last.replaces or last.name)
     live = LiveWebhook(webhook_id, last.name, last.settings)
     ledger.record(last.name, record_of(last, live, clear_cipher(), former, others), replaces=last.replaces)
     return bool(others)

@@ -75,7 +75,7 @@ def _send(context: Context, request: RotateRequest, *, staged: bool) -> Rotation
     run_request = RunRequest(config, purpose, lock_timeout_s=request.lock_timeout_s)
     with Run.open(context, run_request) as run:
         ledger = run.executor.ledger
-        record = ledger.state.webhooks.get(name)
+        record = ledger.record_of(name)
         if record is None:
             raise not_recorded(name, config.state_path)
         _check_staged(ledger.state, name, record, staged=staged)

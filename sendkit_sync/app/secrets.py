@@ -158,7 +158,7 @@ def set_secret(context: Context, request: SetRequest) -> bool:
         context.warn(f"the secret is shorter than {MIN_SECRET} characters")
     path = config.state_path
     with open_record(context, path, "secret set", request.lock_timeout_s, config=config, adds_secret=True) as ledger:
-        record = ledger.state.webhooks.get(name)
+        record = ledger.record_of(name)
         if record is None:
             raise not_recorded(name, path)
         if record.secret is not None:

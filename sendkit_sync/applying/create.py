@@ -81,7 +81,8 @@ class Creator:
         if webhook.secret is not None:
             return webhook.secret, self.cipher.encrypt(webhook.name, webhook.secret, SecretOrigin.CONFIG)
         if source is SecretSource.STAGED:
-            staged = self.ledger.state.staged[webhook.name]
+            staged = self.ledger.staged_of(webhook.name)
+            assert staged is not None
             return try_decrypt(self.cipher, (webhook.name,), staged), staged
         for names, stored in self._earlier(webhook.name, former, replaces, source):
             secret = try_decrypt(self.cipher, names, stored)
@@ -101,7 +102,7 @@ class Creator:
         """
         names = (name,) if former is None else (name, *renamed(former.former_names, replaces))
         if source is SecretSource.ATTEMPT:
-            for intent in reversed(self.ledger.state.pending.get(name, ())):
+            for intent in reversed(self.ledger.pending_of(name)):
                 if intent.secret is not None and intent.secret.origin is SecretOrigin.GENERATED:
                     yield names, intent.secret
         elif source is SecretSource.RECORDED and former is not None and former.secret is not None:

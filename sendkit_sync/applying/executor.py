@@ -208,7 +208,7 @@ class Executor:
         if live.workspace_id is None:
             return None
         with self._turn:
-            known = self.ledger.state.workspace_id
+            known = self.ledger.workspace_id
             if known is None:
                 self.ledger.set_workspace(live.workspace_id)
                 return None
@@ -220,9 +220,9 @@ class Executor:
 
     def _refuse_other_workspace(self) -> None:
         """Raise `RefusedError` where the key sees another workspace: its 404 says nothing of a webhook in ours."""
-        if self.ledger.state.workspace_id is not None:
+        if self.ledger.workspace_id is not None:
             with suppress(NoEndpointError):
-                check_workspace(self.api.list(), self.ledger.state.workspace_id)
+                check_workspace(self.api.list(), self.ledger.workspace_id)
 
     def _settle_unknown(self, preflight: Preflight, names: Sequence[str], results: dict[str, Result]) -> None:
         """Find out what became of the creates `names` of this run, whose answers do not tell."""
@@ -246,7 +246,7 @@ class Executor:
                 results[name] = Result(ActionKind.CREATE, name, None, Status.FAILED, failure)
 
     def _drop_last(self, name: str) -> None:
-        intents = self.ledger.state.pending.get(name, ())
+        intents = self.ledger.pending_of(name)
         if intents:
             self.ledger.drop(intents[-1])
 

@@ -77,7 +77,7 @@ def resolve_creates(
     open_names = list(names)
     while True:
         live = list(api.list())
-        check_workspace(live, ledger.state.workspace_id)
+        check_workspace(live, ledger.workspace_id)
         candidates = [candidate for candidate in live if not ledger.has_id(candidate.id)]
         open_names = [name for name in open_names if not _resolve_one(name, candidates, ledger, cipher)]
         left_s = deadline - clock.monotonic()
@@ -114,7 +114,7 @@ def expire_old(ledger: Ledger, clock: Clock, names: Sequence[str], resend_after_
     To be called only after the live list was read and held no match. A clock that went back counts as no time.
     """
     for name in names:
-        intents = [one for one in ledger.state.pending.get(name, ()) if one.action is ActionKind.CREATE]
+        intents = [one for one in ledger.pending_of(name) if one.action is ActionKind.CREATE]
         if intents and max(0.0, clock.now() - max(intent.sent_at for intent in intents)) > resend_after_s:
             ledger.expire(name)
             log.info('create "%s": no trace of it is live, and the attempt has expired', name)

@@ -76,7 +76,9 @@ class Updater:
         shown = replace(seen, settings=seen.settings.filled(answered.settings))
         if (shown.name, shown.settings) == (answered.name, answered.settings) or not same_except_spelling(shown, answered):
             return False
-        self.ledger.record(name, self.ledger.state.webhooks[name].answered(shown))
+        recorded = self.ledger.record_of(name)
+        assert recorded is not None
+        self.ledger.record(name, recorded.answered(shown))
         return True
 
     def rotate(self, name: str, record: WebhookRecord) -> tuple[Outcome, list[str]]:
@@ -108,14 +110,15 @@ class Updater:
         Raises `SecretUnreadableError` where it cannot be read here, and `RefusedError` where another change of the webhook
         has no outcome.
         """
-        stored = self.ledger.state.staged[name]
+        stored = self.ledger.staged_of(name)
+        assert stored is not None
         self._check_unanswered(name, record)
         return self._send_secret(name, record, decrypt(self.cipher, (name, *record.former_names), stored), stored)
 
     def _staged_is_unreadable(self, name: str, record: WebhookRecord, former_name: str | None) -> bool:
         """Tell whether an unanswered update sent the staged secret, and it cannot be read to be sent again."""
-        staged = self.ledger.state.staged.get(former_name or name)
-        sent = [intent.secret for intent in self.ledger.state.updates_of(record.id) if intent.secret is not None]
+        staged = self.ledger.staged_of(former_name or name)
+        sent = [intent.secret for intent in self.ledger.updates_of(record.id) if intent.secret is not None]
         if staged is None or not any(staged.same_as(secret) for secret in sent):
             return False
         return try_decrypt(self.cipher, (former_name or name, *record.former_names), staged) is None
@@ -187,7 +190,7 @@ class Updater:
 
     def _sent_secret(self, name: str, record: WebhookRecord) -> tuple[Secret, StoredSecret] | None:
         """Return the secret of the last unanswered update that sent one, or a new one where it cannot be read."""
-        updates = self.ledger.state.updates_of(record.id)
+        updates = self.ledger.updates_of(record.id)
         sent = [(intent.name, intent.secret) for intent in updates if intent.secret is not None]
         if not sent:
             return None

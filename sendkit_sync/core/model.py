@@ -286,8 +286,8 @@ class State:
     `lineage` is random and stays for life; `serial` rises with each snapshot whose content changed. `api` is the
     address that the ids belong to. `workspace_id` is the workspace as configured, `observed_workspace_id` the one that the
     API's responses show; the two may have different forms, so they are never compared. `list_worked`: the list of
-    webhooks was read at least once. `last_run` is no content: two states that differ in nothing else are equal. Nobody
-    changes the mappings in place but the ledger that owns them.
+    webhooks was read at least once. `last_run` is no content: two states that differ in nothing else are equal. The value
+    never changes.
     """
 
     lineage: str
@@ -316,8 +316,7 @@ class State:
 
     def intents(self) -> Iterator[Intent]:
         """Yield all intents without an outcome, oldest first for each name."""
-        # A copy first, in one step: another thread may be recording meanwhile.
-        for intents in list(self.pending.values()):
+        for intents in self.pending.values():
             yield from intents
 
     def updates_of(self, webhook_id: str) -> list[Intent]:
@@ -329,9 +328,8 @@ class State:
         for recorded in self.webhooks.values():
             yield from recorded.secrets()
         yield from (intent.secret for intent in self.intents() if intent.secret is not None)
-        yield from list(self.staged.values())
+        yield from self.staged.values()
 
     def recorded_ids(self) -> set[str]:
         """Return the ids of all recorded webhooks."""
-        # A copy first, in one step: another thread may be recording meanwhile.
-        return {recorded.id for recorded in list(self.webhooks.values())}
+        return {recorded.id for recorded in self.webhooks.values()}

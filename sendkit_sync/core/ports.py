@@ -94,7 +94,28 @@ class Ledger(Protocol):
 
     @property
     def state(self) -> State:
-        """Everything that is recorded so far."""
+        """Everything that is recorded so far, as a value that never changes. Costs a copy after each change."""
+        ...
+
+    def record_of(self, name: str) -> WebhookRecord | None:
+        """Return the record of a webhook, or None. Takes constant time, as the next ones."""
+        ...
+
+    def pending_of(self, name: str) -> tuple[Intent, ...]:
+        """Return the intents of a name that have no outcome, oldest first."""
+        ...
+
+    def updates_of(self, webhook_id: str) -> Sequence[Intent]:
+        """Return the updates of one webhook that have no outcome, under any name. The cost grows with all intents."""
+        ...
+
+    def staged_of(self, name: str) -> StoredSecret | None:
+        """Return the staged secret of a name, or None."""
+        ...
+
+    @property
+    def workspace_id(self) -> str | None:
+        """The workspace that all the ids belong to, as configured; None where it is not known yet."""
         ...
 
     def has_id(self, webhook_id: str) -> bool:

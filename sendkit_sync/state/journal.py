@@ -38,13 +38,13 @@ class MutableState:
         return cls(state.workspace_id, *mappings, ids, state.observed_workspace_id, state.list_worked)
 
     def onto(self, state: State) -> State:
-        """Return `state` with all that is kept here in place of its own."""
+        """Return `state` with a copy of all that is kept here in place of its own."""
         return replace(
             state,
             workspace_id=self.workspace_id,
-            webhooks=self.webhooks,
-            pending=self.pending,
-            staged=self.staged,
+            webhooks=dict(self.webhooks),
+            pending=dict(self.pending),
+            staged=dict(self.staged),
             observed_workspace_id=self.observed_workspace_id,
             list_worked=self.list_worked,
         )

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from ..core import failpoints
 from ..core.errors import ErrorCode, JournalGoneError, StateIOError
-from ..core.model import Intent, State, StoredSecret, WebhookRecord
+from ..core.model import ActionKind, Intent, State, StoredSecret, WebhookRecord
 from ..core.ports import Clock, Rng, Store, Term
 from . import journal
 from .codec import Snapshot
@@ -71,13 +71,40 @@ class JournalLedger:
         self._failure: str | None = None
         self._gone = False
         self._renews_backup = False
+        self._shown: State | None = None
         header = journal.Header(journal_id, snapshot.state.lineage, snapshot.state.serial)
         term.start(header.line())
 
     @property
     def state(self) -> State:
-        """All that is recorded up to now; its mappings go on changing with the ledger."""
-        return self._book.onto(self._snapshot.state)
+        """All that is recorded up to now, as a value that never changes; made anew after each change."""
+        with self._turn:
+            if self._shown is None:
+                self._shown = self._book.onto(self._snapshot.state)
+            return self._shown
+
+    def record_of(self, name: str) -> WebhookRecord | None:
+        """Return the record of a webhook, or None where there is none."""
+        return self._book.webhooks.get(name)
+
+    def pending_of(self, name: str) -> tuple[Intent, ...]:
+        """Return the intents of a name that have no outcome, oldest first."""
+        return self._book.pending.get(name, ())
+
+    def updates_of(self, webhook_id: str) -> list[Intent]:
+        """Return the updates of one webhook that have no outcome, under any name."""
+        with self._turn:
+            intents = [intent for group in self._book.pending.values() for intent in group]
+        return [intent for intent in intents if intent.action is ActionKind.UPDATE and intent.id == webhook_id]
+
+    def staged_of(self, name: str) -> StoredSecret | None:
+        """Return the staged secret of a name, or None where there is none."""
+        return self._book.staged.get(name)
+
+    @property
+    def workspace_id(self) -> str | None:
+        """The workspace that all the ids belong to, as configured; None where it is not known yet."""
+        return self._book.workspace_id
 
     @property
     def warnings(self) -> Sequence[str]:
@@ -146,6 +173,7 @@ class JournalLedger:
         with self._turn:
             self._check()
             self._renews_backup = True
+            self._shown = None
             self._book.webhooks, self._book.pending, self._book.staged = dict(webhooks), dict(pending), dict(staged)
 
     def stop(self) -> bool:
@@ -179,6 +207,7 @@ class JournalLedger:
             self._taken += 1
             number = self._taken
             entry.change(self._book)
+            self._shown = None
         failpoints.reached(f"{kind}-buffered")
         self._commit(number)
         failpoints.reached(f"{kind}-durable")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sendkit_sync.core.store_address import parse_address
 from sendkit_sync.simulator import Simulator
 from support.stores import LEASED, Place, place
 from support.workspace import Workspace
@@ -22,9 +23,11 @@ def stored(request: pytest.FixtureRequest, tmp_path: Path, simulator: Simulator)
 
 
 def test_a_plan_an_apply_and_a_plan_again(stored: tuple[Workspace, Place]):
-    workspace, _ = stored
+    workspace, there = stored
     planned = workspace.run("plan")
     assert planned.returncode == 0, planned.stderr
+    assert f"read the state from {parse_address(there.address).shown}" in planned.stderr
+    assert workspace.simulator.requests == []
     applied = workspace.apply()
     assert applied.returncode == 0, applied.stderr
     again = workspace.run("plan", "--detailed-exitcode")

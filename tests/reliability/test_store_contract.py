@@ -151,6 +151,20 @@ def test_a_ledger_keeps_its_records_over_runs(opener: Opener):
     assert opener().read().journal is None
 
 
+def test_an_older_state_does_not_change_while_the_ledger_goes_on(opener: Opener):
+    with ledger(opener()) as book:
+        empty = book.state
+        book.begin(Intent("op", ActionKind.CREATE, "A", 1.0, PLACE, SECRET))
+        begun = book.state
+        assert book.state is begun
+        book.record("A", WebhookRecord("id", PLACE, PLACE, "A", SECRET))
+        book.set_workspace("w")
+        assert (empty.webhooks, empty.pending, empty.workspace_id) == ({}, {}, None)
+        assert (list(begun.pending), begun.webhooks) == (["A"], {})
+        assert (list(book.state.webhooks), book.state.pending, book.state.workspace_id) == (["A"], {}, "w")
+        assert (book.record_of("A"), book.pending_of("A"), book.workspace_id) == (book.state.webhooks["A"], (), "w")
+
+
 def die_with_an_intent(store: Store) -> None:
     with ledger(store) as book:
         book.begin(Intent("op", ActionKind.CREATE, "A", 1.0, PLACE, SECRET))

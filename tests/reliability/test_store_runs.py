@@ -226,7 +226,7 @@ def test_behind_a_pooler_each_statement_may_meet_another_session(
     pgbouncer: postgres.Server, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ):
     told: list[Exception] = []
-    monkeypatch.setattr(postgres_store, "_told", lambda error: told.append(error) or RegisterError("no"))
+    monkeypatch.setattr(postgres_store, "_told", lambda error: told.append(error) or RegisterError("no", lasting=True))
     opener = place("pgbouncer", request, tmp_path).open
     with opener().locked(clock=SystemClock(), purpose="test", timeout_s=0.0, stop=threading.Event()) as term:
         term.start(b"header\n")

@@ -334,12 +334,3 @@ def test_symbolic_link_is_followed(path: str, tmp_path: Path) -> None:
         book.record("n", recorded())
     assert link.is_symlink()
     assert read_state(path) == read_state(str(link)) is not None
-
-
-def test_intents_are_read_while_another_thread_records():
-    pending = {name: (Intent(name, ActionKind.UPDATE, name, 1.0),) for name in "ab"}
-    found = State("l", 1, API, pending=pending).intents()
-    assert next(found).name == "a"
-    del pending["a"]
-    pending["c"] = pending["d"] = pending["b"]
-    assert [intent.name for intent in found] == ["b"]
