@@ -12,6 +12,7 @@ from typing import Any
 
 from ..core.errors import ApiError, ApiUnreachableError, LockedError
 from .output.messages import note
+from .output.streams import write_error
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -40,7 +41,8 @@ def stopping(
         first = not stop.is_set()
         stop.set()
         if first and told and sys.stderr.isatty():
-            note(f"\n{told}")
+            write_error("\n")
+            note(told)
 
     def handle(number: int, frame: FrameType | None) -> None:
         # In a thread, because the signal may arrive while the main thread waits on `stop` and holds its lock.

@@ -1,4 +1,7 @@
-"""Writes live webhooks as a valid config file, without secrets."""
+"""Writes live webhooks as a valid config file, without secrets.
+
+All that a server chose stands in double quotes, so what the output escapes (`core.diagnostics.inert`) keeps its value.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,7 @@ def config_text(live: Sequence[LiveWebhook], workspace: str | None = None) -> tu
     if workspace is not None and {webhook.workspace_id for webhook in live} == {workspace}:
         document["workspace"] = _written(workspace)
     document["webhooks"] = entries
-    text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
+    text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=float("inf"))
     return HEADER + text, warnings
 
 

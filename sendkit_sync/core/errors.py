@@ -27,7 +27,9 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum, StrEnum
 from typing import ClassVar
 
-from .diagnostics import Diagnostic
+from .diagnostics import Diagnostic, printable
+
+LONGEST = 4096
 
 
 class ExitCode(IntEnum):
@@ -216,11 +218,11 @@ class SyncError(Exception):
     exit_code: ClassVar[ExitCode] = ExitCode.FAILED
 
     def __init__(self, code: ErrorCode, what: str, *, where: str | None = None, hint: str | None = None) -> None:
-        super().__init__(what)
         self.code = code
-        self.what = what
-        self.where = where
-        self.hint = hint
+        self.what = printable(what, LONGEST)
+        self.where = None if where is None else printable(where, LONGEST)
+        self.hint = None if hint is None else printable(hint, LONGEST)
+        super().__init__(self.what)
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" if self.where else self.what

@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 
-from .diagnostics import printable
+from .diagnostics import is_visible, printable
 
 PLAIN = re.compile(r"[A-Za-z](?:[\w .-]*[\w.-])?", re.ASCII)
 YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
@@ -14,7 +14,7 @@ YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "nu
 
 def shell_name(name: str) -> str:
     """Return a name as one printable shell argument. Flags must come before a name that starts with `-`."""
-    if name.isprintable():
+    if printable(name, len(name)) == name:
         word = shlex.quote(name)
     else:
         escaped = "".join(_escaped(char) for char in name)
@@ -26,7 +26,7 @@ def _escaped(char: str) -> str:
     """Return a character as it is written inside `$'...'` for bash and zsh in a UTF-8 locale."""
     if char in "\\'":
         return f"\\{char}"
-    return char if char.isprintable() else f"\\U{ord(char):08x}"
+    return char if is_visible(char) and char not in "#:" else f"\\U{ord(char):08x}"
 
 
 def resolve_command(name: str, webhook_id: str = "ID") -> str:

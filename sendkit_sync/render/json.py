@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ..core.diagnostics import inert_json
 from ..core.model import ActionKind
 from ..planning.plan import Action, LiveFacts, Plan, View
 from ..version import __version__
@@ -65,4 +66,4 @@ def _facts(facts: LiveFacts) -> dict[str, Any]:
 
 def dump(document: dict[str, Any]) -> str:
     """Return a document as ASCII JSON that ends with a line break."""
-    return json.dumps(document, indent=2) + "\n"
+    return inert_json(json.dumps(document, indent=2)) + "\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from ..core.diagnostics import Diagnostic, Severity, printable
+from ..core.diagnostics import Diagnostic, Severity, inert_json, printable
 from .text import painter
 
 
@@ -34,7 +34,7 @@ def problems_json(diagnostics: Iterable[Diagnostic]) -> str:
         }
         for item in diagnostics
     ]
-    return json.dumps({"format_version": "1.0", "problems": problems}, indent=2) + "\n"
+    return inert_json(json.dumps({"format_version": "1.0", "problems": problems}, indent=2)) + "\n"
 
 
 def _data(text: str) -> str:

@@ -38,6 +38,7 @@ WAYS = "tests/unit/api/test_ways_to_the_api.py::"
 GATE = "tests/unit/applying/test_throttle.py::"
 FILE = "tests/integration/test_hostile_files.py::"
 REDACTED = "tests/unit/core/test_redaction.py::"
+SHOWN = "tests/integration/test_hostile_output.py::"
 SOURCES = "tests/unit/planning/test_sources.py::"
 SIGNATURE = "tests/integration/test_receivers.py::TestSignature::"
 
@@ -845,6 +846,43 @@ REDACTION = (
         "",
     ),
 )
+OUTPUT = (
+    one(
+        "what a server chose is no command of a CI runner",
+        f"{SHOWN}test_an_exported_config_commands_nothing_and_keeps_the_names",
+        "core/diagnostics.py",
+        "    return _COMMAND.sub(",
+        "    return text or _COMMAND.sub(",
+    ),
+    one(
+        "characters that nobody sees are escaped",
+        "tests/unit/core/test_diagnostics.py::test_what_nobody_sees_is_escaped[a Hangul filler]",
+        "core/diagnostics.py",
+        " or _SHAPELESS.search(head)",
+        "",
+    ),
+    one(
+        "a message that quotes a line break stays on one line",
+        f"{SHOWN}test_a_failure_that_quotes_a_name_is_one_line",
+        "cli/output/messages.py",
+        "return printable(REDACTOR.clean(message.expandtabs(4)), LONGEST)",
+        "return REDACTOR.clean(message.expandtabs(4))",
+    ),
+    one(
+        "JSON commands no CI runner",
+        f"{SHOWN}test_what_is_recorded_commands_nothing",
+        "render/json.py",
+        "inert_json(json.dumps(document, indent=2))",
+        "json.dumps(document, indent=2)",
+    ),
+    one(
+        "an exported config is redacted",
+        f"{SHOWN}test_a_secret_is_not_shown_by_what_a_server_lists",
+        "cli/commands/export.py",
+        "REDACTOR.clean(export(context, workspace))",
+        "export(context, workspace)",
+    ),
+)
 GROUPS = (
     ("Calls", CALLS),
     ("Settling and looking before a call", SETTLING),
@@ -854,6 +892,7 @@ GROUPS = (
     ("Files in the way", FILES),
     ("Secrets, and where they come from", SECRETS),
     ("Redaction", REDACTION),
+    ("Output", OUTPUT),
     ("Signatures of deliveries", RECEIVERS),
 )
 SAFEGUARDS = tuple(safeguard for _, group in GROUPS for safeguard in group)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...app.context import Context
 from ...app.export import export
+from ...core.redaction import REDACTOR
 from ..flags import flag
 from ..options import as_command, retry_flag, timeout_flag, use_case
 from ..output.streams import show
@@ -19,4 +20,4 @@ def command(context: Context, /, workspace: str | None) -> None:
 
     The output is a valid config file.
     """
-    show(export(context, workspace))
+    show(REDACTOR.clean(export(context, workspace)))

@@ -12,9 +12,10 @@ from ...app.records import record_document, recorded_state, state_text
 from ...app.rekey import RekeyRequest, rekey
 from ...app.resolve import ResolveRequest, resolve
 from ...app.unlock import held_lease
-from ...core.diagnostics import printable
+from ...core.diagnostics import inert_json, printable
 from ...core.errors import ErrorCode, RefusedError, UsageError
 from ...core.model import SENSITIVE
+from ...core.redaction import REDACTOR
 from ..asking import ask
 from ..completion import recorded_names
 from ..flags import flag
@@ -39,9 +40,9 @@ def list_(context: Context, /, source: Source) -> None:
     lines = []
     for name, record in sorted(state.webhooks.items()):
         secret = SENSITIVE if record.secret else "(missing)"
-        lines.append(f"{record.id}  {printable(name, 256)}  {record.status or '-'}  secret {secret}\n")
+        lines.append(f"{printable(record.id)}  {printable(name, 256)}  {printable(record.status or '-')}  secret {secret}\n")
     lines += [f"unresolved  {printable(name, 256)}\n" for name in state.unresolved()]
-    show("".join(lines))
+    show(REDACTOR.clean("".join(lines)))
 
 
 @as_command("show", command)
@@ -53,7 +54,7 @@ def show_(context: Context, /, name: str, source: Source) -> None:
     """Show one recorded webhook as JSON. Its secret is masked."""
     from ...render.json import dump
 
-    show(dump(record_document(context, source, name)))
+    show(REDACTOR.clean(dump(record_document(context, source, name))))
 
 
 @as_command("resolve", command)
@@ -130,7 +131,7 @@ def merge_(context: Context, /, base: str, ours: str, theirs: str, path: str | N
 @use_case
 def pull(context: Context, /, source: Source) -> None:
     """Print the state as a state file, from whatever store it is in. It contains the recorded secrets."""
-    show(state_text(context, source))
+    show(inert_json(state_text(context, source)).encode())
 
 
 @as_command("unlock", command)

@@ -34,5 +34,6 @@ def command(context: Context, /, source: Source, strict: bool, form: str) -> int
         text = problems_text(found, colour=colour(), excerpts=sys.stdout.isatty())
         if code is ExitCode.DONE:
             text += f"{result.webhooks} webhook{'' if result.webhooks == 1 else 's'}: valid.\n"
-    show(REDACTOR.clean(text))
+    text = REDACTOR.clean(text)
+    show(text.encode() if form == "github" else text)  # commands of the runner, which are to work
     return code

@@ -7,7 +7,7 @@ import logging
 import os
 from datetime import UTC, datetime
 
-from ...core.diagnostics import printable
+from ...core.diagnostics import inert_json, printable
 from ...core.redaction import REDACTOR
 from .streams import write_error
 
@@ -49,7 +49,7 @@ class _Json(logging.Formatter):
             "run_id": self._run_id,
         }
         told = {} if hasattr(record, "event") else {"message": record.getMessage()}
-        return REDACTOR.clean(json.dumps(line | told | getattr(record, "fields", {})))
+        return inert_json(REDACTOR.clean(json.dumps(line | told | getattr(record, "fields", {}))))
 
 
 class _Stderr(logging.Handler):

@@ -7,9 +7,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ...core.diagnostics import Diagnostic
+from ...core.diagnostics import Diagnostic, printable
 from ...core.redaction import REDACTOR
-from .logs import event, is_json
+from .logs import LONGEST, event, is_json
 from .streams import write_error
 
 
@@ -25,15 +25,20 @@ def error(message: str, hint: str | None = None) -> None:
 
 def note(message: str) -> None:
     """Print a line that is neither a warning nor an error."""
-    message = REDACTOR.clean(message)
+    message = one_line(message)
     if not event("note", message=message.strip()):
         write_error(f"{message}\n")
 
 
 def _line(kind: str, severity: int, message: str, hint: str | None) -> None:
-    text = REDACTOR.clean(f"{message}\n  {hint}" if hint else message)
+    text = one_line(message) + (f"\n  {one_line(hint)}" if hint else "")
     if not event(kind, severity=severity, message=text):
         write_error(f"{kind}: {text}\n")
+
+
+def one_line(message: str) -> str:
+    """Return a message without secrets, and on one line, whatever it quotes."""
+    return printable(REDACTOR.clean(message.expandtabs(4)), LONGEST)
 
 
 def warn_of_config(diagnostics: Sequence[Diagnostic]) -> None:

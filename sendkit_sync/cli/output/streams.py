@@ -1,4 +1,8 @@
-"""The only place that writes to stdout and stderr. A full or closed stream stops no run and changes no exit code."""
+"""The only place that writes to stdout and stderr. A full or closed stream stops no run and changes no exit code.
+
+Text is made inert first, whatever a name, a server or a state contains. Bytes are written as they are: secrets, and
+commands that are meant for a CI runner.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ from contextlib import suppress
 from typing import IO, Any
 
 import click
+
+from ...core.diagnostics import inert
 
 
 def open_missing() -> None:
@@ -55,7 +61,7 @@ def write_error(text: str) -> None:
 def _write(text: str | bytes, stream: IO[Any]) -> Exception | None:
     """Write and flush. On an error, point the stream to /dev/null, so that its buffer does not fail again at exit."""
     try:
-        click.echo(text, file=stream, nl=False)
+        click.echo(inert(text) if isinstance(text, str) else text, file=stream, nl=False)
         stream.flush()
     except (OSError, ValueError) as error:
         with suppress(OSError, ValueError):
