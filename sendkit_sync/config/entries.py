@@ -92,9 +92,9 @@ class EntryReader:
             text = self.text(file, listed, index) if raw else None
             if text is None:
                 continue
-            if events and text not in KNOWN_EVENTS:
-                file.problems += _event_problems(listed, index, text)
-            if raw != text and text in found:
+            if text not in found:
+                file.problems += _event_problems(listed, index, text) if events and text not in KNOWN_EVENTS else ()
+            elif raw != text:
                 file.add(listed.place_of(index), "the event is given twice" if events else "the text is given twice")
             found.add(text)
         return found

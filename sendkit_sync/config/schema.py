@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ..core.schemas import schema
@@ -15,7 +16,10 @@ from .yaml_events import Problem, shown_key
 if TYPE_CHECKING:
     from jsonschema import ValidationError
 
-_TYPES = {"object": "a mapping", "array": "a list", "string": "text", "integer": "a whole number"}
+_TYPES = {"object": "a mapping", "array": "a list", "string": "text", "integer": "a whole number", "boolean": "true or false"}
+
+MOST_ERRORS = 5000
+"""How many errors of the schema are looked for: many more than are shown."""
 
 
 def _unique(_validator: Any, wanted: bool, items: Any, _schema: Any) -> Iterator[ValidationError]:
@@ -47,9 +51,33 @@ def _errors(root: Any) -> Iterable[ValidationError]:
         return ()
     from jsonschema import Draft7Validator, validators
 
+    keywords = {"uniqueItems": _unique} | {keyword: _without_message(holds) for keyword, holds in _HOLDS.items()}
     extend: Any = validators.extend
-    errors: Iterable[ValidationError] = extend(Draft7Validator, {"uniqueItems": _unique})(schema("webhooks")).iter_errors(root)
-    return errors
+    errors: Iterable[ValidationError] = extend(Draft7Validator, keywords)(schema("webhooks")).iter_errors(root)
+    return islice(errors, MOST_ERRORS)
+
+
+def _without_message(holds: Callable[[Any, Any, Any], bool]) -> Callable[..., Iterator[ValidationError]]:
+    """Return a keyword of jsonschema without its message, which would hold the value: that may be long, or a secret."""
+
+    def keyword(validator: Any, rule: Any, value: Any, _schema: Any) -> Iterator[ValidationError]:
+        from jsonschema import ValidationError
+
+        if not holds(validator, rule, value):
+            yield ValidationError("")
+
+    return keyword
+
+
+_HOLDS: Mapping[str, Callable[[Any, Any, Any], bool]] = {
+    "type": lambda validator, rule, value: validator.is_type(value, rule),
+    "const": lambda _, rule, value: value == rule and isinstance(value, bool) is isinstance(rule, bool),
+    "enum": lambda _, rule, value: value in rule,
+    "minimum": lambda validator, rule, value: not validator.is_type(value, "number") or value >= rule,
+    "minLength": lambda _, rule, value: not isinstance(value, str) or len(value) >= rule,
+    "minItems": lambda _, rule, value: not isinstance(value, list) or len(value) >= rule,
+    "pattern": lambda _, rule, value: not isinstance(value, str) or re.search(rule, value) is not None,
+}
 
 
 def kind(value: object) -> str:

@@ -7,31 +7,37 @@ from collections.abc import Mapping
 
 from ..core.diagnostics import printable
 
-_REFERENCE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")
+_REFERENCE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+"""What follows the `${` of a variable."""
+
 _WHOLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}\Z")
 
 
 def fill(text: str, env: Mapping[str, str]) -> tuple[str, list[str]]:
     """Return `text` with its variables expanded, and the problems with them."""
-    wrong: list[str] = []
-
-    def one(found: re.Match[str]) -> str:
-        if found.group() == "$${":
-            return "${"
-        name, default = found.groups()
-        if name is None:
-            wrong.append("`${` does not start a variable `${NAME}`; write `$${` for a literal `${`")
-            return ""
-        variable = f"SENDKIT_VAR_{name}"
+    plain, *pieces = text.split("${")
+    parts: list[str] = []
+    wrong: dict[str, None] = {}
+    # Each piece is looked at once, so the work grows with the text and no faster.
+    for piece in pieces:
+        if plain.endswith("$"):
+            parts.append(plain[:-1] + "${")
+            plain = piece
+            continue
+        parts.append(plain)
+        found = _REFERENCE.match(piece)
+        if found is None:
+            wrong["`${` does not start a variable `${NAME}`; write `$${` for a literal `${`"] = None
+            plain = ""
+            continue
+        plain = piece[found.end() :]
+        variable = f"SENDKIT_VAR_{found[1]}"
         value = env.get(variable)
-        if default is not None:
-            return value or default
-        if value is None:
-            wrong.append(f"the environment variable {printable(variable, 80)} is not set")
-            return ""
-        return value
-
-    return _REFERENCE.sub(one, text), wrong
+        if value is None and found[2] is None:
+            wrong[f"the environment variable {printable(variable, 80)} is not set"] = None
+        parts.append(value or found[2] or "")
+    parts.append(plain)
+    return "".join(parts), list(wrong)
 
 
 def secret_variable(text: str) -> str | None:
@@ -42,6 +48,4 @@ def secret_variable(text: str) -> str | None:
 
 def literal_secret(text: str) -> str | None:
     """Return the text of a literal secret, or None if it uses a variable in a way that is not allowed."""
-    if any(found.group() != "$${" for found in _REFERENCE.finditer(text)):
-        return None
-    return text.replace("$${", "${")
+    return text.replace("$${", "${") if text.count("${") == text.count("$${") else None

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import islice
 from typing import Any
 
 import yaml
@@ -16,6 +15,9 @@ from .tree import Map, Place, Seq, new_places
 
 MAX_DEPTH = 50
 MAX_EXPANSION = 100_000
+TEXT_OF_A_NODE = 100
+"""How many characters count as one more node: an alias of a long text is as much work as one of a long list."""
+
 TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
@@ -122,9 +124,10 @@ class _Builder:
         if event.tag is not None:
             raise Refused(place, "tags (`!...`) are not supported")
         if isinstance(event, yaml.ScalarEvent):
-            self.nodes += 1
+            weight = 1 + len(event.value) // TEXT_OF_A_NODE
+            self.nodes += weight
             plain = bool(event.implicit[0])
-            node = _Node(_scalar(event.value) if plain else event.value, place, _end(event))
+            node = _Node(_scalar(event.value) if plain else event.value, place, _end(event), weight)
             node.text, node.plain = event.value, plain
         else:
             if depth >= MAX_DEPTH:
@@ -162,8 +165,8 @@ class _Builder:
             mark = event.start_mark
             found += (mark.line, mark.column)
             if event.__class__ is _SCALAR and event.anchor is None and event.tag is None:
-                self.nodes += 1
                 text = event.value
+                self.nodes += 1 + len(text) // TEXT_OF_A_NODE
                 # Lists repeat the same few events, so one copy of each is kept.
                 value.append(_scalar(text) if event.implicit[0] and text[:1] in _LEADS else texts.setdefault(text, text))
             else:
@@ -194,8 +197,8 @@ class _Builder:
             event = following()
             mark = event.start_mark
             if event.__class__ is _SCALAR and event.anchor is None and event.tag is None and not near_secret(name):
-                self.nodes += 1
                 text = event.value
+                self.nodes += 1 + len(text) // TEXT_OF_A_NODE
                 child = _scalar(text) if event.implicit[0] and text[:1] in _LEADS else text
             else:
                 node = self.node(event, depth + 1)
@@ -209,13 +212,14 @@ class _Builder:
                 merged = True
                 merges += self.merges(child, (mark.line + 1, mark.column + 1))
             elif name in value:
-                numbers.update((known, number) for number, known in enumerate(islice(value, len(numbers), None), len(numbers)))
+                numbers = numbers or {known: number for number, known in enumerate(value)}
                 self.twice(name, (line + 1, column + 1), found[4 * numbers[name] : 4 * numbers[name] + 2])
             else:
+                if numbers:
+                    numbers[name] = len(numbers)
                 value[name] = child
                 found += (line, column, mark.line, mark.column)
-        if merges:
-            _merge(value, merges, found)
+        _merge(value, merges, found)
         value.locate(self.places, place, found)
         return _Node(value, place, _end(event), height=height + 1)
 

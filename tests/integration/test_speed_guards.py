@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -33,6 +32,7 @@ from sendkit_sync.planning.planner import make_plan
 from sendkit_sync.secrets.clear import ClearCipher
 from sendkit_sync.state import open_ledger, read_store
 from sendkit_sync.state.codec import encode_snapshot
+from support.counting import calls
 from support.memory import Disk, MemoryStore
 from support.world import CountingRng, FakeClock, World
 
@@ -143,23 +143,6 @@ def test_a_quick_command_loads_nothing_that_it_does_not_use(words: list[str], un
     loaded = set(done.stderr.splitlines())
     assert "sendkit_sync.cli.main" in loaded
     assert sorted(unwanted & loaded) == []
-
-
-def calls(work: Callable[[], object]) -> int:
-    """Return how many calls of functions `work` makes in this thread, those of C among them."""
-    count = 0
-
-    def seen(frame: FrameType, event: str, detail: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    former = sys.getprofile()
-    sys.setprofile(seen)
-    try:
-        work()
-    finally:
-        sys.setprofile(former)
-    return count
 
 
 def place(number: int) -> Settings:
