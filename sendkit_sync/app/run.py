@@ -10,7 +10,7 @@ from ..applying.executor import Executor, RunSettings
 from ..applying.results import Report, Result
 from ..config import Config
 from ..core.errors import ErrorCode, RefusedError
-from ..core.model import State
+from ..core.model import LastRun, State
 from ..planning.limits import exceeded_limits
 from ..planning.plan import LiveSide, Plan
 from ..planning.scope import PlanScope
@@ -18,8 +18,9 @@ from .checks import check_api, check_lease, refuse_clear_writes, workspace_of
 from .context import Context
 from .events import Performed
 from .git_guard import refuse_for_git
+from .outcome import document, exit_code
 from .plan import live_side, plan_of
-from .wiring import client, executor_of, ledger_of, read_key
+from .wiring import client, executor_of, ledger_of, read_key, system_clock, user_and_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Run:
     plan: Plan
     live: LiveSide | None
     recorded_before: State | None
+    purpose: str
     desired: int
     """The number of webhooks in the config."""
 
@@ -79,7 +81,7 @@ class Run:
             executor.settle()
             live = live_side(context, api, ledger.state, request.settings.parallelism) if request.refresh else None
             plan = plan_of(context, config, ledger.state, request.scope, live)
-            yield cls(context, executor, plan, live, before, len(config.webhooks))
+            yield cls(context, executor, plan, live, before, request.purpose, len(config.webhooks))
 
     def check_limits(self, *, force: bool) -> None:
         """Raise `RefusedError` if the plan exceeds a limit that needs --force."""
@@ -89,8 +91,13 @@ class Run:
             raise RefusedError(ErrorCode.LIMITS_EXCEEDED, "; ".join(found), hint="If this is intended, pass --force.")
 
     def execute(self) -> Report:
-        """Carry out the plan and report each action."""
-        return self.executor.execute(self.plan, self._performed)
+        """Carry out the plan, report each action, and keep for `status` what was done."""
+        report = self.executor.execute(self.plan, self._performed)
+        summary = document(report)["summary"]
+        counts = {result: count for result, count in summary.items() if count} if isinstance(summary, dict) else {}
+        ended_at = float(int(system_clock().now()))
+        self.executor.ledger.note_run(LastRun(ended_at, user_and_host(), self.purpose, int(exit_code(report)), counts))
+        return report
 
     def _performed(self, result: Result) -> None:
         self.context.observer(Performed(result))

@@ -15,6 +15,7 @@ from ..core.model import PLATFORM_KEY_PREFIX, Secret, State
 from ..core.ports import Clock, Rng, SecretCipher, Store
 from ..core.redaction import REDACTOR
 from ..state import JournalLedger, open_ledger, open_store, read_state
+from ..state.stores.holder import user_and_host
 from .context import DEFAULT_CONFIG, Context, Source
 from .events import Called, ConfigWarned
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ..applying.executor import Executor, RunSettings
     from ..state.moving import Move
 
-__all__ = ["read_state"]
+__all__ = ["read_state", "user_and_host"]
 
 
 def read_config(context: Context, source: Source, *, entries: bool = True) -> Config:

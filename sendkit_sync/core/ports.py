@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from .fields import Settings
-from .model import Intent, LiveWebhook, Secret, SecretOrigin, State, StoredSecret, WebhookRecord
+from .model import Intent, LastRun, LiveWebhook, Secret, SecretOrigin, State, StoredSecret, WebhookRecord
 from .outcomes import Outcome
 
 
@@ -164,6 +164,10 @@ class Ledger(Protocol):
 
     def note_list_worked(self) -> None:
         """Record that the list of webhooks was read."""
+        ...
+
+    def note_run(self, run: LastRun) -> None:
+        """Keep what this run did, with the next snapshot. It alone makes no new one."""
         ...
 
     def before_call(self) -> None:

@@ -10,7 +10,7 @@ from sys import intern
 
 from ..core.errors import ErrorCode, StateInvalidError
 from ..core.fields import FIELDS, Kind, Settings, Value
-from ..core.model import ActionKind, Fingerprint, Intent, Secret, SecretOrigin, State, StoredSecret, WebhookRecord
+from ..core.model import ActionKind, Fingerprint, Intent, LastRun, Secret, SecretOrigin, State, StoredSecret, WebhookRecord
 from .marks import find_mark, refuse
 from .node import RESTORE_HINT, Fields, Node, parse
 
@@ -48,6 +48,8 @@ def encode_snapshot(state: State, journal: str | None) -> bytes:
         document["observedWorkspaceId"] = state.observed_workspace_id
     if state.list_worked:
         document["listWorked"] = True
+    if state.last_run is not None:
+        document["lastRun"] = encode_run(state.last_run)
     text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
     try:
         return text.encode()
@@ -93,7 +95,7 @@ def decode_snapshot(text: str, where: str) -> Snapshot:
                 hint="Use the version of sendkit-sync that wrote it, or a newer one. Nothing was overwritten.",
             )
     fields = node.fields(
-        "version lineage serial api workspaceId journal webhooks pending", "staged observedWorkspaceId listWorked"
+        "version lineage serial api workspaceId journal webhooks pending", "staged observedWorkspaceId listWorked lastRun"
     )
     journal = fields["journal"]
     state = State(
@@ -106,8 +108,22 @@ def decode_snapshot(text: str, where: str) -> Snapshot:
         {name: decode_secret(value) for name, value in fields["staged"].items()} if "staged" in fields else {},
         fields.maybe_text("observedWorkspaceId"),
         "listWorked" in fields and fields["listWorked"].flag(),
+        decode_run(fields["lastRun"]) if "lastRun" in fields else None,
     )
     return Snapshot(state, None if journal.value is None else journal.filled())
+
+
+def encode_run(run: LastRun) -> dict[str, object]:
+    """Return what the last run did as JSON."""
+    about = {"endedAt": run.ended_at, "by": run.by, "command": run.command, "exitCode": run.exit_code}
+    return about | {"counts": dict(run.counts)}
+
+
+def decode_run(node: Node) -> LastRun:
+    """Return what the last run did."""
+    fields = node.fields("endedAt by command exitCode counts")
+    counts = {result: number.count() for result, number in fields["counts"].items()}
+    return LastRun(fields["endedAt"].number(), fields.text("by"), fields.text("command"), fields["exitCode"].count(), counts)
 
 
 class _Early:

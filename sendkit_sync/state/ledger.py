@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from ..core import failpoints
 from ..core.errors import ErrorCode, JournalGoneError, StateIOError
-from ..core.model import ActionKind, Intent, State, StoredSecret, WebhookRecord
+from ..core.model import ActionKind, Intent, LastRun, State, StoredSecret, WebhookRecord
 from ..core.ports import Clock, Rng, Store, Term
 from . import journal
-from .codec import Snapshot
+from .codec import Snapshot, encode_run
 from .snapshots import fold, recover
 from .stores import open_store
 
@@ -175,6 +177,13 @@ class JournalLedger:
             self._renews_backup = True
             self._shown = None
             self._book.webhooks, self._book.pending, self._book.staged = dict(webhooks), dict(pending), dict(staged)
+
+    def note_run(self, run: LastRun) -> None:
+        """Keep what this run did, for `status`: with the next snapshot, or where the store keeps it beside."""
+        with self._turn:
+            self._snapshot = replace(self._snapshot, state=replace(self._snapshot.state, last_run=run))
+            self._shown = None
+        self._term.note_run(json.dumps(encode_run(run), sort_keys=True))
 
     def stop(self) -> bool:
         """Take no more entries; return whether all that was taken can be folded.

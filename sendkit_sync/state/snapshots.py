@@ -10,8 +10,8 @@ from ..core.errors import ErrorCode, StateInvalidError
 from ..core.model import State
 from ..core.ports import Rng, Store, StoredState, Term
 from . import journal
-from .codec import Snapshot, decode_snapshot, encode_snapshot, same_content
-from .node import RESTORE_HINT, text_of
+from .codec import Snapshot, decode_run, decode_snapshot, encode_snapshot, same_content
+from .node import RESTORE_HINT, parse, text_of
 from .stores import open_store
 
 
@@ -23,10 +23,18 @@ def read_state(address: str) -> State | None:
 def read_store(store: Store) -> State | None:
     """Read the state of a store without a lock; None where there is none."""
     stored = store.read()
-    text, lines = _text_of(stored.snapshot, store), stored.journal
+    text, lines, last_run = _text_of(stored.snapshot, store), stored.journal, stored.last_run
     del stored  # the bytes of a large state need not stay beside its text
     loaded = _load(store, text, lines)
-    return None if loaded is None else loaded[1]
+    return None if loaded is None else _with_run(loaded[1], last_run, store)
+
+
+def _with_run(state: State, text: str | None, store: Store) -> State:
+    """Return the state with what the store keeps of the last run beside it; no reading fails for that."""
+    try:
+        return state if text is None else replace(state, last_run=decode_run(parse(text, store.address)))
+    except StateInvalidError:
+        return state
 
 
 def read_stored(store: Store, stored: StoredState) -> tuple[Snapshot, State, str | None] | None:

@@ -224,3 +224,25 @@ def test_nothing_but_watch_imports_rich(workspace: Workspace):
     script = "import sys; from sendkit_sync.cli.main import run; run(['status']); sys.exit('rich' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], cwd=workspace.folder, capture_output=True, check=False, timeout=60)
     assert done.returncode == 0
+
+
+class TestLastRun:
+    """What the last run did stands in the state, and makes no new state by itself."""
+
+    def test_it_says_when_by_whom_and_what(self, workspace: Workspace):
+        workspace.apply()
+        (line,) = [line for line in status(workspace).stdout.splitlines() if line.startswith("Last run: ")]
+        assert re.fullmatch(r"Last run: apply by \S+@\S+, \d+ (s|min) ago \(.+ UTC\): 2 created", line), line
+        (shown,) = json.loads(status(workspace, "--format", "json").stdout)["workspaces"]
+        assert (shown["last_run"]["counts"], shown["last_run"]["exit_code"]) == ({"created": 2}, 0)
+
+    def test_a_run_without_changes_leaves_the_state_as_it_is(self, workspace: Workspace):
+        workspace.apply()
+        before = (workspace.folder / "sendkit.state.json").read_bytes()
+        assert workspace.run("reconcile").returncode == 0
+        assert (workspace.folder / "sendkit.state.json").read_bytes() == before
+
+    def test_a_run_that_failed_says_so(self, workspace: Workspace):
+        workspace.simulator.add_fault(Fault("POST", nth=1, status=400))
+        workspace.apply()
+        assert re.search(r"Last run: apply by .*: 1 created, 1 failed; something failed, ", status(workspace).stdout)

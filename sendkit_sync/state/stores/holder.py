@@ -12,6 +12,13 @@ from ...core.ports import Clock
 
 def holder_card(clock: Clock, purpose: str) -> str:
     """Return one line of JSON that says who this process is, since when it holds, and what for."""
+    who, _, host = user_and_host().rpartition("@")
+    since = datetime.fromtimestamp(clock.now(), UTC).isoformat(timespec="seconds")
+    return json.dumps({"who": who, "host": host, "pid": os.getpid(), "since": since, "purpose": purpose})
+
+
+def user_and_host() -> str:
+    """Return who runs this process, and where."""
     import getpass
     import socket
 
@@ -19,8 +26,7 @@ def holder_card(clock: Clock, purpose: str) -> str:
         who = getpass.getuser()
     except (KeyError, OSError):
         who = f"uid {os.getuid()}"
-    since = datetime.fromtimestamp(clock.now(), UTC).isoformat(timespec="seconds")
-    return json.dumps({"who": who, "host": socket.gethostname(), "pid": os.getpid(), "since": since, "purpose": purpose})
+    return f"{who}@{socket.gethostname()}"
 
 
 def shown_holder(card: str | bytes) -> str | None:
