@@ -25,7 +25,7 @@ COMMANDS = {
     "apply": "Make SendKit match the config.",
     "status": "Show the health of every webhook: in sync or not, active or not, and its deliveries as SendKit counts them.",
     "state": "Inspect and repair the state. Secrets stay masked.",
-    "secret": "Read, export, supply and rotate signing secrets.",
+    "secret": "Stage, export, activate, rotate and retire signing secrets.",
     "import": "Start managing live webhooks. Changes nothing in SendKit.",
     "export": "Write the live webhooks as a config file, without secrets.",
     "test": "Have SendKit send a signed test delivery to a webhook.",

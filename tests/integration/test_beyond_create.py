@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sendkit_sync.simulator import Fault, Simulator
+from support.waiting import wait_for
 from support.workspace import TWO, Workspace, check_converged, ids, sent
 
 RENAMED = TWO.replace("name: CRM Sync", "name: CRM\n    renamedFrom: CRM Sync")
@@ -226,7 +227,9 @@ class TestRefresh:
     )
     def test_it_does_not_settle_what_has_no_outcome(self, applied: Workspace, text: str, words: tuple[str, ...]):
         applied.write(text)
+        before = len(applied.simulator.requests)
         applied.run("apply", "--yes", *words, killed_at="request-sent")
+        wait_for(lambda: any(request["method"] != "GET" for request in applied.simulator.requests[before:]), "the call")
         applied.simulator.requests.clear()
         before = {path.name: path.read_bytes() for path in applied.folder.iterdir()}
         assert "sendkit.state.json.journal" in before
