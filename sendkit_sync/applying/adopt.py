@@ -1,4 +1,4 @@
-"""Adopting: recording a live webhook that this tool did not make; nothing is sent."""
+"""Adopts live webhooks that this tool did not create. Sends nothing."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .resolving import renamed
 
 
 def adopt(ledger: Ledger, cipher: SecretCipher, name: str, live: LiveWebhook) -> WebhookRecord:
-    """Record `live` under `name` as it is; its secret only where the API shows it whole.
+    """Record `live` under `name` as it is; its secret only if the API does not mask it.
 
-    Adopting what is recorded under that name already brings its record up to what is live, and keeps its secret.
-    Raises `RefusedError` where the id or the name is taken, or the name has a create without an outcome.
+    If the webhook is already recorded under that name, its record is updated to what is live, and its secret is kept. Raises
+    `RefusedError` if the id or the name is taken, or if the name has an unresolved create.
     """
     state = ledger.state
     _check(ledger, name, live)
@@ -26,8 +26,8 @@ def adopt(ledger: Ledger, cipher: SecretCipher, name: str, live: LiveWebhook) ->
         if state.workspace_id is not None and not state.empty:
             raise RefusedError(
                 ErrorCode.WORKSPACE_MISMATCH,
-                f"{live.id} belongs to workspace {live.workspace_id}, the state to {state.workspace_id}",
-                hint="Use the key of that workspace, or another state for this one.",
+                f"{live.id} belongs to workspace {live.workspace_id}, but the state to {state.workspace_id}",
+                hint="Use the API key of that workspace, or a separate state for this one.",
             )
         ledger.set_workspace(live.workspace_id)
     held = state.webhooks.get(name)
@@ -56,38 +56,38 @@ def adopt(ledger: Ledger, cipher: SecretCipher, name: str, live: LiveWebhook) ->
 
 
 def _kept(held: WebhookRecord | None, sent: StoredSecret | None) -> tuple[tuple[StoredSecret, ...], tuple[StoredSecret, ...]]:
-    """Return the previous and the candidate secrets of a record that is brought up to date; `sent` is known to be in force."""
+    """Return previous and candidate secrets of a record that is updated. `sent`, if given, is known to be in force."""
     if held is None:
         return (), ()
     return (held.previous_after(sent), ()) if sent is not None else (held.previous_secrets, held.candidate_secrets)
 
 
 def _check(ledger: Ledger, name: str, live: LiveWebhook) -> None:
-    """Raise `RefusedError` where `name` or the id of `live` is taken, or what a create of `name` made may be found yet."""
+    """Raise `RefusedError` if `name` or the id of `live` is taken, or if a create of `name` is unresolved."""
     state = ledger.state
     if any(intent.action is ActionKind.CREATE for intent in state.pending.get(name, ())):
-        # Also an expired one: its secret is kept nowhere else.
+        # Even an expired one, because its secret is stored nowhere else.
         raise RefusedError(
             ErrorCode.CREATE_UNRESOLVED,
-            f'"{name}" has a create without an outcome',
-            hint=f"First run apply, which adopts what it made, or: {resolve_command(name, live.id)}",
+            f'"{name}" has an unresolved create',
+            hint=f"First run apply, which adopts its webhook, or run {resolve_command(name, live.id)}",
         )
     held = state.webhooks.get(name)
     if held is not None and held.id != live.id:
         raise RefusedError(
             ErrorCode.NAME_RECORDED,
-            f'"{name}" is recorded already, as {held.id}',
-            hint=f"First: sendkit-sync state forget {shell_name(name)}",
+            f'"{name}" is already recorded, as {held.id}',
+            hint=f"First run `sendkit-sync state forget {shell_name(name)}`.",
         )
     if held is None and ledger.has_id(live.id):
         owner = next(other for other, recorded in state.webhooks.items() if recorded.id == live.id)
         raise RefusedError(
-            ErrorCode.ID_RECORDED, f'{live.id} is recorded already, as "{owner}"', hint="Use `renamedFrom` to rename it."
+            ErrorCode.ID_RECORDED, f'{live.id} is already recorded, as "{owner}"', hint="Use `renamedFrom` to rename it."
         )
 
 
 def _sent(state: State, live: LiveWebhook) -> StoredSecret | None:
-    """Return the secret of an unanswered update that took effect; raise `RefusedError` where that cannot be told."""
+    """Return the secret of an unanswered update that took effect. Raises `RefusedError` if that is unknown."""
     sent = [intent.secret for intent in state.updates_of(live.id) if intent.secret is not None]
     if not sent:
         return None
@@ -95,12 +95,12 @@ def _sent(state: State, live: LiveWebhook) -> StoredSecret | None:
         if live.secret is not None and secret.matches(live.secret):
             return secret
     raise RefusedError(
-        ErrorCode.UPDATE_UNANSWERED, f"a new secret of {live.id} was sent, and has no outcome yet", hint="Run apply first."
+        ErrorCode.UPDATE_UNANSWERED, f"a new secret of {live.id} was sent, and its outcome is unknown", hint="Run apply first."
     )
 
 
 def adopt_unchanged(ledger: Ledger, action: Action) -> None:
-    """Record that a webhook is as the config asks for already, where it was looked at or adopted as such; nothing is sent."""
+    """Record that a webhook already matches the config. Sends nothing."""
     record, live, webhook = action.recorded, action.live, action.desired
     assert record is not None
     assert webhook is not None
@@ -114,14 +114,14 @@ def adopt_unchanged(ledger: Ledger, action: Action) -> None:
 
 
 def matching(desired: Sequence[DesiredWebhook], state: State, live: Sequence[LiveWebhook]) -> list[tuple[str, LiveWebhook]]:
-    """Return, sorted by name, the live webhooks to adopt, each with its name.
+    """Return the live webhooks to adopt, each with its name, sorted by name.
 
-    One is adopted when exactly one desired entry has its name and URL, no other live one has them too, neither
-    its id nor the name is recorded, and no create of that name is without an outcome.
+    A webhook is adopted if a desired entry has its name and URL, no other live webhook has both, neither its id nor its name
+    is recorded, and no create of that name is unresolved.
     """
-    alike = Counter((candidate.name, candidate.settings.url) for candidate in live)
+    count = Counter((candidate.name, candidate.settings.url) for candidate in live)
     recorded = state.recorded_ids()
-    wanted = {
+    missing = {
         (webhook.name, webhook.settings.url)
         for webhook in desired
         if webhook.name not in state.webhooks and webhook.name not in state.pending
@@ -130,7 +130,7 @@ def matching(desired: Sequence[DesiredWebhook], state: State, live: Sequence[Liv
         (candidate.name, candidate)
         for candidate in live
         if candidate.id not in recorded
-        and (candidate.name, candidate.settings.url) in wanted
-        and alike[candidate.name, candidate.settings.url] == 1
+        and (candidate.name, candidate.settings.url) in missing
+        and count[candidate.name, candidate.settings.url] == 1
     ]
     return sorted(found, key=lambda pair: pair[0])

@@ -1,4 +1,4 @@
-"""What comes before every call that changes something."""
+"""Records the intent before every call that changes something."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..core.ports import Ledger
 
 
 def announce(ledger: Ledger, intent: Intent, log: logging.Logger) -> None:
-    """Record `intent`, and say so in `log`; raises `StateIOError`, and then the call must not be made."""
+    """Record and log `intent`. If it raises `StateIOError`, the call must not be sent."""
     ledger.begin(intent)
     about = {"fields": {"action": str(intent.action), "name": intent.name}}
     log.info('%s "%s": intent recorded', intent.action, intent.name, extra=about)

@@ -1,4 +1,4 @@
-"""One create: the intent on disk, the POST, the outcome on disk."""
+"""One create: a durable intent, the POST, a durable outcome."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Creator:
-    """Makes webhooks, each at most once. `server_secrets` leaves drawing secrets to the API."""
+    """Creates webhooks, each at most once. With `server_secrets`, the API generates secrets."""
 
     api: Api
     ledger: Ledger
@@ -39,12 +39,12 @@ class Creator:
         replaces: str | None = None,
         source: SecretSource = SecretSource.GENERATED,
     ) -> tuple[Succeeded | Failed | Unknown, list[str]]:
-        """Make `webhook`; return what came of it and warnings about the answer.
+        """Create `webhook`. Returns the outcome and warnings about the response.
 
-        `seen` are the ids of look-alikes that are live already; `former` is the record of the webhook that is gone,
-        kept under the name `replaces` where that is another one. `source` is where the plan says that the secret comes
-        from. Raises `StateIOError` where the intent or the
-        outcome cannot be written; a call that was made then stays an intent for the next run to settle.
+        `seen` holds the ids of possible duplicates that are already live. `former` is the record of a webhook that is gone,
+        recorded under the name `replaces` if that differs. `source` is where the secret comes from, according to the plan.
+        Raises `StateIOError` if the intent or the outcome cannot be written. A call that was sent then stays an intent, which
+        the next run resolves.
         """
         secret, stored = self._secret(webhook, former, replaces, source)
         if source is SecretSource.STAGED and secret is None:
@@ -90,15 +90,15 @@ class Creator:
                 return secret, stored
         if self.server_secrets:
             return None, None
-        drawn = Secret(self.rng.secret())
-        return drawn, self.cipher.encrypt(webhook.name, drawn, SecretOrigin.GENERATED)
+        generated = Secret(self.rng.secret())
+        return generated, self.cipher.encrypt(webhook.name, generated, SecretOrigin.GENERATED)
 
     def _earlier(
         self, name: str, former: WebhookRecord | None, replaces: str | None, source: SecretSource
     ) -> Iterator[tuple[tuple[str, ...], StoredSecret]]:
-        """Yield the secrets to go on with, the best first, each with the names that it may be encrypted for.
+        """Yield earlier secrets to use again, the best first, each with the names that it may be encrypted under.
 
-        Those of expired attempts, so that one proof fits all of them; or that of the webhook which is gone.
+        These are the secrets of expired attempts, so that one secret proves all of them, or of the webhook that is gone.
         """
         names = (name,) if former is None else (name, *renamed(former.former_names, replaces))
         if source is SecretSource.ATTEMPT:
@@ -110,23 +110,23 @@ class Creator:
 
     def _doubt(self, live: LiveWebhook, webhook: DesiredWebhook, secret: Secret | None) -> str | None:
         if self.ledger.has_id(live.id):
-            return f"the API answered with the id {live.id}, which is recorded already"
+            return f"the API returned the id {live.id}, which is already recorded"
         if live.name != webhook.name and (secret is None or live.secret != secret):
-            return f"the API answered with another webhook, {live.id}"
+            return f"the API returned a different webhook, {live.id}"
         return None
 
 
 def staged_unreadable(name: str) -> Failed:
-    """Say that a staged secret cannot be read here, and so not sent; another one would fail at the receiver that has it."""
-    what = "its staged secret cannot be read here, and no other one is sent in its place"
-    advice = f"run this where the identity is, or sendkit-sync secret unstage {shell_name(name)}"
+    """Return the failure of a staged secret that cannot be read. A receiver that has it would reject any other one."""
+    what = "its staged secret cannot be decrypted here, and no other secret is sent instead"
+    advice = f"run this where the identity is available, or run `sendkit-sync secret unstage {shell_name(name)}`"
     return Failed(FailureCode.STAGED_UNREADABLE, f"{what}: {advice}")
 
 
 def differences(webhook: DesiredWebhook, secret: Secret | None, live: LiveWebhook) -> list[str]:
-    """Return what the API recorded otherwise than it was sent, as lines for people; `secret` is None where none was."""
+    """Return what the API changed about the request, as lines for people. `secret` is None if none was sent."""
     sent = webhook.settings.effective()
     shown = secret if live.secret is None or secret is None else live.secret
     mine = {"name": webhook.name, **sent.by_key(), "secret": secret}
     theirs = {"name": live.name, **live.settings.filled(sent).by_key(), "secret": shown}
-    return [f"the API recorded another {key} than was sent" for key in SHOWN if mine[key] != theirs[key]]
+    return [f"the API returned a different {key} than was sent" for key in SHOWN if mine[key] != theirs[key]]

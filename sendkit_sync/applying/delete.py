@@ -1,4 +1,4 @@
-"""One delete: the record goes only when the API says that the webhook is not there any more."""
+"""One delete. The record is removed only if the API confirms that the webhook no longer exists."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NO_DELETE = (404, 405, 501)
 
 @dataclass(frozen=True, slots=True)
 class Deleter:
-    """Deletes recorded webhooks (SendKit API: DELETE is a guess, so its answer is looked at closely)."""
+    """Deletes recorded webhooks. DELETE is undocumented (SendKit API), so its result is checked."""
 
     api: Api
     ledger: Ledger
@@ -27,9 +27,9 @@ class Deleter:
     rng: Rng
 
     def delete(self, name: str, webhook_id: str) -> Outcome:
-        """Delete the webhook and forget its record; return what came of it.
+        """Delete the webhook, remove its record, and return the outcome.
 
-        An answer of 404, or none, is looked at with GET: only its 404 forgets the record. Raises `StateIOError`.
+        After a 404 or no response, the webhook is read: only a 404 to GET removes the record. Raises `StateIOError`.
         """
         intent = Intent(self.rng.token(), ActionKind.DELETE, name, self.clock.now(), id=webhook_id)
         announce(self.ledger, intent, log)
@@ -43,19 +43,19 @@ class Deleter:
         return self.look(intent, answer)
 
     def look(self, intent: Intent, answer: Failed | Unknown) -> Outcome:
-        """Find out by GET whether the webhook of `intent` is still there, and record that."""
+        """Check with GET whether the webhook of `intent` still exists, and record the result."""
         assert intent.id is not None
         try:
             live = self.api.get(intent.id)
         except SyncError as error:
-            return Unknown(answer.code, f"{answer.message}; a look at it failed too: {error.what}", answer.status)
+            return Unknown(answer.code, f"{answer.message}; reading it failed too: {error.what}", answer.status)
         if live is None:
             self.ledger.forget(intent.name)
             return Succeeded(None)
         self.ledger.drop(intent)
         if answer.status in NO_DELETE:
             return _by_hand(intent.name, answer)
-        return Failed(answer.code, f"it is still there: {answer.message}", answer.status)
+        return Failed(answer.code, f"it still exists: {answer.message}", answer.status)
 
 
 def _by_hand(name: str, answer: Failed | Unknown) -> Failed:

@@ -1,4 +1,4 @@
-"""Carries out a plan: settles what is left of earlier runs, checks before the creates, runs the actions, settles again."""
+"""Carries out a plan: resolves earlier intents, runs preflight checks and the actions, and resolves again."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from .throttle import NOT_BEGUN, StopReason, Throttle
 from .update import Updater
 
 AHEAD = 2
-"""How many calls more than go out at once are made ready, their intents on disk, while they wait for their turn."""
+"""Number of further calls that are prepared, with durable intents, while they wait for a slot."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """How a run behaves; durations in seconds."""
+    """Settings of a run. Durations in seconds."""
 
     parallelism: int = 4
     settle_s: float = 10.0
@@ -42,12 +42,12 @@ class RunSettings:
 
     @property
     def workers(self) -> int:
-        """How many threads carry out actions; with one call at a time, each action waits for the one before."""
+        """Number of threads. With one call at a time, each action waits for the previous one."""
         return self.parallelism + min(AHEAD, self.parallelism - 1)
 
 
 Observer = Callable[[Result], None]
-"""Hears of each action of a run once, when nothing more is learned of it."""
+"""Called once for each action of a run, with its final result."""
 
 
 def _ignore(_: Result) -> None: ...
@@ -55,7 +55,7 @@ def _ignore(_: Result) -> None: ...
 
 @dataclass(slots=True)
 class Executor:
-    """One run against one ledger; `run_all` runs several actions at once."""
+    """One run with one ledger. `run_all` runs several actions concurrently."""
 
     api: Api
     ledger: Ledger
@@ -87,7 +87,7 @@ class Executor:
         run_all: Runner = run_all,
         slots: AbstractContextManager[object] | None = None,
     ) -> Executor:
-        """Return a run with all its parts; `slots` takes the place of as many as calls may go out at once."""
+        """Return an executor with all its parts. `slots` limits concurrent calls instead of `limits.parallelism`."""
         stop_reason = StopReason(stop)
         throttle = Throttle(api, clock, stop_reason, slots or threading.Semaphore(limits.parallelism), ledger.before_call)
         creator = Creator(throttle, ledger, cipher, clock, rng, server_secrets)
@@ -96,17 +96,17 @@ class Executor:
         return cls(throttle, ledger, cipher, clock, creator, updater, deleter, limits, stop_reason, run_all=run_all)
 
     def settle(self) -> None:
-        """Settle every create and delete that an earlier run left without an outcome.
+        """Resolve every create and delete that an earlier run left without an outcome.
 
-        An update is not settled: it is planned again. Raises what `Api.list` raises, but for a server without a
-        list: then creates stay as they are. Raises `RefusedError` for the key of another workspace.
+        Updates are not resolved, but planned again. Raises what `Api.list` raises, and `RefusedError` for the API key of
+        another workspace. If the server has no list, creates stay unresolved.
         """
         pending = list(self.ledger.state.intents())
         deletes = [intent for intent in pending if intent.action is ActionKind.DELETE]
         if deletes:
             self._refuse_other_workspace()
         for intent in deletes:
-            self.deleter.look(intent, Unknown(FailureCode.UNRESOLVED, "an earlier delete has no outcome yet"))
+            self.deleter.look(intent, Unknown(FailureCode.UNRESOLVED, "the outcome of an earlier delete is unknown"))
         names = sorted({intent.name for intent in pending if intent.action is ActionKind.CREATE})
         if not names:
             return
@@ -124,10 +124,10 @@ class Executor:
         expire_old(self.ledger, self.clock, lost, self.limits.resend_after_s)
 
     def execute(self, plan: Plan, observer: Observer = _ignore) -> Report:
-        """Carry out `plan` as far as it goes; every outcome is recorded before `observer` hears of it.
+        """Carry out `plan` as far as possible. Every outcome is recorded before `observer` is called.
 
-        Raises `StateIOError` where an outcome cannot be kept, and before the first create or delete what `Api.list`
-        raises, and `RefusedError` for the key of another workspace.
+        Raises `StateIOError` if an outcome cannot be recorded. Before the first create or delete, raises what `Api.list`
+        raises, and `RefusedError` for the API key of another workspace.
         """
         self._observer = observer
         for result in self._adopted:
@@ -159,7 +159,7 @@ class Executor:
         )
 
     def _run(self, actions: Sequence[Action], seen: Mapping[str, tuple[str, ...]], results: dict[str, Result]) -> None:
-        """Carry out `actions`, several at once, and put what became of each into `results`."""
+        """Carry out `actions` concurrently and add their results to `results`."""
         steps = [partial(self._guarded, action, seen.get(action.name, ())) for action in actions]
         for result in self.run_all(steps, parallelism=self.limits.workers, halted=lambda: self.stop_reason.on):
             self._note(results, result)
@@ -168,7 +168,7 @@ class Executor:
                 self._note(results, Result(action.kind, action.name, action.id, Status.NOT_ATTEMPTED, self.stop_reason.why))
 
     def _guarded(self, action: Action, seen: tuple[str, ...]) -> Result:
-        """Carry out `action`; where its outcome cannot be recorded, what is ready must not be sent any more."""
+        """Carry out `action`. If its outcome cannot be recorded, no prepared call may be sent any more."""
         try:
             return self._step(action, seen)
         except BaseException:
@@ -214,28 +214,28 @@ class Executor:
                 return None
         if live.workspace_id == known:
             return None
-        message = f"recorded, but made in workspace {printable(live.workspace_id)}, not in {printable(known)}"
+        message = f"recorded, but created in workspace {printable(live.workspace_id)} instead of {printable(known)}"
         self.stop_reason.pull(Failed(FailureCode.WRONG_WORKSPACE, message))
         return Failure(FailureCode.WRONG_WORKSPACE, message)
 
     def _refuse_other_workspace(self) -> None:
-        """Raise `RefusedError` where the key sees another workspace: its 404 says nothing of a webhook in ours."""
+        """Raise `RefusedError` if the API key belongs to another workspace, whose 404 would prove nothing."""
         if self.ledger.workspace_id is not None:
             with suppress(NoEndpointError):
                 check_workspace(self.api.list(), self.ledger.workspace_id)
 
     def _settle_unknown(self, preflight: Preflight, names: Sequence[str], results: dict[str, Result]) -> None:
-        """Find out what became of the creates `names` of this run, whose answers do not tell."""
+        """Resolve the creates `names` of this run, whose outcomes are unknown."""
         if not names:
             return
         try:
             live = self._settle(names, settle_s=self.limits.settle_s)
         except (ApiError, ApiUnreachableError, KeyRefusedError, RefusedError) as error:
-            self._warn(f"the live list cannot be read to settle what is unknown: {error.what}")
+            self._warn(f"the live list cannot be read to resolve unknown outcomes: {error.what}")
             return
         state = self.ledger.state
         still_open = set(state.unresolved())
-        # Unproved, but not there before: such a one may be ours.
+        # Not proved, but not live before the run: it may be ours.
         ours = unproved_names([one for one in live if not preflight.was_there(one)], self.ledger)
         for name in names:
             failure = results[name].failure
@@ -256,14 +256,14 @@ class Executor:
         )
 
     def _add_unresolved(self, results: dict[str, Result]) -> None:
-        """Add what earlier runs left and nothing of this plan was about."""
+        """Add the intents of earlier runs that no action of this plan covers."""
         left: list[tuple[ActionKind, str, str | None]] = [
             (ActionKind.CREATE, name, None) for name in self.ledger.state.unresolved()
         ]
         left += [(one.action, one.name, one.id) for one in self.ledger.state.intents() if one.action is ActionKind.DELETE]
         for kind, name, webhook_id in left:
             if name not in results:
-                failure = Failure(FailureCode.UNRESOLVED, f"an earlier {kind} has no outcome yet")
+                failure = Failure(FailureCode.UNRESOLVED, f"the outcome of an earlier {kind} is unknown")
                 results[name] = Result(kind, name, webhook_id, Status.UNRESOLVED, failure)
                 self._announce(results[name])
 
@@ -273,9 +273,9 @@ class Executor:
             self._announce(result)
 
     def _announce(self, result: Result) -> None:
-        why = f": {result.failure.message}" if result.failure is not None else ""
+        reason = f": {result.failure.message}" if result.failure is not None else ""
         about = {"fields": {"action": str(result.kind), "name": result.name, "status": str(result.status)}}
-        log.info('%s "%s": %s%s', result.kind, result.name, result.status.replace("_", " "), why, extra=about)
+        log.info('%s "%s": %s%s', result.kind, result.name, result.status.replace("_", " "), reason, extra=about)
         self._observer(result)
 
     def _warn(self, text: str) -> None:
@@ -284,12 +284,12 @@ class Executor:
 
 
 def _may_be_resolved(result: Result) -> bool:
-    """Tell whether a look at the live list may still say what became of it."""
+    """Return whether the live list may still resolve it."""
     return result.kind is ActionKind.CREATE and result.status is Status.UNRESOLVED
 
 
 def _result(action: Action, answer: Outcome) -> Result:
-    """Return what a call came to that was not a create which was answered."""
+    """Return the result of a call, other than a create that succeeded."""
     if isinstance(answer, Succeeded):
         return Result(action.kind, action.name, action.id, Status.DONE)
     failure = Failure(answer.code, answer.message)
@@ -297,5 +297,5 @@ def _result(action: Action, answer: Outcome) -> Result:
         status = Status.NOT_ATTEMPTED if answer.code in NOT_BEGUN else Status.FAILED
         return Result(action.kind, action.name, action.id, status, failure)
     if action.kind is not ActionKind.CREATE:
-        failure = Failure(answer.code, f"{answer.message}; it may be sent again: run apply once more")
+        failure = Failure(answer.code, f"{answer.message}; it can be sent again: run apply again")
     return Result(action.kind, action.name, action.id, Status.UNRESOLVED, failure)

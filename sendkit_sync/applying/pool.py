@@ -1,4 +1,4 @@
-"""Runs steps several at once, and starts no more once the run is halted."""
+"""Runs steps concurrently, and starts no more once the run is halted."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Step = Callable[[], Result]
 
 
 class Runner(Protocol):
-    """What runs the steps of a run; `run_all` is the one with threads."""
+    """Runs the steps of a run. `run_all` is the implementation with threads."""
 
     def __call__(self, steps: Sequence[Step], *, parallelism: int, halted: Callable[[], bool]) -> Iterator[Result]:
-        """Yield the results as they come, and start no more steps once `halted` is true."""
+        """Yield results as they arrive, and start no more steps once `halted` is true."""
         ...
 
 
 def run_all(steps: Sequence[Step], *, parallelism: int, halted: Callable[[], bool]) -> Iterator[Result]:
-    """Yield the results as they come; steps that were not started when `halted` turned true give none.
+    """Yield results as they arrive. Steps that were not started when `halted` became true have no result.
 
-    What a step raises is raised here, after those under way have ended; no more are started then.
+    If a step raises, no more steps are started, and the error is raised here after the running steps have ended.
     """
     waiting = iter(steps)
     turn = threading.Lock()
@@ -32,7 +32,7 @@ def run_all(steps: Sequence[Step], *, parallelism: int, halted: Callable[[], boo
     results: SimpleQueue[Result | None] = SimpleQueue()
 
     def work() -> None:
-        """Take one step after the other, without a thread between them that hands them out."""
+        """Run one step after the other."""
         try:
             while not over.is_set() and not halted():
                 with turn:

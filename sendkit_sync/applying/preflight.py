@@ -1,4 +1,4 @@
-"""Keeps a run from the workspace of another key, and its creates from doubling what is live already."""
+"""Preflight checks: the API key belongs to the recorded workspace, and no create would duplicate a live webhook."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from ..planning.blockers import PossibleDuplicates
 from ..planning.plan import Action, Blocker, BlockerKind
 from .results import Failure
 
-NO_LIST = "the server has no list of webhooks: look-alikes cannot be seen, the recorded state alone decides"
+NO_LIST = "the server cannot list webhooks, so possible duplicates cannot be found; only the recorded state is used"
 
 
 def check_workspace(live: Sequence[LiveWebhook], workspace_id: str | None) -> None:
-    """Raise `RefusedError` where the list is that of another workspace than the recorded one."""
+    """Raise `RefusedError` if the list belongs to another workspace than the recorded one."""
     for webhook in live:
         if workspace_id is not None and webhook.workspace_id not in (None, workspace_id):
             raise RefusedError(
                 ErrorCode.WORKSPACE_MISMATCH,
-                f"the key belongs to workspace {webhook.workspace_id}, the state to {workspace_id}",
-                hint="Nothing was changed. Use the key of that workspace, or another state for this one.",
+                f"the API key belongs to workspace {webhook.workspace_id}, but the state to {workspace_id}",
+                hint="Nothing was changed. Use the API key of that workspace, or a separate state for this one.",
             )
 
 
 @dataclass(slots=True)
 class Preflight:
-    """Looks at the live list before the first create of a run and after its last; `warn` takes lines for people."""
+    """Reads the live list before the first create of a run and after the last one. `warn` takes lines for people."""
 
     api: Api
     ledger: Ledger
@@ -40,13 +40,13 @@ class Preflight:
     _before: frozenset[str] = field(default=frozenset())
 
     def was_there(self, live: LiveWebhook) -> bool:
-        """Tell whether a webhook was live before the first create."""
+        """Return whether a webhook was live before the first create."""
         return live.id in self._before
 
     def look(self, creates: Sequence[Action]) -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, Failure]]:
-        """Read the live list; return the ids that each create resembles, and what blocks those that may not be made.
+        """Read the live list. Returns the ids of possible duplicates for each create, and the failures of blocked ones.
 
-        Raises what `Api.list` raises, but for a server without a list, and `RefusedError` for another workspace.
+        Raises what `Api.list` raises, except for a server without a list, and `RefusedError` for another workspace.
         """
         live: Sequence[LiveWebhook] = ()
         try:
@@ -55,46 +55,46 @@ class Preflight:
             self.warn(NO_LIST)
         check_workspace(live, self.ledger.state.workspace_id)
         self._before = frozenset(one.id for one in live)
-        looks = PossibleDuplicates(live, self.ledger.state.recorded_ids())
+        index = PossibleDuplicates(live, self.ledger.state.recorded_ids())
         seen: dict[str, tuple[str, ...]] = {}
         blocked: dict[str, Failure] = {}
         for action in creates:
             assert action.desired is not None
-            alike = looks.of(action.desired)
-            seen[action.name] = tuple(one.id for one in alike)
+            duplicates = index.of(action.desired)
+            seen[action.name] = tuple(one.id for one in duplicates)
             blocker = action.blocked_by
-            if blocker is None and alike:
-                blocker = Blocker(BlockerKind.LIVE, alike[0].name, alike[0].id)
+            if blocker is None and duplicates:
+                blocker = Blocker(BlockerKind.LIVE, duplicates[0].name, duplicates[0].id)
             if blocker is not None and not self.allow_duplicate:
                 blocked[action.name] = Failure(
-                    FailureCode.POSSIBLE_DUPLICATE, f"{_likeness(action.name, blocker)}, or use --allow-duplicate"
+                    FailureCode.POSSIBLE_DUPLICATE, f"{_reason(action.name, blocker)}, or pass --allow-duplicate"
                 )
         return seen, blocked
 
     def duplicates(self, made: set[str]) -> tuple[str, ...]:
-        """Return the ids of live, unrecorded webhooks that double one of those `made` and were not there before."""
+        """Return the ids of live, unrecorded webhooks that duplicate one of `made` and were not live before."""
         try:
             live = self.api.list()
         except NoEndpointError:
             return ()
         except (ApiError, ApiUnreachableError, KeyRefusedError) as error:
-            self.warn(f"the live list cannot be read to look for twins: {error.what}")
+            self.warn(f"the live list cannot be read to look for duplicates: {error.what}")
             return ()
         recorded = self.ledger.state.recorded_ids()
         names = {one.name for one in live if one.id in made}
         return tuple(one.id for one in live if one.name in names and one.id not in recorded and not self.was_there(one))
 
 
-def _likeness(name: str, blocker: Blocker) -> str:
-    """Return by what the create of `name` is blocked, and what else than a duplicate can be done."""
+def _reason(name: str, blocker: Blocker) -> str:
+    """Return what blocks the create of `name`, and what to do instead of creating a duplicate."""
     other = printable(blocker.name)
     match blocker.kind:
         case BlockerKind.ORPHAN:
-            return f'orphan "{other}" has the same url and events: add `renamedFrom: {yaml_name(blocker.name)}`'
+            return f'the orphan "{other}" has the same URL and events: add `renamedFrom: {yaml_name(blocker.name)}`'
         case BlockerKind.UNRESOLVED:
-            return f'"{other}" may be the same webhook, and its create has no outcome yet: run apply again'
+            return f'"{other}" may be the same webhook, and its create is unresolved: run apply again'
         case BlockerKind.LIVE:
             return (
-                f"live webhook {blocker.id} looks the same and is not recorded: "
-                f"sendkit-sync import {shell_name(name)} {blocker.id}"
+                f"the live webhook {blocker.id} looks the same and is not recorded: "
+                f"run `sendkit-sync import {shell_name(name)} {blocker.id}`"
             )

@@ -1,4 +1,4 @@
-"""Reads the live side for a plan; sends GET and nothing else."""
+"""Reads the live webhooks for a plan. Sends nothing but GET."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 def read_live(api: Api, state: State | None, parallelism: int) -> LiveSide:
-    """Return the live webhooks, and which recorded ones are gone: not in the list, and 404 on a look of their own.
+    """Return the live webhooks, and which recorded ones are gone: not in the list, and GET answers 404.
 
     Raises what `Api.list` and `Api.get` raise, and `RefusedError` for the list of another workspace.
     """
@@ -27,8 +27,8 @@ def read_live(api: Api, state: State | None, parallelism: int) -> LiveSide:
         with ThreadPoolExecutor(max_workers=parallelism) as pool:
             looked = dict(zip(unlisted, pool.map(api.get, unlisted), strict=True))
     except NoEndpointError as error:
-        # Without a look of its own, none of them is known to be gone.
-        log.warning("%d recorded webhooks are not in the list, and cannot be looked at: %s", len(unlisted), error.what)
+        # Without its own GET, none of them is known to be gone.
+        log.warning("%d recorded webhooks are not in the list and cannot be read: %s", len(unlisted), error.what)
         looked = {}
     by_id.update({webhook_id: live for webhook_id, live in looked.items() if live is not None})
     return LiveSide(by_id, frozenset(webhook_id for webhook_id, live in looked.items() if live is None))

@@ -1,6 +1,6 @@
-"""Finds out what became of creates that were announced and have no outcome; never by a POST.
+"""Resolves creates whose response was lost, by matching them against the live list. Never sends a POST.
 
-Uses nothing but what the intents hold: the config may have changed since.
+Uses only what the intents hold, because the config may have changed since.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A live webhook that an intent made."""
+    """A live webhook that an intent created."""
 
     intent: Intent
     live: LiveWebhook
 
     @property
     def proved(self) -> bool:
-        """Tell whether the webhook is known by its secret, and not only by what another attempt sent too."""
+        """Whether the secret proves the match. Other attempts may have sent the same name, URL and events."""
         return self.intent.secret is not None and self.live.secret is not None
 
 
 def find_match(intents: Sequence[Intent], candidates: Sequence[LiveWebhook]) -> Match | None:
-    """Return the one of `candidates`, live and not recorded, that one of `intents` (all of one name) made, or None.
+    """Return the candidate (live, not recorded) that one of `intents` (all with the same name) created, or None.
 
-    None also where several match: which of them is ours cannot be told then.
+    Also None if several candidates match, because it is unknown which one is ours.
     """
     found: dict[str, Match] = {}
     for candidate in candidates:
@@ -48,9 +48,9 @@ def find_match(intents: Sequence[Intent], candidates: Sequence[LiveWebhook]) -> 
 
 def _made_by(intent: Intent, live: LiveWebhook) -> bool:
     if intent.secret is not None and live.secret is not None:
-        # A drawn secret is proof enough: a server may make another name of the one that it is sent.
-        drawn = intent.secret.origin is SecretOrigin.GENERATED
-        return intent.secret.matches(live.secret) and (drawn or live.name == intent.name)
+        # A generated secret is sufficient proof, because a server may change the name it is sent.
+        generated = intent.secret.origin is SecretOrigin.GENERATED
+        return intent.secret.matches(live.secret) and (generated or live.name == intent.name)
     settings = intent.settings
     if settings is None or live.name != intent.name:
         return False
@@ -67,10 +67,10 @@ def resolve_creates(
     names: Sequence[str],
     settle_s: float,
 ) -> list[LiveWebhook]:
-    """Read the live list until every create of `names` has its match or `settle_s` seconds are over.
+    """Read the live list until every create of `names` has a match, or for `settle_s` seconds.
 
-    Matches are recorded. Returns the list that was read last. Raises what `Api.list` raises, and `RefusedError` for
-    the list of another workspace.
+    Records the matches. Returns the list that was read last. Raises what `Api.list` raises, and `RefusedError` for the list of
+    another workspace.
     """
     deadline = clock.monotonic() + settle_s
     pause_s = FIRST_PAUSE_S
@@ -87,7 +87,7 @@ def resolve_creates(
 
 
 def other_secrets(intents: Sequence[Intent], made: Intent) -> tuple[StoredSecret, ...]:
-    """Return, newest first, the secrets of those of `intents` that have another one than `made`."""
+    """Return the secrets of `intents` that differ from the one of `made`, newest first."""
     sent = [intent.secret for intent in reversed(intents)]
     return tuple(dict.fromkeys(secret for secret in sent if secret is not None and secret != made.secret))
 
@@ -95,52 +95,52 @@ def other_secrets(intents: Sequence[Intent], made: Intent) -> tuple[StoredSecret
 def _resolve_one(name: str, candidates: Sequence[LiveWebhook], ledger: Ledger, cipher: SecretCipher) -> bool:
     state = ledger.state
     intents = [intent for intent in state.pending.get(name, ()) if intent.action is ActionKind.CREATE]
-    # One that was just recorded under another name is no candidate any more.
+    # One that was just recorded under another name is no longer a candidate.
     match = find_match(intents, [candidate for candidate in candidates if not ledger.has_id(candidate.id)])
     if match is None:
         return not intents
     former = state.webhooks.get(match.intent.replaces or name)
     others = () if match.proved else other_secrets(intents, match.intent)
     ledger.record(name, record_of(match.intent, match.live, cipher, former, others), replaces=match.intent.replaces)
-    log.info('create "%s": found live as %s, and recorded', name, match.live.id)
+    log.info('create "%s": found live as %s and recorded', name, match.live.id)
     if others:
         log.warning('create "%s": %s', name, doubt_text(name))
     return True
 
 
 def expire_old(ledger: Ledger, clock: Clock, names: Sequence[str], resend_after_s: float) -> None:
-    """Let the creates of `names` expire whose last send is older than `resend_after_s`.
+    """Expire the creates of `names` whose last attempt is older than `resend_after_s`.
 
-    To be called only after the live list was read and held no match. A clock that went back counts as no time.
+    Call this only after the live list was read and had no match. If the clock went back, no time has passed.
     """
     for name in names:
         intents = [one for one in ledger.pending_of(name) if one.action is ActionKind.CREATE]
         if intents and max(0.0, clock.now() - max(intent.sent_at for intent in intents)) > resend_after_s:
             ledger.expire(name)
-            log.info('create "%s": no trace of it is live, and the attempt has expired', name)
+            log.info('create "%s": no match is live, and the attempt has expired', name)
 
 
 def unproved_names(live: Sequence[LiveWebhook], ledger: Ledger) -> set[str]:
-    """Return the names of live, unrecorded webhooks: while one bears its name, an attempt must not expire."""
+    """Return the names of live, unrecorded webhooks. While one has its name, an attempt must not expire."""
     return {candidate.name for candidate in live if not ledger.has_id(candidate.id)}
 
 
 def doubt_text(name: str) -> str:
-    """Say that the webhook `name` was made by one of several attempts, each with a secret of its own."""
+    """Return the warning that one of several attempts created the webhook `name`, each with its own secret."""
     name = shell_name(name)
-    get = f"`sendkit-sync secret get {name}` gives that of the last, `secret get --previous` that of the one before"
-    rotate = f"`sendkit-sync secret rotate {name}` ends the doubt"
-    return f"several attempts may have made it, each with a secret of its own: {get}; {rotate}"
+    get = f"`sendkit-sync secret get {name}` prints the last one, with --previous the one before"
+    rotate = f"`sendkit-sync secret rotate {name}` makes it certain"
+    return f"one of several attempts created it, each with its own secret, and it is unknown which: {get}; {rotate}"
 
 
 def record_of(
     intent: Intent, live: LiveWebhook, cipher: SecretCipher, former: WebhookRecord | None, others: Sequence[StoredSecret] = ()
 ) -> WebhookRecord:
-    """Return the record of the webhook that `intent` made and the API answered as `live`.
+    """Return the record of the webhook that `intent` created and the API returned as `live`.
 
-    The secret that was sent stays, whatever the answer shows; only where none was sent the answer's is kept.
-    `former` is the record of a webhook of that name that is gone: its secret is kept as the previous one. `others` are
-    secrets that may be in force just as well.
+    The sent secret is kept, whatever the response shows; only if none was sent, the one in the response is used. `former` is
+    the record of a webhook of that name that is gone; its secret becomes the previous one. `others` are secrets that may be in
+    force instead.
     """
     assert intent.settings is not None
     secret: StoredSecret | None = intent.secret
@@ -161,5 +161,5 @@ def record_of(
 
 
 def renamed(former_names: tuple[str, ...], replaces: str | None) -> tuple[str, ...]:
-    """Return the names that may open a seal, after `replaces` (None: no rename) was given up."""
+    """Return the names under which secrets may be encrypted, after a rename from `replaces` (None: no rename)."""
     return former_names if replaces is None or replaces in former_names else (*former_names, replaces)

@@ -1,4 +1,4 @@
-"""What became of each action of a run, and the counts of it."""
+"""The results of a run and their counts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..core.outcomes import FailureCode
 
 
 class Status(StrEnum):
-    """What became of an action; the values are those of the JSON output."""
+    """The status of an action. The values appear in the JSON output."""
 
     DONE = "done"
     FAILED = "failed"
@@ -20,7 +20,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an action is not done: a stable `code` for scripts, a `message` for people."""
+    """Why an action was not done: a stable `code` for scripts and a `message` for people."""
 
     code: FailureCode
     message: str
@@ -28,7 +28,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One action and what became of it. `id` is None where no webhook is known."""
+    """One action and its result. `id` is None if no webhook is known."""
 
     kind: ActionKind
     name: str
@@ -39,11 +39,11 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole run.
+    """The report of a run.
 
-    `results` are in the order of the plan, settled intents first. `warnings` are lines for people. `key_refused`
-    and `unreachable` say what stopped the run; `interrupted` that a signal did. `duplicates` are the ids of live
-    webhooks that double one made in this run.
+    `results` are in the order of the plan, with resolved intents first. `warnings` are lines for people. `key_refused`,
+    `unreachable` and `interrupted` (by a signal) say what stopped the run. `duplicates` holds the ids of live webhooks that
+    duplicate one created in this run.
     """
 
     results: tuple[Result, ...]
@@ -54,10 +54,10 @@ class Report:
     interrupted: bool = False
 
     def count(self, status: Status, *kinds: ActionKind) -> int:
-        """Return how many results have `status` (and one of `kinds`, where given)."""
+        """Return the number of results with `status` and, if given, one of `kinds`."""
         return sum(result.status is status and (not kinds or result.kind in kinds) for result in self.results)
 
     @property
     def changed(self) -> int:
-        """How many actions were done."""
+        """The number of actions that were done."""
         return self.count(Status.DONE)

@@ -1,4 +1,4 @@
-"""Where the calls of a run pass: so many at a time, and none any more once the run is stopped."""
+"""Limits the concurrent calls of a run, and lets none start once the run is stopped."""
 
 from __future__ import annotations
 
@@ -14,52 +14,52 @@ from ..core.ports import Api, Clock
 from .results import Failure
 
 LONG_S = 1.0
-"""After how long a wait an intent is dated anew, so that `--resend-after` counts from the call."""
+"""After a longer wait, the intent gets a new time, so that `--resend-after` counts from the call."""
 
 NOT_BEGUN = (FailureCode.INTERRUPTED, FailureCode.STOPPED)
-"""The codes of calls that were not made because the run ends."""
+"""Codes of calls that were not sent because the run ends."""
 
 _REFUSED_KEY = (401, 403)
 
 
 class StopReason:
-    """Why a run begins nothing more: a signal, or an answer after which no call can fare better."""
+    """Why a run starts no more calls: a signal, or an outcome after which no call can succeed."""
 
     def __init__(self, stop: threading.Event) -> None:
-        """`stop` is what a signal sets."""
+        """`stop` is set by a signal."""
         self.stop = stop
         self._reason: Failed | None = None
         self._turn = threading.Lock()
 
     @property
     def on(self) -> bool:
-        """Whether the run is to begin nothing more."""
+        """Whether the run must start no more calls."""
         return self._reason is not None or self.stop.is_set()
 
     @property
     def interrupted(self) -> bool:
-        """Whether a signal came."""
+        """Whether a signal was received."""
         return self.stop.is_set()
 
     @property
     def key_refused(self) -> bool:
-        """Whether the API refused the key."""
+        """Whether the API rejected the key."""
         return self._reason is not None and self._reason.status in _REFUSED_KEY
 
     @property
     def unreachable(self) -> bool:
-        """Whether the API was not reached."""
+        """Whether the API could not be reached."""
         return self._reason is not None and self._reason.unreachable
 
     @property
     def why(self) -> Failure:
-        """What those come to that are not begun."""
+        """The failure of actions that were not started."""
         if self._reason is not None:
             return Failure(FailureCode.STOPPED, f"the run was stopped: {self._reason.message}")
         return Failure(FailureCode.INTERRUPTED, "the run was interrupted")
 
     def pull(self, reason: Failed) -> None:
-        """Stop the run; of several reasons the first counts, but a refused key before all."""
+        """Stop the run. The first reason counts, but a refused key replaces any other."""
         with self._turn:
             if self._reason is None or reason.status in _REFUSED_KEY:
                 self._reason = reason
@@ -67,10 +67,10 @@ class StopReason:
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """The `Api` of a run, of which `slots` lets so many calls pass at a time.
+    """The `Api` of a run. `slots` limits the number of concurrent calls.
 
-    More threads may come to it than that: while they wait, the intents of their calls are on disk already. So it is
-    the API that a run waits for, and not the disk.
+    More threads than that may wait here, with the intents of their calls already on disk, so that a run waits for the API and
+    not for the disk.
     """
 
     api: Api
@@ -78,14 +78,14 @@ class Throttle:
     stop_reason: StopReason
     slots: AbstractContextManager[object]
     before_call: Callable[[], None]
-    """Raises where this run may no longer start a call: `Ledger.before_call`."""
+    """Raises if this run may no longer start a call (`Ledger.before_call`)."""
 
     def create(self, name: str, settings: Settings, secret: Secret | None, before_attempt: Callable[[], None]) -> Outcome:
-        """POST one webhook; without `secret` the server draws one."""
+        """POST one webhook. Without `secret`, the server generates one."""
         return self._pass(lambda again: self.api.create(name, settings, secret, again), before_attempt)
 
     def update(self, webhook_id: str, fields: Mapping[str, object], before_attempt: Callable[[], None]) -> Outcome:
-        """PATCH the named fields, given under the API's names; a secret among them is a `Secret`."""
+        """PATCH `fields`, keyed by the API's names. A secret among them is a `Secret`."""
         return self._pass(lambda again: self.api.update(webhook_id, fields, again), before_attempt)
 
     def delete(self, webhook_id: str, before_attempt: Callable[[], None]) -> Outcome:
@@ -98,7 +98,7 @@ class Throttle:
             return self.api.list()
 
     def get(self, webhook_id: str) -> LiveWebhook | None:
-        """Return one webhook, or None where the API says 404."""
+        """Return one webhook, or None if the API answers 404."""
         with self.slots:
             return self.api.get(webhook_id)
 
@@ -125,5 +125,5 @@ class Throttle:
             self.before_call()
             answer = call(again)
             if isinstance(answer, Failed) and (answer.stops_run or answer.unreachable):
-                self.stop_reason.pull(answer)  # before the slot is free: the next in line must not try the same
+                self.stop_reason.pull(answer)  # before the slot is released, so that the next call does not try the same
             return answer

@@ -1,4 +1,4 @@
-"""One update: the intent on disk, the PATCH, the outcome on disk. A PATCH may be sent again."""
+"""One update: a durable intent, the PATCH, a durable outcome. A PATCH may be sent again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NO_PATCH = (404, 405, 501)
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What an update sends: `fields` under the API's names, and the new secret as it is kept, if there is one."""
+    """What an update sends: `fields` keyed by the API's names, and the new secret as it is stored, if there is one."""
 
     fields: Mapping[str, object]
     settings: Settings
@@ -37,7 +37,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Updater:
-    """Changes recorded webhooks. Until an answer is recorded, the old and the new secret are both kept."""
+    """Changes recorded webhooks. Until an outcome is recorded, the old and the new secret are both kept."""
 
     api: Api
     ledger: Ledger
@@ -46,7 +46,7 @@ class Updater:
     rng: Rng
 
     def update(self, action: Action) -> tuple[Outcome, list[str]]:
-        """Carry out an update of the plan; return what came of it and warnings about the answer."""
+        """Carry out an update of the plan. Returns the outcome and warnings about the response."""
         webhook, record = action.desired, action.recorded
         assert webhook is not None
         assert record is not None
@@ -62,11 +62,11 @@ class Updater:
             return answer, []
         warnings = differences(webhook, secret, answer.live)
         if action.drifted and self._is_respelt(webhook.name, answer.live):
-            warnings.append("the API shows another spelling than it answers: that counts as no change from now on")
+            warnings.append("the API lists a different spelling than it returned; from now on this is not a change")
         return answer, warnings
 
     def _is_respelt(self, name: str, answered: LiveWebhook) -> bool:
-        """Tell whether a read shows another spelling than was answered, and record that one: else the drift had no end."""
+        """Return whether a read shows a different spelling, and record it. Otherwise the drift would never end."""
         try:
             seen = self.api.get(answered.id)
         except SyncError:
@@ -82,33 +82,35 @@ class Updater:
         return True
 
     def rotate(self, name: str, record: WebhookRecord) -> tuple[Outcome, list[str]]:
-        """Give the webhook a new secret, or finish a rotation that has no outcome; return what `update` does.
+        """Send a new secret, or finish a rotation with an unknown outcome. Returns the same as `update`.
 
-        Raises `RefusedError` where another change than a rotation has no outcome.
+        Raises `RefusedError` if another change of the webhook has no outcome.
         """
         self._check_unanswered(name, record)
-        secret, stored = self._sent_secret(name, record) or self._drawn_secret(name)
+        secret, stored = self._sent_secret(name, record) or self._generated_secret(name)
         return self._send_secret(name, record, secret, stored)
 
     def _check_unanswered(self, name: str, record: WebhookRecord) -> None:
         others = [one for one in self.ledger.state.intents() if one.name == name or one.id == record.id]
         if any(one.secret is None or one.replaces or one.settings != record.applied or one.id != record.id for one in others):
             raise RefusedError(
-                ErrorCode.UPDATE_UNANSWERED, f'a change of "{printable(name)}" has no outcome yet', hint="Run apply first."
+                ErrorCode.UPDATE_UNANSWERED,
+                f'the outcome of an earlier change of "{printable(name)}" is unknown',
+                hint="Run apply first.",
             )
 
     def _send_secret(self, name: str, record: WebhookRecord, secret: Secret, stored: StoredSecret) -> tuple[Outcome, list[str]]:
         answer = self.send(name, record, Edit({"secret": secret}, record.applied, stored))
         live = answer.live if isinstance(answer, Succeeded) else None
         if live is not None and live.secret is not None and live.secret != secret:
-            return answer, ["the API recorded another secret than was sent"]
+            return answer, ["the API returned a different secret than was sent"]
         return answer, []
 
     def activate(self, name: str, record: WebhookRecord) -> tuple[Outcome, list[str]]:
-        """Send the staged secret of a recorded webhook; return what `rotate` does.
+        """Send the staged secret of a recorded webhook. Returns the same as `rotate`.
 
-        Raises `SecretUnreadableError` where it cannot be read here, and `RefusedError` where another change of the webhook
-        has no outcome.
+        Raises `SecretUnreadableError` if it cannot be decrypted, and `RefusedError` if another change of the webhook has no
+        outcome.
         """
         stored = self.ledger.staged_of(name)
         assert stored is not None
@@ -116,7 +118,7 @@ class Updater:
         return self._send_secret(name, record, decrypt(self.cipher, (name, *record.former_names), stored), stored)
 
     def _staged_is_unreadable(self, name: str, record: WebhookRecord, former_name: str | None) -> bool:
-        """Tell whether an unanswered update sent the staged secret, and it cannot be read to be sent again."""
+        """Return whether an unanswered update sent the staged secret, but it cannot be decrypted to send it again."""
         staged = self.ledger.staged_of(former_name or name)
         sent = [intent.secret for intent in self.ledger.updates_of(record.id) if intent.secret is not None]
         if staged is None or not any(staged.same_as(secret) for secret in sent):
@@ -124,9 +126,9 @@ class Updater:
         return try_decrypt(self.cipher, (former_name or name, *record.former_names), staged) is None
 
     def send(self, name: str, record: WebhookRecord, edit: Edit) -> Outcome:
-        """PATCH `edit` onto the webhook of `record` and record the answer under `name`.
+        """PATCH the webhook of `record` with `edit`, and record the outcome under `name`.
 
-        Raises `StateIOError` where the intent or the outcome cannot be written.
+        Raises `StateIOError` if the intent or the outcome cannot be written.
         """
         intent = Intent(
             op=self.rng.token(),
@@ -149,7 +151,7 @@ class Updater:
     def _patch(self, webhook_id: str, edit: Edit, intent: Intent) -> Outcome:
         answer = self.api.update(webhook_id, edit.fields, lambda: self.ledger.restamp(intent, self.clock.now()))
         if isinstance(answer, Succeeded) and (answer.live is None or answer.live.id != webhook_id):
-            return Unknown(FailureCode.RESPONSE_INVALID, "the API answered with another webhook")
+            return Unknown(FailureCode.RESPONSE_INVALID, "the API returned a different webhook")
         if isinstance(answer, Failed | Unknown) and answer.status in NO_PATCH:
             return self._without_patch(webhook_id, edit, intent.name, answer)
         return answer
@@ -158,15 +160,17 @@ class Updater:
         if answer.status == 404:
             try:
                 if self.api.get(webhook_id) is None:
-                    return Failed(FailureCode.GONE, "it is gone in SendKit: run apply --refresh to create it anew", 404)
+                    return Failed(
+                        FailureCode.GONE, "it no longer exists in SendKit: run apply --refresh to create it again", 404
+                    )
             except SyncError as error:
-                return Failed(FailureCode.NOT_FOUND, f"{answer.message}; a look at it failed too: {error.what}", 404)
-        why = f"the server cannot change webhooks ({answer.status})"
-        by_hand = f"change it in SendKit by hand, then run {_taking_over(webhook_id, edit, name)}"
-        return Failed(FailureCode.NO_UPDATE, f"{why}: {by_hand}", answer.status)
+                return Failed(FailureCode.NOT_FOUND, f"{answer.message}; reading it failed too: {error.what}", 404)
+        reason = f"the server cannot change webhooks ({answer.status})"
+        by_hand = f"change it in SendKit by hand, then run {_adopting(webhook_id, edit, name)}"
+        return Failed(FailureCode.NO_UPDATE, f"{reason}: {by_hand}", answer.status)
 
     def _fields(self, action: Action, webhook: DesiredWebhook, record: WebhookRecord) -> dict[str, object]:
-        """Return the fields to send, the secret apart: those that differ, or all after an unanswered update."""
+        """Return the fields to send, except the secret: those that differ, or all after an unanswered update."""
         every: dict[str, object] = {"name": webhook.name, **webhook.settings.effective().wire()}
         if action.unanswered:
             return every
@@ -176,10 +180,10 @@ class Updater:
     def _secret(
         self, action: Action, webhook: DesiredWebhook, record: WebhookRecord
     ) -> tuple[Secret | None, StoredSecret | None]:
-        """Return the secret to send and how it is kept; nothing where it stays.
+        """Return the secret to send and its stored form, or None and None if it does not change.
 
-        After an unanswered update that sent a secret, nobody knows which of the two is in force: the new one is
-        sent again, or where it is sealed, one more is drawn.
+        After an unanswered update that sent a secret, it is unknown which of the two is in force. So the new one is sent again
+        or, if it cannot be decrypted, another one is generated.
         """
         if webhook.secret is None:
             sent = self._sent_secret(webhook.name, record) if action.secret_source is SecretSource.ATTEMPT else None
@@ -189,26 +193,26 @@ class Updater:
         return (webhook.secret, record.secret) if action.unanswered else (None, None)
 
     def _sent_secret(self, name: str, record: WebhookRecord) -> tuple[Secret, StoredSecret] | None:
-        """Return the secret of the last unanswered update that sent one, or a new one where it cannot be read."""
+        """Return the secret of the last unanswered update that sent one, or a new one if it cannot be decrypted."""
         updates = self.ledger.updates_of(record.id)
         sent = [(intent.name, intent.secret) for intent in updates if intent.secret is not None]
         if not sent:
             return None
-        sealed_for, stored = sent[-1]
-        secret = try_decrypt(self.cipher, (sealed_for, *record.former_names), stored)
+        encrypted_for, stored = sent[-1]
+        secret = try_decrypt(self.cipher, (encrypted_for, *record.former_names), stored)
         if secret is None:
-            return self._drawn_secret(name)
-        return secret, stored if sealed_for == name else self.cipher.encrypt(name, secret, stored.origin)
+            return self._generated_secret(name)
+        return secret, stored if encrypted_for == name else self.cipher.encrypt(name, secret, stored.origin)
 
-    def _drawn_secret(self, name: str) -> tuple[Secret, StoredSecret]:
-        drawn = Secret(self.rng.secret())
-        return drawn, self.cipher.encrypt(name, drawn, SecretOrigin.GENERATED)
+    def _generated_secret(self, name: str) -> tuple[Secret, StoredSecret]:
+        generated = Secret(self.rng.secret())
+        return generated, self.cipher.encrypt(name, generated, SecretOrigin.GENERATED)
 
 
-def _taking_over(webhook_id: str, edit: Edit, name: str) -> str:
-    """Return the commands by which the record of a webhook that was changed by hand takes the change over."""
+def _adopting(webhook_id: str, edit: Edit, name: str) -> str:
+    """Return the commands that record a change made by hand."""
     if "secret" in edit.fields:
-        # A read never replaces a recorded secret: the record has to go first.
+        # A read never replaces a recorded secret, so the record must be removed first.
         forget, adopt = f"state forget {shell_name(edit.replaces or name)}", f"import {shell_name(name)} {webhook_id}"
         return f"`sendkit-sync {forget}`, `sendkit-sync {adopt}` and `sendkit-sync secret set {shell_name(name)} < FILE`"
     if edit.replaces is not None:

@@ -741,7 +741,7 @@ class TestWhatGoesWrongTogether:
             for words in ((), ("--refresh", "--force")):
                 refused = applied.apply(*words, SENDKIT_API_URL=elsewhere.url, **other)
                 assert refused.returncode == 1
-                assert "the key belongs to workspace ws_other" in refused.stderr
+                assert "the API key belongs to workspace ws_other" in refused.stderr
             assert len(elsewhere.webhooks()) == 1
 
     def test_a_question_mark_in_a_target_is_a_question_mark(self, workspace: Workspace):

@@ -219,7 +219,7 @@ def test_a_redirected_delete_is_looked_at(workspace: Workspace):
     workspace.simulator.add_fault(Fault("DELETE", nth=1, when="before", kind="redirect", status=302))
     refused = workspace.apply("--prune")
     assert refused.returncode == 1
-    assert "it is still there" in refused.stderr
+    assert "it still exists" in refused.stderr
     assert "Analytics" in workspace.state["webhooks"]
     workspace.simulator.add_fault(Fault("DELETE", nth=1, when="after", kind="redirect", status=302))
     assert workspace.apply("--prune").returncode == 0

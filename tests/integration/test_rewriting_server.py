@@ -90,7 +90,7 @@ def test_a_server_that_answers_as_it_shows_makes_no_update_at_all(tmp_path: Path
         simulator.store = Keeps(mask_secrets=True, page_form="pages")
         workspace = Workspace(tmp_path, simulator)
         told = workspace.apply().stderr
-        assert "the API recorded another url than was sent" in told
+        assert "the API returned a different url than was sent" in told
         assert workspace.run("plan", "--detailed-exitcode").returncode == 0
         assert workspace.run("plan", "--refresh", "--detailed-exitcode").returncode == 0
 

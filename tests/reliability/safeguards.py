@@ -330,8 +330,8 @@ SETTLING = (
         "a drawn secret proves a webhook under any name",
         f"{STRANGE}TestAnotherName::test_a_lost_answer_is_settled_by_the_secret_where_the_list_shows_it_and_never_doubled",
         "applying/resolving.py",
-        "drawn = intent.secret.origin is SecretOrigin.GENERATED",
-        "drawn = False",
+        "generated = intent.secret.origin is SecretOrigin.GENERATED",
+        "generated = False",
     ),
     one(
         "nothing is settled from the list of another workspace",
@@ -379,7 +379,7 @@ SETTLING = (
         "a live look-alike blocks a create",
         "tests/integration/test_end_to_end.py::test_a_lost_state_is_stopped_by_the_possible_duplicate_guard",
         "applying/preflight.py",
-        "            if blocker is None and alike:\n",
+        "            if blocker is None and duplicates:\n",
         "            if False:\n",
     ),
     one(

@@ -50,7 +50,7 @@ class TestAnotherWorkspace:
         ours = {name: value for name, value in runs.environment().items() if name == "SENDKIT_API_KEY"}
         use(runs, **OTHER_KEY)
         assert runs.apply_here(*AT_ONCE) == 1
-        assert "the key belongs to workspace ws_other" in runs.outputs[-1]
+        assert "the API key belongs to workspace ws_other" in runs.outputs[-1]
         assert list(runs.state["webhooks"]) == ["Dora"]
         use(runs, **ours)
         assert runs.apply_here(*AT_ONCE) == 0
@@ -65,7 +65,7 @@ class TestAnotherWorkspace:
         die_at(runs, "intent-durable", "--prune")
         use(runs, **OTHER_KEY)
         assert runs.apply_here() == 1
-        assert "the key belongs to workspace ws_other" in runs.outputs[-1]
+        assert "the API key belongs to workspace ws_other" in runs.outputs[-1]
         assert "Dora" in runs.state["webhooks"]
 
     def test_an_orphan_is_not_forgotten_for_its_404(self, two_workspaces: Runs):
@@ -74,7 +74,7 @@ class TestAnotherWorkspace:
         assert runs.apply_here() == 0
         use(runs, **OTHER_KEY)
         assert runs.apply_here("--prune") == 1
-        assert "the key belongs to workspace ws_other" in runs.outputs[-1]
+        assert "the API key belongs to workspace ws_other" in runs.outputs[-1]
         assert "Dora" in runs.state["webhooks"]
 
 
@@ -89,7 +89,7 @@ def test_a_create_that_is_answered_from_another_workspace_is_recorded_and_stops_
     runs.simulator.store = Elsewhere(mask_secrets=False, page_form="cursor")
     runs.write(config_of(["Anna", "Berta", "Carla"]))
     assert runs.apply_here("--parallelism", "1") == 1
-    assert "made in workspace ws_elsewhere" in runs.outputs[-1]
+    assert "created in workspace ws_elsewhere" in runs.outputs[-1]
     assert runs.posts() == 2
     runs.check_each_made_once("Anna", "Berta")
 
@@ -126,7 +126,7 @@ class TestAnotherName:
 
     def test_an_answer_with_the_secret_that_was_sent_is_believed(self, loud: Runs):
         assert loud.apply_here() == 0
-        assert "the API recorded another name" in loud.outputs[-1]
+        assert "the API returned a different name" in loud.outputs[-1]
         check_kept(loud, "ANNA")
 
     def test_a_lost_answer_is_settled_by_the_secret_where_the_list_shows_it_and_never_doubled(self, loud: Runs):
@@ -200,7 +200,7 @@ def check_kept(runs: Runs, live_name: str) -> None:
 def test_a_secret_that_the_server_changed_is_told_and_does_not_replace_the_one_that_was_sent(runs: Runs):
     runs.simulator.store = Trimming(mask_secrets=False, page_form="cursor")
     assert runs.apply_here() == 0
-    assert "the API recorded another secret" in runs.outputs[-1]
+    assert "the API returned a different secret" in runs.outputs[-1]
     (live,) = runs.simulator.webhooks()
     kept = str(runs.state["webhooks"]["Anna"]["secret"]["value"])  # type: ignore[index]
     assert kept != live["secret"]
@@ -355,5 +355,5 @@ class TestSecretsOfTheServer:
             simulator.add_fault(Fault("POST", nth=1, when="after", kind="drop"))
             assert runs.apply_here() == 0
             assert runs.state["webhooks"]["Anna"]["secret"] == {"missing": True}
-            assert 'Missing secrets (recorded without a secret):\n  "Anna"' in runs.run("plan").stdout
+            assert 'Missing secrets (the webhook is recorded without its secret):\n  "Anna"' in runs.run("plan").stdout
             assert runs.posts() == 1
