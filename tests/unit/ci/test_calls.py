@@ -10,7 +10,11 @@ from sendkit_sync.core.model import Secret
 
 def test_leaving_the_calls_closes_their_connections(monkeypatch: pytest.MonkeyPatch):
     closed = []
-    monkeypatch.setattr("sendkit_sync.api.transport.Transport.close", closed.append)
+
+    def close(transport: object) -> None:
+        closed.append(transport)
+
+    monkeypatch.setattr("sendkit_sync.api.transport.Transport.close", close)
     with pytest.raises(ZeroDivisionError), Calls("https://forge.example", {}, Secret("t" * 20)):
         raise ZeroDivisionError
     assert len(closed) == 1
