@@ -12,7 +12,7 @@ from ..app.context import Context, Source
 from ..app.saved_plan import load
 from ..app.wiring import state_path_of
 from ..cli.main import run
-from ..cli.options import config_flag, state_flag
+from ..cli.options import CONFIG, STATE
 from ..cli.output.streams import tell
 from ..core.errors import ErrorCode, RefusedError, UsageError
 from ..core.ports import Forge
@@ -42,8 +42,8 @@ def steps() -> None:
 
 
 @steps.command()
-@config_flag
-@state_flag
+@CONFIG
+@STATE
 def take(configs: tuple[str, ...], state_path: str | None) -> None:
     """Take the branch's last state, and find out whether it can be committed back."""
     path = state_path_of(Context(), Source(configs, state_path))

@@ -17,18 +17,20 @@ OWN_ONLY = {"yes", "force", "prune", "allow-duplicate"}
 """Flags that, outside `apply` and `reconcile`, only the variable of their command sets."""
 
 WITHOUT_SHARED = ("secret", "state")
-"""Groups whose flags only the variable of their command sets, except for flags that most commands have."""
+"""Groups whose flags only the variable of their command sets, except for `EVERYWHERE`."""
+
+EVERYWHERE = {"config", "state", "timeout", "retry-for", "lock-timeout"}
+"""Flags that mean the same in every command."""
 
 
 class Option(click.Option):
     """A flag with its variables. The variable of a repeatable flag has one value per line.
 
-    `everywhere`: the shared variable sets it in every command. `also`: further variables, of lower precedence.
+    `also`: further variables, of lower precedence.
     """
 
-    def __init__(self, *args: Any, everywhere: bool = False, also: tuple[str, ...] = (), **settings: Any) -> None:
+    def __init__(self, *args: Any, also: tuple[str, ...] = (), **settings: Any) -> None:
         super().__init__(*args, **settings)
-        self.everywhere = everywhere
         self.also = also
 
     @property
@@ -45,7 +47,7 @@ class Option(click.Option):
     def is_shared(self, path: tuple[str, ...]) -> bool:
         """Return whether `SENDKIT_SYNC_<FLAG>` sets the flag for the command at `path`."""
         if path[:1] in [(group,) for group in WITHOUT_SHARED]:
-            return self.everywhere
+            return self.flag in EVERYWHERE
         return self.flag not in OWN_ONLY or path in [("apply",), ("reconcile",)]
 
     def accepts(self, value: str) -> bool:

@@ -9,11 +9,16 @@ from typing import Any
 
 import click
 
+from .completion import recorded_names
 from .flags import flag
 from .settings import Command, Settings
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_CALLS = ("timeout_s", "retry_for_s")
+_OF_CALLS = ("timeout_s", "retry_for_s")
+_OF_RUNS = ("parallelism", "settle_s", "resend_after_s", "allow_duplicate")
+
+Parameter = Callable[[Callable[..., Any]], Callable[..., Any]]
+"""A flag or an argument, as click puts it onto a function."""
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -31,15 +36,25 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return float(found[1]) * _UNITS_S[found[2]]
 
 
-def as_command(name: str, group: click.Group | None = None) -> Callable[[Callable[..., Any]], click.Command]:
-    """Return a decorator that makes a function a command, of `group` if given."""
-    make = click.command if group is None else group.command
-    return make(name, cls=Command)
+def as_command(
+    name: str, *parameters: Parameter, group: click.Group | None = None
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """Return a decorator that makes a function a command with these flags and arguments, of `group` if given.
+
+    The function gets a `Context`, then the flags by name; in place of those that they are made from a `Source`, a
+    `PlanScope` and `RunSettings`, under the names that requests have for them.
+    """
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        made: Callable[..., Any] = _with_context(function)
+        for parameter in reversed(parameters):
+            made = parameter(made)
+        return (click.command if group is None else group.command)(name, cls=Command)(made)
+
+    return decorate
 
 
-def use_case(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Pass a `Context` to `function` and, if it has --config, a `Source`, instead of the flags they are made from."""
-
+def _with_context(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.pass_obj
     @functools.wraps(function)
     def run(settings: Settings, /, **flags: Any) -> Any:
@@ -48,7 +63,15 @@ def use_case(function: Callable[..., Any]) -> Callable[..., Any]:
 
         if "configs" in flags:
             flags["source"] = Source(flags.pop("configs"), flags.pop("state_path", None))
-        calls = {name: flags.pop(name) for name in _CALLS if name in flags}
+        if "targets" in flags:
+            from ..planning.scope import PlanScope
+
+            flags["scope"] = PlanScope(flags.pop("prune"), flags.pop("targets"))
+        if "parallelism" in flags:
+            from ..applying.executor import RunSettings
+
+            flags["settings"] = RunSettings(**{each: flags.pop(each) for each in _OF_RUNS})
+        calls = {each: flags.pop(each) for each in _OF_CALLS if each in flags}
         url = (settings.api_url or DEFAULT_API_URL).rstrip("/")
         return function(Context(url, api_key_file=settings.api_key_file, observer=console, **calls), **flags)
 
@@ -61,86 +84,67 @@ def colour() -> bool:
     return isinstance(settings, Settings) and settings.colour
 
 
-config_flag = flag(
-    "-c",
-    "--config",
-    "configs",
-    multiple=True,
-    metavar="PATH",
-    everywhere=True,
-    help="Config file, or folder with *.yaml and *.yml files. Can be repeated. Default: webhooks.yaml.",
-)
-state_flag = flag(
-    "--state",
-    "state_path",
-    metavar="ADDRESS",
-    help="State: a path, or a URL (postgresql://, s3://, gs://, az://). Default: `state` in the config, else "
-    "sendkit.state.json next to the first config file.",
-    everywhere=True,
-)
-timeout_flag = flag(
-    "--timeout",
-    "timeout_s",
-    type=Duration(),
-    default="30s",
-    everywhere=True,
-    help="Time limit for one API call, including reading the response.",
-)
+def switch(name: str, text: str) -> Parameter:
+    """Return a flag without a value."""
+    return flag(name, is_flag=True, help=text)
 
 
-def _retry_flag(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    return flag(
-        "--retry-for",
-        "retry_for_s",
-        type=Duration(),
-        default=default,
-        everywhere=True,
-        help="How long to retry a call that is known not to have reached the API.",
-    )
+def value(name: str, metavar: str, text: str, **settings: Any) -> Parameter:
+    """Return a flag with a value; `dest` is the name of that value where it is not the flag's."""
+    names = (name, settings.pop("dest")) if "dest" in settings else (name,)
+    return flag(*names, metavar=metavar, help=text, **settings)
 
 
-retry_flag = _retry_flag("2m")
-brief_retry_flag = _retry_flag("10s")
-"""For a command that a person waits for, and that has something to show without the API too."""
+def repeatable(name: str, field: str, metavar: str, text: str, **settings: Any) -> Parameter:
+    """Return a flag that may be given several times; `field` is the name of its values."""
+    return flag(name, field, multiple=True, metavar=metavar, help=f"{text} Can be repeated.", **settings)
 
-refresh_flag = flag(
-    "--refresh",
-    is_flag=True,
-    help="Also read the live webhooks from SendKit and report drift. Read-only: sends GET requests only.",
+
+def duration(name: str, default: str, text: str) -> Parameter:
+    """Return a flag whose value is a duration, in seconds under its name with `_s`."""
+    return flag(name, f"{name.strip('-').replace('-', '_')}_s", type=Duration(), default=default, help=text)
+
+
+def choice(*forms: str, **settings: Any) -> Parameter:
+    """Return the flag --format; its value is named `form`."""
+    return flag("--format", "form", type=click.Choice(forms), help="Output format.", **settings)
+
+
+NAME = click.argument("name", shell_complete=recorded_names)
+"""The name of a recorded webhook."""
+
+_CONFIG_HELP = "Config file, or folder with *.yaml and *.yml files. Can be repeated. Default: webhooks.yaml."
+_STATE_HELP = (
+    "State: a path, or a URL (postgresql://, s3://, gs://, az://). Default: `state` in the config, else "
+    "sendkit.state.json next to the first config file."
 )
-prune_flag = flag("--prune", is_flag=True, help="Delete orphans: recorded webhooks that are no longer in the config.")
-target_flag = flag(
-    "--target",
-    "targets",
-    multiple=True,
-    metavar="NAME",
-    help="Only plan webhooks with this name. * matches any text. Can be repeated.",
+CONFIG = flag("-c", "--config", "configs", multiple=True, metavar="PATH", help=_CONFIG_HELP)
+STATE = flag("--state", "state_path", metavar="ADDRESS", help=_STATE_HELP)
+PLACE = (CONFIG, STATE)
+"""Where config and state are."""
+
+LOCK = duration("--lock-timeout", "0s", "How long to wait if another run holds the lock.")
+LOCKED = (*PLACE, LOCK)
+"""The flags of a command that changes the state."""
+
+TIMEOUT = duration("--timeout", "30s", "Time limit for one API call, including reading the response.")
+_RETRY_HELP = "How long to retry a call that is known not to have reached the API."
+CALLS = (TIMEOUT, duration("--retry-for", "2m", _RETRY_HELP))
+"""How the API is called."""
+
+BRIEF_CALLS = (TIMEOUT, duration("--retry-for", "10s", _RETRY_HELP))
+"""The same for a command that a person waits for, and that has something to show without the API too."""
+
+YES = switch("--yes", "Do not ask. Required without a terminal.")
+PRUNE = switch("--prune", "Delete orphans: recorded webhooks that are no longer in the config.")
+TARGET = repeatable("--target", "targets", "NAME", "Only plan webhooks with this name. * matches any text.")
+RUN = (
+    switch("--force", "Allow deleting or re-creating more than 30% of the recorded webhooks in one run."),
+    switch("--allow-duplicate", "Create the webhook even if a live one looks like a duplicate."),
+    flag("--parallelism", type=click.IntRange(1, 64), default=4, help="Maximum number of concurrent API calls."),
+    LOCK,
+    duration("--settle", "10s", "How long to look in the live list for a create whose outcome is unknown."),
+    duration("--resend-after", "5m", "How long to wait before an unresolved create may be sent again."),
+    *CALLS,
 )
-force_flag = flag(
-    "--force", is_flag=True, help="Allow deleting or re-creating more than 30% of the recorded webhooks in one run."
-)
-duplicate_flag = flag("--allow-duplicate", is_flag=True, help="Create the webhook even if a live one looks like a duplicate.")
-parallelism_flag = flag("--parallelism", type=click.IntRange(1, 64), default=4, help="Maximum number of concurrent API calls.")
-yes_flag = flag("--yes", is_flag=True, help="Do not ask. Required without a terminal.")
-lock_flag = flag(
-    "--lock-timeout",
-    "lock_timeout_s",
-    type=Duration(),
-    default="0s",
-    everywhere=True,
-    help="How long to wait if another run holds the lock.",
-)
-settle_flag = flag(
-    "--settle",
-    "settle_s",
-    type=Duration(),
-    default="10s",
-    help="How long to look in the live list for a create whose outcome is unknown.",
-)
-resend_flag = flag(
-    "--resend-after",
-    "resend_after_s",
-    type=Duration(),
-    default="5m",
-    help="How long to wait before an unresolved create may be sent again.",
-)
+"""How a run carries out its plan."""

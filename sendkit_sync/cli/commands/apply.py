@@ -4,38 +4,21 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from typing import Any
 
 import click
 
 from ...app.apply import ApplyRequest, apply
-from ...app.context import Context, Source
+from ...app.context import Context
 from ...app.events import Event, Performed, Planned
 from ...app.outcome import document, exit_code
-from ...applying.executor import RunSettings
 from ...applying.results import Report, Result, Status
 from ...core.model import ActionKind
 from ...core.quoting import resolve_command
 from ...planning.plan import Plan
-from ...planning.scope import PlanScope
 from ..asking import ask
 from ..flags import flag
-from ..options import (
-    as_command,
-    colour,
-    config_flag,
-    duplicate_flag,
-    force_flag,
-    lock_flag,
-    parallelism_flag,
-    prune_flag,
-    resend_flag,
-    retry_flag,
-    settle_flag,
-    state_flag,
-    target_flag,
-    timeout_flag,
-    use_case,
-)
+from ..options import PLACE, PRUNE, RUN, TARGET, as_command, choice, colour, switch
 from ..output.console import console
 from ..output.logs import is_json
 from ..output.messages import note
@@ -44,54 +27,29 @@ from ..output.report import counts, note_failures
 from ..output.streams import tell, write_error
 from ..signals import interrupted_by, stopping
 
+PLAN_HELP = "Apply exactly this saved plan. Fails if the config or the state has changed since."
 
-@as_command("apply")
-@config_flag
-@state_flag
-@flag(
-    "--plan",
-    "plan_file",
-    metavar="FILE",
-    help="Apply exactly this saved plan. Fails if the config or the state has changed since.",
+
+@as_command(
+    "apply",
+    *PLACE,
+    flag("--plan", "plan_file", metavar="FILE", help=PLAN_HELP),
+    switch("--yes", "Apply without asking. Required without a terminal."),
+    switch("--refresh", "Also read the live webhooks from SendKit before planning, and correct drift."),
+    PRUNE,
+    TARGET,
+    choice("text", "json", default="text"),
+    *RUN,
 )
-@flag("--yes", is_flag=True, help="Apply without asking. Required without a terminal.")
-@flag("--refresh", is_flag=True, help="Also read the live webhooks from SendKit before planning, and correct drift.")
-@prune_flag
-@target_flag
-@force_flag
-@duplicate_flag
-@parallelism_flag
-@lock_flag
-@settle_flag
-@resend_flag
-@flag("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output format.")
-@timeout_flag
-@retry_flag
-@use_case
-def command(
-    context: Context,
-    /,
-    source: Source,
-    plan_file: str | None,
-    yes: bool,
-    refresh: bool,
-    prune: bool,
-    targets: tuple[str, ...],
-    force: bool,
-    form: str,
-    lock_timeout_s: float,
-    **settings: float,
-) -> int:
+def command(context: Context, /, yes: bool, form: str, **request: Any) -> int:
     """Make SendKit match the config.
 
     Shows the plan, asks, and carries it out. Each call is recorded before it is sent, and so is its outcome.
     """
-    limits = RunSettings(**settings)  # type: ignore[arg-type]
-    request = ApplyRequest(source, plan_file, PlanScope(prune, targets), refresh, force, limits, lock_timeout_s)
     view = _View(form, yes=yes)
     with stopping(context.stop), interrupted_by(context.stop):
         try:
-            report = apply(replace(context, observer=view.observe), request, view.approve)
+            report = apply(replace(context, observer=view.observe), ApplyRequest(**request), view.approve)
         finally:
             view.finish()
     _print(report, form)

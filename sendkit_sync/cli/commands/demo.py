@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from ...app.context import Context
 from ...simulator import Simulator
 from ..options import as_command
 from ..output.streams import tell
@@ -31,7 +32,7 @@ MORE = """\
 
 
 @as_command("demo")
-def command() -> int:
+def command(_: Context, /) -> int:
     """Run the whole workflow against the simulator.
 
     Works in a temporary folder and needs no API key.

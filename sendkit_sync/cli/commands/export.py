@@ -5,16 +5,13 @@ from __future__ import annotations
 from ...app.context import Context
 from ...app.export import export
 from ...core.redaction import REDACTOR
-from ..flags import flag
-from ..options import as_command, retry_flag, timeout_flag, use_case
+from ..options import CALLS, as_command, value
 from ..output.streams import show
 
+WORKSPACE = value("--workspace", "ID", "Workspace id, with a platform key. Default: SENDKIT_WORKSPACE_ID.")
 
-@as_command("export")
-@timeout_flag
-@retry_flag
-@flag("--workspace", metavar="ID", help="Workspace id, with a platform key. Default: SENDKIT_WORKSPACE_ID.")
-@use_case
+
+@as_command("export", *CALLS, WORKSPACE)
 def command(context: Context, /, workspace: str | None) -> None:
     """Write the live webhooks as a config file, without secrets.
 

@@ -4,36 +4,29 @@ from __future__ import annotations
 
 import click
 
+from ...app.context import Context
 from ...app.init import InitRequest, init
-from ..flags import flag
-from ..options import as_command
+from ..options import as_command, repeatable, switch, value
 from ..output.streams import tell
 
+PLACES = {
+    "github": "Add a GitHub Actions workflow: plan on pull requests, apply on main. Needs --recipient.",
+    "gitlab": "Add a GitLab CI pipeline: plan on merge requests, apply on the default branch. Needs --recipient.",
+    "pre-commit": "Add a pre-commit hook that validates the config.",
+    "kubernetes": "Add a Kubernetes CronJob, with a volume for the state unless --store is given.",
+    "systemd": "Add a systemd service and timer.",
+}
+STORE_HELP = "Keep the state in a store, not in a file: postgresql://, s3://, gs:// or az://. Nothing is committed back then."
 
-@as_command("init")
-@click.argument("folder", default=".", required=False)
-@flag("--github", is_flag=True, help="Add a GitHub Actions workflow: plan on pull requests, apply on main. Needs --recipient.")
-@flag(
-    "--gitlab",
-    is_flag=True,
-    help="Add a GitLab CI pipeline: plan on merge requests, apply on the default branch. Needs --recipient.",
+
+@as_command(
+    "init",
+    click.argument("folder", default=".", required=False),
+    *(switch(f"--{place}", text) for place, text in PLACES.items()),
+    repeatable("--recipient", "recipients", "AGE1...", "Encrypt secrets for this age public key."),
+    value("--store", "URL", STORE_HELP),
 )
-@flag("--pre-commit", is_flag=True, help="Add a pre-commit hook that validates the config.")
-@flag("--kubernetes", is_flag=True, help="Add a Kubernetes CronJob, with a volume for the state unless --store is given.")
-@flag("--systemd", is_flag=True, help="Add a systemd service and timer.")
-@flag(
-    "--recipient",
-    "recipients",
-    multiple=True,
-    metavar="AGE1...",
-    help="Encrypt secrets for this age public key. Can be repeated.",
-)
-@flag(
-    "--store",
-    metavar="URL",
-    help="Keep the state in a store instead of a file: postgresql://, s3://, gs:// or az://. Nothing is committed back then.",
-)
-def command(folder: str, recipients: tuple[str, ...], store: str | None, **places: bool) -> None:
+def command(_: Context, /, folder: str, recipients: tuple[str, ...], store: str | None, **places: bool) -> None:
     """Create a starter config and, on request, CI or scheduler files.
 
     Writes to FOLDER, by default the current one. Existing files are never overwritten.

@@ -3,91 +3,48 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import click
 
-from ...app.context import Context, Source
+from ...app.context import Context
 from ...app.events import Event, Performed, Planned
 from ...app.reconcile import Pass, ReconcileRequest, reconcile
-from ...applying.executor import RunSettings
 from ...applying.results import Result
 from ...core.model import ActionKind
 from ...core.redaction import REDACTOR
 from ...planning.plan import Plan
 from ...render.words import summary_line
 from ..flags import flag
-from ..options import (
-    Duration,
-    as_command,
-    config_flag,
-    duplicate_flag,
-    force_flag,
-    lock_flag,
-    parallelism_flag,
-    prune_flag,
-    resend_flag,
-    retry_flag,
-    settle_flag,
-    state_flag,
-    timeout_flag,
-    use_case,
-)
+from ..options import PLACE, PRUNE, RUN, as_command, duration, switch
 from ..output.console import console
 from ..output.logs import event
 from ..output.report import counts, note_failure
 from ..output.streams import tell
 from ..signals import stopping
 
+DEADLINE_HELP = "Time limit for the whole run. When it expires, calls in flight finish and no new ones start."
 
-@as_command("reconcile")
-@config_flag
-@state_flag
-@prune_flag
-@flag("--dry-run", is_flag=True, help="Only refresh and plan. Sends GET requests only, writes no state, takes no lock.")
-@flag("--max-changes", type=click.IntRange(0), metavar="N", help="Refuse a plan with more than N changes.")
-@flag(
-    "--deadline",
-    "deadline_s",
-    type=Duration(),
-    default="10m",
-    help="Time limit for the whole run. When it expires, calls in flight finish and no new ones start.",
+
+@as_command(
+    "reconcile",
+    *PLACE,
+    PRUNE,
+    switch("--dry-run", "Only refresh and plan. Sends GET requests only, writes no state, takes no lock."),
+    flag("--max-changes", type=click.IntRange(0), metavar="N", help="Refuse a plan with more than N changes."),
+    duration("--deadline", "10m", DEADLINE_HELP),
+    flag("--metrics-file", metavar="FILE", help="Write Prometheus metrics to FILE. Needs the extra `metrics`."),
+    switch("--metrics-per-webhook", "Add the delivery counts of each webhook to the metrics."),
+    *RUN,
 )
-@flag("--metrics-file", metavar="FILE", help="Write Prometheus metrics to FILE. Needs the extra `metrics`.")
-@flag("--metrics-per-webhook", is_flag=True, help="Add the delivery counts of each webhook to the metrics.")
-@force_flag
-@duplicate_flag
-@parallelism_flag
-@lock_flag
-@settle_flag
-@resend_flag
-@timeout_flag
-@retry_flag
-@use_case
-def command(
-    context: Context,
-    /,
-    source: Source,
-    prune: bool,
-    dry_run: bool,
-    force: bool,
-    max_changes: int | None,
-    deadline_s: float,
-    metrics_file: str | None,
-    metrics_per_webhook: bool,
-    lock_timeout_s: float,
-    **settings: float,
-) -> int:
+def command(context: Context, /, **request: Any) -> int:
     """Run once, unattended: resolve, refresh, plan, apply. For schedulers.
 
     Never asks, and prints one summary line to stdout.
     """
-    limits = RunSettings(**settings)  # type: ignore[arg-type]
-    request = ReconcileRequest(
-        source, prune, dry_run, force, max_changes, deadline_s, metrics_file, metrics_per_webhook, limits, lock_timeout_s
-    )
     with stopping(context.stop):
-        event("run_started", command="reconcile", dry_run=dry_run)
-        return reconcile(replace(context, observer=_observe), request, _end).exit_code
+        event("run_started", command="reconcile", dry_run=request["dry_run"])
+        return reconcile(replace(context, observer=_observe), ReconcileRequest(**request), _end).exit_code
 
 
 def _observe(seen: Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
@@ -20,13 +21,19 @@ from ..asking import ask
 from ..completion import config_names, recorded_names
 from ..flags import flag
 from ..groups import Group
-from ..options import as_command, config_flag, lock_flag, retry_flag, state_flag, timeout_flag, use_case, yes_flag
+from ..options import CALLS, LOCKED, NAME, PLACE, YES, as_command, choice, repeatable, switch, value
 from ..output.messages import error, note, warn
 from ..output.secrets import deliver, show_secret
 from ..output.streams import tell
 from ..signals import interrupted_by, stopping
 
 MAX_SECRET_BYTES = 64 * 1024
+OUTPUT_HELP = (
+    "Write to FILE, mode 0600. In a dotenv file, only its own lines change. With github-actions, append to it (default: "
+    "the file named by GITHUB_ENV)."
+)
+PREVIOUS = flag("--previous", count=True, help="Print the previous secret. Given twice, the one before that.")
+NAMES = click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=config_names)
 
 
 @click.group("secret", cls=Group)
@@ -34,75 +41,41 @@ def command() -> None:
     """Stage, export, activate, rotate and retire signing secrets."""
 
 
-@as_command("get", command)
-@click.argument("name", shell_complete=recorded_names)
-@flag("--previous", count=True, help="Print the previous secret. Given twice, the one before that.")
-@config_flag
-@state_flag
-@use_case
+@as_command("get", NAME, PREVIOUS, *PLACE, group=command)
 def get(context: Context, /, name: str, previous: int, source: Source) -> None:
     """Print the secret of one webhook to stdout."""
     show_secret(get_secret(context, source, name, previous).reveal() + "\n")
 
 
-@as_command("export", command)
-@flag("--format", "form", type=click.Choice(FORMS), required=True, help="Output format.")
-@flag(
-    "--only",
-    "only",
-    multiple=True,
-    metavar="NAME",
-    shell_complete=recorded_names,
-    help="Only export this webhook. Can be repeated; * matches any text.",
+@as_command(
+    "export",
+    choice(*FORMS, required=True),
+    repeatable("--only", "only", "NAME", "Only export this webhook. * matches any text.", shell_complete=recorded_names),
+    switch("--staged", "Also export staged secrets: the variable ends in _NEXT."),
+    switch("--previous", "Also export the previous secrets: the variable ends in _PREVIOUS."),
+    value("--output", "FILE", OUTPUT_HELP),
+    switch("--overwrite", "Replace the whole file named by --output, whatever it holds."),
+    value("--secret-name", "NAME", "Name of the Kubernetes Secret, with --format kubernetes.", default="sendkit-webhooks"),
+    *PLACE,
+    group=command,
 )
-@flag("--staged", is_flag=True, help="Also export staged secrets: the variable ends in _NEXT.")
-@flag("--previous", is_flag=True, help="Also export the previous secrets: the variable ends in _PREVIOUS.")
-@flag(
-    "--output",
-    metavar="FILE",
-    help="Write to FILE, mode 0600. In a dotenv file, only its own lines change. With github-actions, append to it (default: "
-    "the file named by GITHUB_ENV).",
-)
-@flag("--overwrite", is_flag=True, help="Replace the whole file named by --output, whatever it holds.")
-@flag(
-    "--secret-name", default="sendkit-webhooks", metavar="NAME", help="Name of the Kubernetes Secret, with --format kubernetes."
-)
-@config_flag
-@state_flag
-@use_case
-def export(
-    context: Context,
-    /,
-    form: str,
-    only: tuple[str, ...],
-    staged: bool,
-    previous: bool,
-    output: str | None,
-    overwrite: bool,
-    secret_name: str,
-    source: Source,
-) -> None:
+def export(context: Context, /, form: str, output: str | None, overwrite: bool, secret_name: str, **request: Any) -> None:
     """Print the recorded secrets as dotenv, JSON, a Kubernetes Secret, or GitHub Actions variables."""
-    secrets = read_secrets(context, ExportRequest(source, only, staged, previous))
+    secrets = read_secrets(context, ExportRequest(**request))
     deliver(context, form, secrets, output, secret_name, overwrite=overwrite)
 
 
-@as_command("set", command)
-@click.argument("name", shell_complete=recorded_names)
-@lock_flag
-@config_flag
-@state_flag
-@use_case
-def set_(context: Context, /, name: str, lock_timeout_s: float, source: Source) -> None:
+@as_command("set", NAME, *LOCKED, group=command)
+def set_(context: Context, /, name: str, **request: Any) -> None:
     """Record the secret of a webhook that was imported without one.
 
     Reads the secret that SendKit has from standard input, or asks for it on a terminal. Sends nothing to SendKit.
     """
     text = click.prompt("Secret", hide_input=True, err=True) if sys.stdin.isatty() else _from_stdin()
-    differs = set_secret(context, SetRequest(name, Secret(text), source, lock_timeout_s))
+    differs = set_secret(context, SetRequest(name, Secret(text), **request))
     tell(f'The secret of "{printable(name)}" is recorded as the one that SendKit has; nothing was sent.\n')
     if differs:
-        warn("the config supplies a different secret, which the next apply sends")
+        warn("the config gives another secret: the next apply sends that one")
 
 
 def _from_stdin() -> str:
@@ -118,77 +91,47 @@ def _from_stdin() -> str:
     return text.removesuffix("\n").removesuffix("\r")
 
 
-@as_command("stage", command)
-@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=config_names)
-@flag("--new", is_flag=True, help="Stage a secret for every webhook that the next apply creates.")
-@lock_flag
-@config_flag
-@state_flag
-@use_case
-def stage_(context: Context, /, names: tuple[str, ...], new: bool, lock_timeout_s: float, source: Source) -> None:
+NEW = switch("--new", "Stage a secret for every webhook that the next apply creates.")
+
+
+@as_command("stage", NAMES, NEW, *LOCKED, group=command)
+def stage_(context: Context, /, **request: Any) -> None:
     """Generate the next secret of a webhook and record it, without sending it.
 
     Deploy it to the receiver first (secret export --staged). Then apply creates a new webhook with it; for an existing one,
     run secret activate.
     """
-    if bool(names) is new:
+    if bool(request["names"]) is request["new"]:
         raise UsageError(ErrorCode.STAGE_ARGUMENTS, "say NAME or --new", hint='For one: sendkit-sync secret stage "CRM Sync"')
-    staged = stage(context, StageRequest(names, new, source, lock_timeout_s))
+    staged = stage(context, StageRequest(**request))
     tell("".join(f'A secret is staged for "{printable(name)}".\n' for name in staged) or "No webhook needs one.\n")
 
 
-@as_command("unstage", command)
-@click.argument("name", shell_complete=recorded_names)
-@yes_flag
-@lock_flag
-@config_flag
-@state_flag
-@use_case
-def unstage_(context: Context, /, name: str, yes: bool, lock_timeout_s: float, source: Source) -> None:
+@as_command("unstage", NAME, YES, *LOCKED, group=command)
+def unstage_(context: Context, /, name: str, yes: bool, **request: Any) -> None:
     """Discard a staged secret that was not sent."""
-    unstage(context, DropRequest(name, source, lock_timeout_s), lambda question: yes or ask(question))
+    unstage(context, DropRequest(name, **request), lambda question: yes or ask(question))
     tell(f'The staged secret of "{printable(name)}" is discarded.\n')
 
 
-@as_command("activate", command)
-@click.argument("name", shell_complete=recorded_names)
-@lock_flag
-@config_flag
-@state_flag
-@timeout_flag
-@retry_flag
-@use_case
-def activate_(context: Context, /, name: str, lock_timeout_s: float, source: Source) -> int:
+@as_command("activate", NAME, *LOCKED, *CALLS, group=command)
+def activate_(context: Context, /, name: str, **request: Any) -> int:
     """Send the staged secret to SendKit, which signs with it from now on. The old one stays available with --previous."""
     with stopping(context.stop), interrupted_by(context.stop):
-        rotation = activate(context, RotateRequest(name, source, lock_timeout_s))
+        rotation = activate(context, RotateRequest(name, **request))
     _print(rotation, printable(name), "activated", "Activate")
     return rotation.exit_code
 
 
-@as_command("retire", command)
-@click.argument("name", shell_complete=recorded_names)
-@yes_flag
-@lock_flag
-@config_flag
-@state_flag
-@use_case
-def retire_(context: Context, /, name: str, yes: bool, lock_timeout_s: float, source: Source) -> None:
+@as_command("retire", NAME, YES, *LOCKED, group=command)
+def retire_(context: Context, /, name: str, yes: bool, **request: Any) -> None:
     """Drop the previous secrets of a webhook for good. Refused while one of them may still be in force."""
-    count = retire(context, DropRequest(name, source, lock_timeout_s), lambda question: yes or ask(question))
+    count = retire(context, DropRequest(name, **request), lambda question: yes or ask(question))
     tell(f'{count} previous secret{"" if count == 1 else "s"} of "{printable(name)}" retired.\n')
 
 
-@as_command("rotate", command)
-@click.argument("name", shell_complete=recorded_names)
-@yes_flag
-@lock_flag
-@config_flag
-@state_flag
-@timeout_flag
-@retry_flag
-@use_case
-def rotate_(context: Context, /, name: str, yes: bool, lock_timeout_s: float, source: Source) -> int:
+@as_command("rotate", NAME, YES, *LOCKED, *CALLS, group=command)
+def rotate_(context: Context, /, name: str, yes: bool, **request: Any) -> int:
     """Generate a new signing secret and send it to SendKit at once. The old one stays available with --previous.
 
     Until the receiver has the new secret, it refuses deliveries. To avoid that window, use stage and activate.
@@ -197,7 +140,7 @@ def rotate_(context: Context, /, name: str, yes: bool, lock_timeout_s: float, so
     if not (yes or ask(question)):
         raise RefusedError(ErrorCode.DECLINED, "declined", hint="Nothing was changed.")
     with stopping(context.stop), interrupted_by(context.stop):
-        rotation = rotate(context, RotateRequest(name, source, lock_timeout_s))
+        rotation = rotate(context, RotateRequest(name, **request))
     _print(rotation, printable(name), "rotated", "Rotate")
     return rotation.exit_code
 
@@ -213,14 +156,10 @@ def _print(rotation: Rotation, name: str, done: str, again: str) -> None:
         error(f'the secret of "{name}" is unchanged: {outcome.message}')
 
 
-@as_command("rekey", command)
-@lock_flag
-@config_flag
-@state_flag
-@use_case
-def rekey_(context: Context, /, lock_timeout_s: float, source: Source) -> None:
+@as_command("rekey", *LOCKED, group=command)
+def rekey_(context: Context, /, **request: Any) -> None:
     """Encrypt all secrets again for the recipients now in the config. Needs an identity that can read them."""
-    tell(rekeyed(rekey(context, RekeyRequest(source, lock_timeout_s=lock_timeout_s))))
+    tell(rekeyed(rekey(context, RekeyRequest(**request))))
 
 
 def rekeyed(result: Rekeyed) -> str:

@@ -7,8 +7,7 @@ import click
 from ...app.context import Context, Source
 from ...app.status import StatusRequest, exit_code, status
 from ...planning.status import Problem, Status
-from ..flags import flag
-from ..options import Duration, as_command, brief_retry_flag, colour, config_flag, state_flag, timeout_flag, use_case
+from ..options import BRIEF_CALLS, PLACE, as_command, choice, colour, duration, switch, value
 from ..output.streams import show
 
 FORMS = ("text", "json", "html")
@@ -29,31 +28,24 @@ class Problems(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return tuple(Problem(word) for word in words)
 
 
-@as_command("status")
-@config_flag
-@state_flag
-@flag("--format", "form", type=click.Choice(FORMS), default="text", help="Output format.")
-@flag(
-    "--fail-on",
-    type=Problems(),
-    metavar="PROBLEMS",
-    help="Exit with code 1 if a webhook has one of these problems: inactive, drift, unresolved, missing. Separate several "
+FAIL_HELP = (
+    "Exit with code 1 if a webhook has one of these problems: inactive, drift, unresolved, missing. Separate several "
     "with commas. `drift` is a change or a deletion outside; `missing`, a webhook that is not in SendKit, or one whose "
-    "secret is not recorded.",
+    "secret is not recorded."
 )
-@flag("--watch", is_flag=True, help="Refresh the table on the terminal until you press Ctrl-C. Needs the extra `watch`.")
-@flag("--interval", "interval_s", type=Duration(), default="30s", help="How often --watch refreshes.")
-@timeout_flag
-@brief_retry_flag
-@use_case
+
+
+@as_command(
+    "status",
+    *PLACE,
+    choice(*FORMS, default="text"),
+    value("--fail-on", "PROBLEMS", FAIL_HELP, type=Problems()),
+    switch("--watch", "Refresh the table on the terminal until you press Ctrl-C. Needs the extra `watch`."),
+    duration("--interval", "30s", "How often --watch refreshes."),
+    *BRIEF_CALLS,
+)
 def command(
-    context: Context,
-    /,
-    source: Source,
-    form: str,
-    fail_on: tuple[Problem, ...] | None,
-    watch: bool,
-    interval_s: float,
+    context: Context, /, source: Source, form: str, fail_on: tuple[Problem, ...] | None, watch: bool, interval_s: float
 ) -> int:
     """Show the health of every webhook: in sync or not, active or not, and its deliveries as SendKit counts them.
 

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import click
-
 from ...app.context import Context, Source
 from ...app.test import test
 from ...core.diagnostics import printable
 from ...core.errors import ExitCode
-from ..completion import recorded_names
-from ..options import as_command, config_flag, retry_flag, state_flag, timeout_flag, use_case
+from ..options import CALLS, NAME, PLACE, as_command
 from ..output.streams import show
 
 
-@as_command("test")
-@click.argument("name", shell_complete=recorded_names)
-@config_flag
-@state_flag
-@timeout_flag
-@retry_flag
-@use_case
+@as_command("test", NAME, *PLACE, *CALLS)
 def command(context: Context, /, name: str, source: Source) -> int:
     """Have SendKit send a signed test delivery to a webhook.
 

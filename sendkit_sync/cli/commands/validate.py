@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import sys
 
-import click
-
 from ...app.context import Context, Source
 from ...app.validate import validate
 from ...core.errors import ExitCode
 from ...core.redaction import REDACTOR
 from ...render.problems import problems_github, problems_json, problems_text
-from ..flags import flag
-from ..options import as_command, colour, config_flag, use_case
+from ..options import CONFIG, as_command, choice, colour, switch
 from ..output.streams import show
 
+FORM = choice("text", "json", "github", default="text")
 
-@as_command("validate")
-@config_flag
-@flag("--strict", is_flag=True, help="Fail on warnings too.")
-@flag("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", help="Output format.")
-@use_case
+
+@as_command("validate", CONFIG, switch("--strict", "Fail on warnings too."), FORM)
 def command(context: Context, /, source: Source, strict: bool, form: str) -> int:
     """Check the config files. Needs no API key and no network."""
     result = validate(context, source.configs)
