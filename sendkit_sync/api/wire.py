@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 
 from ..core.fields import FIELDS, Settings, clean
-from ..core.model import DeliveryStats, LiveWebhook, Secret
+from ..core.model import WEBHOOK_ID, DeliveryStats, LiveWebhook, Secret
 from ..core.names import normalized
-
-ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 def decode(body: bytes) -> object:
@@ -44,7 +41,7 @@ def live_of(value: object) -> LiveWebhook | None:
     if not isinstance(value, dict):
         return None
     webhook_id = value.get("_id", value.get("id"))
-    if not isinstance(webhook_id, str) or not ID.fullmatch(webhook_id):
+    if not isinstance(webhook_id, str) or not WEBHOOK_ID.fullmatch(webhook_id):
         return None
     secret = _text(value.get("secret"))
     masked = secret is not None and secret.endswith("...")

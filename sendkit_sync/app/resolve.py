@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..api.wire import ID
 from ..applying.resolving import doubt_text, other_secrets, record_of
 from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, RefusedError, UsageError
-from ..core.model import ActionKind, Intent, LiveWebhook
+from ..core.model import WEBHOOK_ID, ActionKind, Intent, LiveWebhook
 from ..core.ports import Ledger
 from .context import Context, Source
 from .record import open_record
@@ -29,7 +28,7 @@ class ResolveRequest:
 def resolve(context: Context, request: ResolveRequest) -> None:
     """Record the webhook of an unresolved create, or drop the create. Raises `RefusedError` if there is no such create."""
     name, webhook_id = request.name, request.webhook_id
-    if webhook_id is not None and not ID.fullmatch(webhook_id):
+    if webhook_id is not None and not WEBHOOK_ID.fullmatch(webhook_id):
         raise UsageError(
             ErrorCode.ID_INVALID, "this is not a webhook id", hint="Copy the id from SendKit. It usually has 24 hex digits."
         )

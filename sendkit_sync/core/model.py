@@ -5,6 +5,7 @@ Frozen data without I/O. `state`, `api` and `render` define how it is stored, se
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -21,6 +22,10 @@ INACTIVE = "inactive"
 
 PLATFORM_KEY_PREFIX = "sk_user_"
 """The prefix of an API key that can act on several workspaces (SendKit API, Authentication)."""
+
+
+WEBHOOK_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+"""The form of a webhook's id: it becomes a part of URLs, so one from a state is checked like one from the API."""
 
 
 def _raw(text: str) -> bytes:

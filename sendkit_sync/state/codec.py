@@ -10,7 +10,18 @@ from sys import intern
 
 from ..core.errors import ErrorCode, StateInvalidError
 from ..core.fields import FIELDS, Kind, Settings, Value
-from ..core.model import ActionKind, Fingerprint, Intent, LastRun, Secret, SecretOrigin, State, StoredSecret, WebhookRecord
+from ..core.model import (
+    WEBHOOK_ID,
+    ActionKind,
+    Fingerprint,
+    Intent,
+    LastRun,
+    Secret,
+    SecretOrigin,
+    State,
+    StoredSecret,
+    WebhookRecord,
+)
 from .marks import find_mark, refuse
 from .node import RESTORE_HINT, Fields, Node, parse
 
@@ -182,7 +193,7 @@ def decode_recorded(node: Node, lists: dict[tuple[str, ...], tuple[str, ...]] | 
     lists = {} if lists is None else lists
     applied = _settings(fields["applied"].fields(_REQUIRED, _OPTIONAL), lists)
     return WebhookRecord(
-        id=fields.filled("id"),
+        id=_id(fields),
         applied=applied,
         confirmed=_settings(confirmed, lists, applied),
         confirmed_name=confirmed.text("name"),
@@ -194,6 +205,11 @@ def decode_recorded(node: Node, lists: dict[tuple[str, ...], tuple[str, ...]] | 
         applied_name=fields.maybe_text("appliedName"),
         candidate_secrets=_secrets(fields, "candidateSecrets"),
     )
+
+
+def _id(fields: Fields) -> str:
+    text = fields.text("id")
+    return text if WEBHOOK_ID.fullmatch(text) else fields["id"].webhook_id()
 
 
 def _secrets(fields: Fields, key: str) -> tuple[StoredSecret, ...]:
@@ -287,13 +303,13 @@ def decode_intent(node: Node, name: str) -> Intent:
         op=fields.filled("op"),
         action=ActionKind(action),
         name=name,
-        sent_at=fields["sentAt"].number(),
+        sent_at=fields["sentAt"].time(),
         settings=decode_settings(fields["settings"]) if "settings" in fields else None,
         secret=decode_secret(fields["secret"]) if "secret" in fields else None,
-        id=fields.maybe_text("id"),
-        seen=fields.texts("seen"),
+        id=_id(fields) if "id" in fields else None,
+        seen=tuple(node.webhook_id() for node in fields["seen"].elements()) if "seen" in fields else (),
         expired=fields["expired"].flag() if "expired" in fields else False,
-        first_sent_at=fields["firstSentAt"].number() if "firstSentAt" in fields else None,
+        first_sent_at=fields["firstSentAt"].time() if "firstSentAt" in fields else None,
         replaces=fields.maybe_text("replaces"),
     )
 

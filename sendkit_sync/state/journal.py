@@ -256,7 +256,7 @@ def _begin_of(fields: Fields) -> Entry:
 
 
 def _restamp_of(fields: Fields) -> Entry:
-    return restamp(fields.text("name"), fields.text("op"), fields["sentAt"].number())
+    return restamp(fields.text("name"), fields.text("op"), fields["sentAt"].time())
 
 
 def _drop_of(fields: Fields) -> Entry:

@@ -10,8 +10,15 @@ from functools import lru_cache
 from typing import NoReturn
 
 from ..core.errors import ErrorCode, StateInvalidError
+from ..core.model import WEBHOOK_ID
 
 RESTORE_HINT = "Nothing was overwritten. Restore the file from version control or from its .backup, then run again."
+MAX_COUNT = 2**53 - 1
+"""The largest number that every reader of JSON keeps; a longer one would make each fold fail after its create."""
+
+MAX_TIME = 253_402_300_799.0
+"""The end of the year 9999, in seconds since the epoch."""
+
 _HEX = re.compile(r"(?:[0-9a-f]{2})+")
 
 Build = Callable[[dict[str, object]], object]
@@ -75,9 +82,21 @@ class Node:
         return text
 
     def count(self) -> int:
-        if not isinstance(self.value, int) or isinstance(self.value, bool) or self.value < 0:
-            self.fail("must be an integer, 0 or more")
+        if not isinstance(self.value, int) or isinstance(self.value, bool) or not 0 <= self.value <= MAX_COUNT:
+            self.fail(f"must be an integer from 0 to {MAX_COUNT}")
         return self.value
+
+    def webhook_id(self) -> str:
+        text = self.text()
+        if not WEBHOOK_ID.fullmatch(text):
+            self.fail("must be an id of a webhook: 1 to 128 letters, digits, - and _")
+        return text
+
+    def time(self) -> float:
+        number = self.number()
+        if not 0 <= number <= MAX_TIME:
+            self.fail("must be a time: seconds since 1970")
+        return number
 
     def number(self) -> float:
         if not isinstance(self.value, int | float) or isinstance(self.value, bool):
@@ -136,7 +155,7 @@ class Fields:
         value = self.members.get(key)
         if value is None and key not in self.members:
             return None
-        return value if type(value) is int and value >= 0 else self[key].count()
+        return value if type(value) is int and 0 <= value <= MAX_COUNT else self[key].count()
 
     def maybe_flag(self, key: str) -> bool | None:
         return self[key].flag() if key in self.members else None

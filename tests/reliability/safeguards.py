@@ -39,6 +39,7 @@ GATE = "tests/unit/applying/test_throttle.py::"
 FILE = "tests/integration/test_hostile_files.py::"
 REDACTED = "tests/unit/core/test_redaction.py::"
 SHOWN = "tests/integration/test_hostile_output.py::"
+TAMPERED = "tests/integration/test_hostile_state.py::"
 SOURCES = "tests/unit/planning/test_sources.py::"
 SIGNATURE = "tests/integration/test_receivers.py::TestSignature::"
 
@@ -883,6 +884,22 @@ OUTPUT = (
         "export(context, workspace)",
     ),
 )
+HOSTILE = (
+    one(
+        "an id from the state is one that the API could have given",
+        f"{TAMPERED}TestIds::test_of_a_record['.']",
+        "state/codec.py",
+        "    return text if WEBHOOK_ID.fullmatch(text) else",
+        "    return text if text else",
+    ),
+    one(
+        "numbers of the state have a bound",
+        f"{TAMPERED}test_a_number_that_no_fold_could_write_is_refused_before_a_call[serial-4300 digits]",
+        "state/node.py",
+        "not 0 <= self.value <= MAX_COUNT:",
+        "not 0 <= self.value:",
+    ),
+)
 GROUPS = (
     ("Calls", CALLS),
     ("Settling and looking before a call", SETTLING),
@@ -891,6 +908,7 @@ GROUPS = (
     ("States in stores", STORES),
     ("Files in the way", FILES),
     ("Secrets, and where they come from", SECRETS),
+    ("A tampered state", HOSTILE),
     ("Redaction", REDACTION),
     ("Output", OUTPUT),
     ("Signatures of deliveries", RECEIVERS),

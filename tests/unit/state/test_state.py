@@ -34,6 +34,8 @@ SCHEMA = json.loads((Path(__file__).parent.parent.parent.parent / "schemas" / "s
 
 texts = st.text(max_size=8)
 filled = st.text(min_size=1, max_size=8)
+ids = st.from_regex("[A-Za-z0-9_-]{1,128}", fullmatch=True)
+id_lists = st.lists(ids, max_size=3).map(tuple)
 hexes = st.binary(min_size=1, max_size=8).map(bytes.hex)
 origins = st.sampled_from(SecretOrigin)
 counts = st.none() | st.integers(0, 10**6)
@@ -44,7 +46,7 @@ stored = st.builds(StoredSecret, origins, texts.map(Secret)) | st.builds(
 )
 records = st.builds(
     WebhookRecord,
-    filled,
+    ids,
     configs,
     configs,
     texts,
@@ -61,8 +63,8 @@ def states(draw: st.DrawFn) -> State:
     pending = {}
     for name in draw(st.lists(texts, max_size=2, unique=True)):
         intent = st.builds(
-            Intent, filled, st.sampled_from(ActionKind), st.just(name), st.floats(0, 1e12), st.none() | configs,
-            st.none() | stored, st.none() | texts, lists, st.booleans(), st.none() | texts, st.none() | st.floats(0, 1e12),
+            Intent, filled, st.sampled_from(ActionKind), st.just(name), st.floats(0, 2e11), st.none() | configs,
+            st.none() | stored, st.none() | ids, id_lists, st.booleans(), st.none() | texts, st.none() | st.floats(0, 2e11),
         )  # fmt: skip
         pending[name] = tuple(draw(st.lists(intent, min_size=1, max_size=2)))
     webhooks = draw(st.dictionaries(texts, records, max_size=3))
