@@ -53,7 +53,7 @@ class Preflight:
             live = self.api.list()
         except NoEndpointError:
             self.warn(NO_LIST)
-        check_workspace(live, self.ledger.state.workspace_id)
+        check_workspace(live, self.ledger.workspace_id)
         self._before = frozenset(one.id for one in live)
         index = PossibleDuplicates(live, self.ledger.state.recorded_ids())
         seen: dict[str, tuple[str, ...]] = {}
