@@ -66,21 +66,29 @@ CALLS: dict[str, list[list[str]]] = {
     ],
     "secret set": [["secret", "set", "Written"], ["secret", "set", "Drawn"]],
     "secret rotate": [["secret", "rotate", "Drawn", "--yes", *QUICK], ["secret", "rotate", "Supplied", "--yes", *QUICK]],
+    "secret stage": [["secret", "stage", "Drawn"]],
+    "secret activate": [["secret", "activate", "Drawn", *QUICK]],
+    "secret unstage": [["secret", "unstage", "Drawn", "--yes"]],
+    "secret retire": [["secret", "retire", "Drawn", "--yes"]],
     "secret rekey": [["secret", "rekey"]],
     "state encrypt": [["state", "encrypt"]],
     "reconcile": [["reconcile", "--metrics-file", "m.prom", "--settle", "0s", *QUICK]],
+    "state merge": [["state", "merge", *["sendkit.state.json"] * 3]],
+    "state pull": [["state", "pull"]],
+    "state unlock": [["state", "unlock", "--yes"]],
+    "state migrate": [["state", "migrate", "--to", "moved.json"]],
     "init": [["init", "started", "--kubernetes", "--systemd"]],
 }
 """Every command but those in `WITHOUT`, in an order in which each has something to do."""
 
-ASKED_FOR = {"secret get", "secret export"}
-"""The commands whose output is the secrets; all else that they write is searched."""
+ASKED_FOR = {"secret get", "secret export", "state pull"}
+"""The commands whose output is the secrets, or the state as it is; all else that they write is searched."""
 
 IDENTITY = "SOPS_AGE_KEY"
 
 WITHOUT = {"simulator": "has no key and no state", "demo": "has a test of its own below"}
 
-STATE_FILES = [f"sendkit.state.json{end}" for end in ("", ".journal", ".backup")]
+STATE_FILES = [f"{name}{end}" for name in ("sendkit.state.json", "moved.json") for end in ("", ".journal", ".backup")]
 ODD = st.text(alphabet="\"'\\/+ %&=\u00e9\u20ac\t\n`$<>#:@;|", max_size=6)
 CORE = st.text(alphabet="abcdefghjkmnpqrstuvwxyz23456789", min_size=24, max_size=24)
 FAULTS = [

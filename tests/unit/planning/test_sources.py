@@ -56,6 +56,7 @@ CASES: dict[str, tuple[DesiredWebhook, State | None, LiveSide, SecretSource | No
         LIVE,
         SecretSource.GENERATED,
     ),
+    "staged": (PLAIN, replace(EMPTY, staged={"CRM": stored(SecretOrigin.GENERATED)}), LIVE, SecretSource.STAGED),
     "gone": (PLAIN, recorded(), GONE, SecretSource.RECORDED),
     "gone, supplied then": (PLAIN, recorded(SecretOrigin.CONFIG), GONE, SecretSource.GENERATED),
     "another URL": (replace(PLAIN, settings=replace(SETTINGS, url="https://b.example.com/")), recorded(), LIVE, None),
@@ -90,7 +91,16 @@ def sent(action: Action, state: State) -> Secret | None:
 
         def drop(self, intent: Intent) -> None: ...
 
-    api, ledger, stop = Api(), Ledger(), None
+        def pending_of(self, name: str) -> tuple[Intent, ...]:
+            return state.pending.get(name, ())
+
+        def staged_of(self, name: str) -> StoredSecret | None:
+            return state.staged.get(name)
+
+        def updates_of(self, webhook_id: str) -> list[Intent]:
+            return state.updates_of(webhook_id)
+
+    api, ledger = Api(), Ledger()
     assert action.desired is not None
     parts: Any = (api, ledger, ClearCipher(), FakeClock(), CountingRng())
     if action.kind is ActionKind.CREATE:
@@ -98,7 +108,7 @@ def sent(action: Action, state: State) -> Secret | None:
         server = action.desired.secret_origin == "server"
         Creator(*parts, server).create(action.desired, (), former=action.recorded, source=source)
     else:
-        Updater(*parts, stop).update(action)  # type: ignore[arg-type]
+        Updater(*parts).update(action)
     return calls[0]
 
 
