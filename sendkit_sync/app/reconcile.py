@@ -47,7 +47,7 @@ class ReconcileRequest:
 
 
 @dataclass(slots=True)
-class Pass:
+class ReconcileRun:
     """One run and its results so far. `error` is what ended it; `plan` and `report` are None until they exist."""
 
     request: ReconcileRequest
@@ -75,14 +75,16 @@ class Pass:
         return stop.is_set() and isinstance(error, ends)
 
 
-def reconcile(context: Context, request: ReconcileRequest, on_end: Callable[[Pass], None] = lambda _: None) -> Pass:
+def reconcile(
+    context: Context, request: ReconcileRequest, on_end: Callable[[ReconcileRun], None] = lambda _: None
+) -> ReconcileRun:
     """Run once: resolve, refresh, plan, apply. Returns the result.
 
     `on_end` is also called if the run ends in an error, before the error is raised.
     """
     if request.metrics_file is not None:
         check_extra()
-    one = Pass(request)
+    one = ReconcileRun(request)
     counting = replace(context, observer=_counting(context, one))
     clock = system_clock()
     began = clock.monotonic()
@@ -96,7 +98,7 @@ def reconcile(context: Context, request: ReconcileRequest, on_end: Callable[[Pas
     return one
 
 
-def _counting(context: Context, one: Pass) -> Callable[[Event], None]:
+def _counting(context: Context, one: ReconcileRun) -> Callable[[Event], None]:
     def observe(event: Event) -> None:
         if isinstance(event, Called):
             one.figures.called(event.method, event.outcome)
@@ -106,7 +108,7 @@ def _counting(context: Context, one: Pass) -> Callable[[Event], None]:
 
 
 @contextmanager
-def _deadline(one: Pass, stop: threading.Event) -> Iterator[None]:
+def _deadline(one: ReconcileRun, stop: threading.Event) -> Iterator[None]:
     """End the run at its deadline as a signal would: calls in flight finish and are recorded."""
 
     def end() -> None:
@@ -122,7 +124,7 @@ def _deadline(one: Pass, stop: threading.Event) -> Iterator[None]:
         timer.cancel()
 
 
-def _carry_out(one: Pass, context: Context) -> None:
+def _carry_out(one: ReconcileRun, context: Context) -> None:
     """Carry out the request and store the result. An error that was not caused by `stop` is raised."""
     try:
         config = load(context, one.request.source)
@@ -138,7 +140,7 @@ def _carry_out(one: Pass, context: Context) -> None:
     one.exit_code = ExitCode.FAILED if one.stopped and one.late else code
 
 
-def _look(one: Pass, context: Context, config: Config) -> ExitCode:
+def _look(one: ReconcileRun, context: Context, config: Config) -> ExitCode:
     state = read_state(config.state_path)
     live = look(context, config, state)
     _planned(one, context, plan_of(context, config, state, PlanScope(one.request.prune), live))
@@ -146,7 +148,7 @@ def _look(one: Pass, context: Context, config: Config) -> ExitCode:
     return ExitCode.DONE
 
 
-def _apply(one: Pass, context: Context, config: Config) -> ExitCode:
+def _apply(one: ReconcileRun, context: Context, config: Config) -> ExitCode:
     refuse_unset_secrets(config)
     request = RunRequest(
         config,
@@ -175,14 +177,14 @@ def _apply(one: Pass, context: Context, config: Config) -> ExitCode:
     return exit_code(one.report)
 
 
-def _set(one: Pass, **counts: int) -> None:
+def _set(one: ReconcileRun, **counts: int) -> None:
     """Set numbers of webhooks, for the log and the metrics."""
     one.counts |= counts
     for name, number in counts.items():
         one.figures.set(f"webhooks_{name}", number)
 
 
-def _planned(one: Pass, context: Context, plan: Plan) -> None:
+def _planned(one: ReconcileRun, context: Context, plan: Plan) -> None:
     one.plan = plan
     one.figures.workspace = plan.workspace_id or ""
     _set(
@@ -195,7 +197,7 @@ def _planned(one: Pass, context: Context, plan: Plan) -> None:
     context.observer(Planned(plan))
 
 
-def _seen(one: Pass, state: State | None, live: LiveSide | None) -> None:
+def _seen(one: ReconcileRun, state: State | None, live: LiveSide | None) -> None:
     """Set what SendKit shows about the recorded webhooks."""
     if state is None or live is None:
         return
@@ -204,7 +206,7 @@ def _seen(one: Pass, state: State | None, live: LiveSide | None) -> None:
     one.figures.seen(found, single=one.request.metrics_per_webhook)
 
 
-def _count(one: Pass, plan: Plan, report: Report) -> None:
+def _count(one: ReconcileRun, plan: Plan, report: Report) -> None:
     planned = {action.name for action in plan.actions if action.kind in KEPT}
     repaired = sum(result.status is Status.DONE and result.name in planned for result in report.results if result.kind in KEPT)
     _set(one, in_sync=plan.unchanged + repaired)
@@ -217,7 +219,7 @@ def _count(one: Pass, plan: Plan, report: Report) -> None:
         one.figures.set("last_run_changes", report.count(status, kind), str(kind), str(status))
 
 
-def _write_metrics(one: Pass, context: Context, now: float) -> None:
+def _write_metrics(one: ReconcileRun, context: Context, now: float) -> None:
     path = one.request.metrics_file
     if path is None:
         return

@@ -9,7 +9,7 @@ import click
 
 from ...app.context import Context
 from ...app.events import Event, Performed, Planned
-from ...app.reconcile import Pass, ReconcileRequest, reconcile
+from ...app.reconcile import ReconcileRequest, ReconcileRun, reconcile
 from ...applying.results import Result
 from ...core.model import ActionKind
 from ...core.redaction import REDACTOR
@@ -77,13 +77,13 @@ def _performed(result: Result) -> None:
         note_failure(result)
 
 
-def _end(one: Pass) -> None:
+def _end(one: ReconcileRun) -> None:
     """Say in one line and one event what became of the pass."""
     event("run_finished", exit_code=int(one.exit_code), duration_s=round(one.duration_s, 3), **one.counts)
     tell(REDACTOR.clean(_line(one)) + "\n")
 
 
-def _line(one: Pass) -> str:
+def _line(one: ReconcileRun) -> str:
     done = ""
     if one.report is not None:
         done = f"Reconciled: {counts(one.report)}. {one.counts['in_sync']} in sync."
