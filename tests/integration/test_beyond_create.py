@@ -308,7 +308,7 @@ class TestRefresh:
         applied.simulator.add_fault(Fault("GET", "/v1/webhooks/*", kind="status", status=405))
         plan = applied.run("plan", "--refresh", "--detailed-exitcode")
         assert plan.returncode == 0, plan.stdout
-        assert "2 recorded webhooks are not in the list, and cannot be looked at" in plan.stderr
+        assert "2 recorded webhooks are not in the list and cannot be read" in plan.stderr
 
     def test_all_gone_at_once_needs_force(self, applied: Workspace):
         for webhook_id in ids(applied).values():

@@ -22,7 +22,7 @@ from sendkit_sync.core import failpoints
 from sendkit_sync.core.clock import SystemRng
 from sendkit_sync.core.errors import RefusedError, StateIOError
 from sendkit_sync.core.model import Secret, SecretOrigin
-from sendkit_sync.secrets import export as route
+from sendkit_sync.secrets import export as formats
 from sendkit_sync.secrets.age import AgeCipher
 from sendkit_sync.simulator import Fault, Simulator
 from sendkit_sync.state import read_state
@@ -636,18 +636,18 @@ SECRETS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\
 @settings(max_examples=20, deadline=None)
 @given(st.dictionaries(NAMES, SECRETS, min_size=1, max_size=5))
 def test_every_format_keeps_the_exact_bytes(secrets: dict[str, str]):
-    given = {name: Secret(text) for name, text in secrets.items()}
-    wanted = {route.variable_name(name): text.encode() for name, text in secrets.items()}
+    given = {(name, formats.Slot.CURRENT): Secret(text) for name, text in secrets.items()}
+    wanted = {formats.variable_name(name): text.encode() for name, text in secrets.items()}
     assume(len(wanted) == len(secrets))
     assert all(re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) for name in wanted)
     shown = "".join(f'printf "%s\\0" "${name}"\n' for name in wanted)
     for shell in ("sh", "bash"):
-        got = subprocess.run([shell], input=(route.dotenv(given) + shown).encode(), capture_output=True, check=True)
+        got = subprocess.run([shell], input=(formats.dotenv(given) + shown).encode(), capture_output=True, check=True)
         assert got.stdout.split(b"\0")[:-1] == list(wanted.values())
-    assert json.loads(route.as_json(given)) == secrets
-    manifest = yaml.safe_load(route.kubernetes(given, "x"))
+    assert json.loads(formats.as_json(given)) == secrets
+    manifest = yaml.safe_load(formats.kubernetes(given, "x"))
     assert {name: base64.b64decode(value) for name, value in manifest["data"].items()} == wanted
-    assert read_by_runner(route.github_environment(given)) == wanted
+    assert read_by_runner(formats.github_environment(given)) == wanted
 
 
 def read_by_runner(text: str) -> dict[str, bytes]:
