@@ -52,16 +52,18 @@ def get(context: Context, /, name: str, previous: int, source: Source) -> None:
     choice(*FORMS, required=True),
     repeatable("--only", "only", "NAME", "Only export this webhook. * matches any text.", shell_complete=recorded_names),
     switch("--staged", "Also export staged secrets: the variable ends in _NEXT."),
-    switch("--previous", "Also export the previous secrets: the variable ends in _PREVIOUS."),
+    flag("--previous", count=True, help="Also export the previous secrets: the variable ends in _PREVIOUS."),
     value("--output", "FILE", OUTPUT_HELP),
     switch("--overwrite", "Replace the whole file named by --output, whatever it holds."),
     value("--secret-name", "NAME", "Name of the Kubernetes Secret, with --format kubernetes.", default="sendkit-webhooks"),
     *PLACE,
     group=command,
 )
-def export(context: Context, /, form: str, output: str | None, overwrite: bool, secret_name: str, **request: Any) -> None:
+def export(
+    context: Context, /, form: str, previous: int, output: str | None, overwrite: bool, secret_name: str, **request: Any
+) -> None:
     """Print the recorded secrets as dotenv, JSON, a Kubernetes Secret, or GitHub Actions variables."""
-    secrets = read_secrets(context, ExportRequest(**request))
+    secrets = read_secrets(context, ExportRequest(previous=previous > 0, **request))
     deliver(context, form, secrets, output, secret_name, overwrite=overwrite)
 
 
