@@ -18,6 +18,10 @@ def seconds_of(text: str | None) -> float | None:
         return None
 
 
+SAME_S = 2.0
+"""Clocks that differ by less are taken for equal: a `Date` has whole seconds, and its response took a while."""
+
+
 class ServerClock:
     """The local clock, corrected by the latest response that had a `Date`."""
 
@@ -33,4 +37,5 @@ class ServerClock:
         """Take the time from the headers of a response that has just arrived, unless it comes from a cache."""
         date = None if "Age" in headers else seconds_of(headers.get("Date"))
         if date is not None:
-            self._offset_s = date - self._clock.now()
+            offset_s = date - self._clock.now()
+            self._offset_s = offset_s if abs(offset_s) > SAME_S else 0.0

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..applying.executor import RunSettings
 from ..applying.results import Report
+from ..applying.settings import RunSettings
 from ..core.errors import ErrorCode, RefusedError, UsageError
 from ..planning.plan import Plan
 from ..planning.scope import PlanScope

@@ -14,7 +14,7 @@ from ..planning.plan import Plan
 from .context import Context
 
 if TYPE_CHECKING:
-    from ..applying.executor import RunSettings
+    from ..applying.settings import RunSettings
 
 
 def nothing_recorded(path: str) -> RefusedError:

@@ -27,8 +27,9 @@ class Context:
     """The environment of a use case.
 
     The API key is `api_key`, else the content of `api_key_file`, else `SENDKIT_API_KEY` in `environment`. `timeout_s` limits
-    one API call; `retry_for_s` limits how long a call is retried that is known not to have reached the API. `observer` gets
-    events, some from other threads. Once `stop` is set, no new call starts.
+    one API call; `retry_for_s` limits how long a call is retried that is known not to have reached the API. `without_list`:
+    the server cannot list webhooks. Without `strict_ca`, CA certificates are accepted that only strict checks reject.
+    `observer` gets events, some from other threads. Once `stop` is set, no new call starts.
     """
 
     api_url: str = DEFAULT_API_URL
@@ -37,6 +38,8 @@ class Context:
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     timeout_s: float = 30.0
     retry_for_s: float = 120.0
+    without_list: bool = False
+    strict_ca: bool = True
     observer: Observer = ignore
     stop: threading.Event = field(default_factory=threading.Event)
 

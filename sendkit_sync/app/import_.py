@@ -14,7 +14,7 @@ from ..core.ports import Api
 from .checks import check_api, refuse_clear_writes, workspace_of
 from .context import Context, Source
 from .git_guard import refuse_for_git
-from .wiring import cipher_for, client, ledger_of, load, read_key
+from .wiring import bind_workspace, cipher_for, client, ledger_of, load, read_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ def import_(context: Context, request: ImportRequest) -> ImportResult:
         ledger_of(context, config.state_path, "import", request.lock_timeout_s, check) as ledger,
         client(context, workspace_id) as api,
     ):
+        bind_workspace(ledger, workspace_id)
         cipher = cipher_for(config, context)
         if request.name is None or request.webhook_id is None:
             listed = list_of(api, "Import webhooks one by one: sendkit-sync import NAME ID")
@@ -78,9 +79,9 @@ def list_of(api: Api, hint: str) -> Sequence[LiveWebhook]:
     try:
         return api.list()
     except NoEndpointError as error:
-        raise RefusedError(
-            ErrorCode.NO_LIST, f"the server cannot list webhooks (it answered {error.status})", hint=hint
-        ) from error
+        what = f"the server cannot list webhooks (it answered {error.status})"
+        advice = f"{error.hint} {hint}" if error.status == 404 else hint  # most often a wrong address
+        raise RefusedError(ErrorCode.NO_LIST, what, hint=advice) from error
 
 
 def _live(config: Config, name: str, live: LiveWebhook | None, webhook_id: str) -> LiveWebhook:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..config import Config
 from ..core.errors import InvalidError, NoEndpointError
 from ..core.model import State
-from ..core.ports import Api
 from ..core.redaction import REDACTOR
 from ..core.store_address import is_url, parse_address
 from ..planning.plan import LiveSide, Plan
@@ -16,7 +16,7 @@ from ..planning.scope import PlanScope
 from .checks import check_api, check_targets, refuse_clear_writes, refuse_shared, workspace_of
 from .context import Context, Source
 from .git_guard import warn_of_git
-from .wiring import client, load, read_state
+from .wiring import client, load, read_state, system_clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +72,27 @@ def plan_of(context: Context, config: Config, state: State | None, scope: PlanSc
 
 def look(context: Context, config: Config, state: State | None) -> LiveSide | None:
     """Read the live webhooks for a dry run, without a lock and with GET only."""
-    from ..applying.executor import RunSettings
-
-    with client(context, workspace_of(context, config, state)) as api:
-        return live_side(context, api, state, RunSettings().parallelism)
-
-
-def live_side(context: Context, api: Api, state: State | None, parallelism: int) -> LiveSide | None:
-    """Read the live webhooks. Returns None, with a warning, if the server has no list."""
+    from ..applying.live_list import LiveList
     from ..applying.refresh import read_live
+    from ..applying.settings import RunSettings
 
+    workspace_id = workspace_of(context, config, state)
+    with client(context, workspace_id) as api:
+        live_list = LiveList.dry(api, system_clock(), state, workspace_id, no_list=context.without_list)
+        return live_side(context, lambda: read_live(live_list, state, RunSettings().parallelism), state)
+
+
+def live_side(context: Context, read: Callable[[], LiveSide], state: State | None) -> LiveSide | None:
+    """Return what `read` returns, or None, with a warning, if the server has no list."""
     try:
-        return read_live(api, state, parallelism)
+        live = read()
     except NoEndpointError:
         context.warn("the server cannot list webhooks; the plan uses the recorded state only")
         return None
+    if state is not None and state.webhooks and state.recorded_ids() <= live.gone:
+        count = len(state.webhooks)
+        context.warn(
+            f"none of the {count} recorded webhooks exists for this API key",
+            "If they still exist in SendKit, the key belongs to another workspace: use the key of theirs.",
+        )
+    return live

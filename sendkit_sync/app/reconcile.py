@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
 
-from ..applying.executor import RunSettings
 from ..applying.results import Report, Status
+from ..applying.settings import RunSettings
 from ..config import Config
 from ..core.errors import ApiError, ErrorCode, ExitCode, LockedError, RefusedError, SyncError
 from ..core.model import INACTIVE, ActionKind, State

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..applying.resolving import renamed
+from ..applying.matching import former_names_after
 from ..core.decryption import decrypt
 from ..core.errors import ErrorCode, RefusedError
 from ..core.model import Intent, StoredSecret, WebhookRecord
@@ -75,7 +75,7 @@ class _Rekeyer:
     def intent(self, intent: Intent) -> Intent:
         # A create that replaces a webhook that is gone uses its secret, which may be encrypted under its former names.
         former = self.records.get(intent.replaces or intent.name)
-        names = (intent.name, *renamed(former.former_names if former is not None else (), intent.replaces))
+        names = (intent.name, *former_names_after(former.former_names if former is not None else (), intent.replaces))
         return replace(intent, secret=intent.secret and self.keep(names, intent.secret))
 
     def keep(self, names: Sequence[str], stored: StoredSecret) -> StoredSecret:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..applying.resolving import doubt_text, other_secrets, record_of
+from ..applying.matching import candidate_secrets_text, other_secrets, record_of
 from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, RefusedError, UsageError
 from ..core.model import WEBHOOK_ID, ActionKind, Intent, LiveWebhook
@@ -53,7 +53,7 @@ def resolve(context: Context, request: ResolveRequest) -> None:
             )
         doubted = _resolve(ledger, intents, webhook_id)
     if doubted:
-        context.warn(doubt_text(name))
+        context.warn(candidate_secrets_text(name))
 
 
 def _resolve(ledger: Ledger, intents: Sequence[Intent], webhook_id: str) -> bool:

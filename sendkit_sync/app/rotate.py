@@ -79,7 +79,7 @@ def _send(context: Context, request: RotateRequest, *, staged: bool) -> Rotation
         if record is None:
             raise not_recorded(name, config.state_path)
         _check_staged(ledger.state, name, record, staged=staged)
-        updater = run.executor.updater
+        updater = run.executor.runner.updater
         outcome, warnings = updater.activate(name, record) if staged else updater.rotate(name, record)
         unknown = isinstance(outcome, Unknown) or name in ledger.state.pending
     for warning in warnings:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from ..applying.executor import Executor, RunSettings
+from ..applying.executor import Executor
 from ..applying.results import Report, Result
+from ..applying.settings import RunSettings
 from ..config import Config
 from ..core.errors import ErrorCode, RefusedError
 from ..core.model import LastRun, State
@@ -20,7 +21,7 @@ from .events import Performed
 from .git_guard import refuse_for_git
 from .outcome import document, exit_code
 from .plan import live_side, plan_of
-from .wiring import client, executor_of, ledger_of, read_key, system_clock, user_and_host
+from .wiring import bind_workspace, client, executor_of, ledger_of, read_key, system_clock, user_and_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,10 @@ class Run:
         ):
             for warning in ledger.warnings:
                 context.warn(warning)
-            recorded = ledger.state
-            if recorded.workspace_id != workspace_id and (recorded.empty or recorded.workspace_id is None):
-                ledger.set_workspace(workspace_id)
+            bind_workspace(ledger, workspace_id)
             executor = executor_of(api, ledger, config, context, request.settings)
-            executor.settle()
-            live = live_side(context, api, ledger.state, request.settings.parallelism) if request.refresh else None
+            executor.resolve_earlier()
+            live = live_side(context, executor.read_live, ledger.state) if request.refresh else None
             plan = plan_of(context, config, ledger.state, request.scope, live)
             yield cls(context, executor, plan, live, before, request.purpose, len(config.webhooks))
 

@@ -53,14 +53,17 @@ def _workspace(context: Context, config: Config, state: State | None) -> Workspa
 
 
 def _live(context: Context, config: Config, state: State | None) -> LiveSide | Unread:
-    from ..applying.executor import RunSettings
+    from ..applying.live_list import LiveList
     from ..applying.refresh import read_live
+    from ..applying.settings import RunSettings
 
     try:
-        with client(context, workspace_of(context, config, state)) as api:
-            return read_live(api, state, RunSettings().parallelism)
+        workspace_id = workspace_of(context, config, state)
+        with client(context, workspace_id) as api:
+            live_list = LiveList.dry(api, system_clock(), state, workspace_id, no_list=context.without_list)
+            return read_live(live_list, state, RunSettings().parallelism)
     except NoEndpointError as error:
-        return Unread(ErrorCode.NO_LIST, "the server has no list of webhooks", error.hint, ExitCode.FAILED)
+        return Unread(ErrorCode.NO_LIST, "the server cannot list webhooks", error.hint, ExitCode.FAILED)
     except (KeyRefusedError, ApiUnreachableError, ApiError, RefusedError) as error:
         return Unread(error.code, error.what, error.hint, error.exit_code)
 

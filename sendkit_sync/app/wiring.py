@@ -21,7 +21,8 @@ from .events import Called, ConfigWarned
 
 if TYPE_CHECKING:
     from ..api.client import Client
-    from ..applying.executor import Executor, RunSettings
+    from ..applying.executor import Executor
+    from ..applying.settings import RunSettings
     from ..state.moving import Move
 
 __all__ = ["read_state", "user_and_host"]
@@ -141,6 +142,13 @@ def move_of(context: Context, source: str, to: str, lock_timeout_s: float) -> Mo
     return Move(open_store(source), open_store(to), to, SystemClock(), context.stop, lock_timeout_s)
 
 
+def bind_workspace(ledger: JournalLedger, workspace_id: str | None) -> None:
+    """Record the configured workspace, if the ledger holds nothing of another one."""
+    recorded = ledger.state
+    if recorded.workspace_id != workspace_id and (recorded.empty or recorded.workspace_id is None):
+        ledger.set_workspace(workspace_id)
+
+
 @contextmanager
 def client(context: Context, workspace_id: str | None) -> Iterator[Client]:
     """Yield an API client and close it afterwards."""
@@ -154,6 +162,7 @@ def client(context: Context, workspace_id: str | None) -> Iterator[Client]:
         scoped,
         timeout_s=context.timeout_s,
         retry_for_s=context.retry_for_s,
+        strict_ca=context.strict_ca,
         clock=SystemClock(),
         rng=SystemRng(),
         stop=context.stop,
@@ -171,6 +180,14 @@ def executor_of(api: Client, ledger: JournalLedger, config: Config, context: Con
     """Return the executor that carries out plans with `api` and `ledger`."""
     from ..applying.executor import Executor
 
-    server_secrets = config.generate_secret == "server"
-    cipher = cipher_for(config, context)
-    return Executor.over(api, ledger, cipher, SystemClock(), SystemRng(), settings, context.stop, server_secrets=server_secrets)
+    return Executor.over(
+        api,
+        ledger,
+        cipher_for(config, context),
+        SystemClock(),
+        SystemRng(),
+        settings,
+        context.stop,
+        server_secrets=config.generate_secret == "server",
+        no_list=context.without_list,
+    )

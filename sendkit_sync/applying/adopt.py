@@ -11,7 +11,7 @@ from ..core.model import ActionKind, DesiredWebhook, LiveWebhook, SecretOrigin, 
 from ..core.ports import Ledger, SecretCipher
 from ..core.quoting import resolve_command, shell_name
 from ..planning.plan import Action
-from .resolving import renamed
+from .matching import former_names_after
 
 
 def adopt(ledger: Ledger, cipher: SecretCipher, name: str, live: LiveWebhook) -> WebhookRecord:
@@ -22,14 +22,14 @@ def adopt(ledger: Ledger, cipher: SecretCipher, name: str, live: LiveWebhook) ->
     """
     state = ledger.state
     _check(ledger, name, live)
-    if live.workspace_id not in (None, state.workspace_id):
-        if state.workspace_id is not None and not state.empty:
+    if live.workspace_id not in (None, state.observed_workspace_id):
+        if state.observed_workspace_id is not None and not state.empty:
             raise RefusedError(
                 ErrorCode.WORKSPACE_MISMATCH,
-                f"{live.id} belongs to workspace {live.workspace_id}, but the state to {state.workspace_id}",
+                f"{live.id} belongs to workspace {live.workspace_id}, but the state to {state.observed_workspace_id}",
                 hint="Use the API key of that workspace, or a separate state for this one.",
             )
-        ledger.set_workspace(live.workspace_id)
+        ledger.set_observed_workspace(live.workspace_id)
     held = state.webhooks.get(name)
     secret = held.secret if held is not None else None
     sent = _sent(state, live)
@@ -107,7 +107,7 @@ def adopt_unchanged(ledger: Ledger, action: Action) -> None:
     taken = replace(
         record if live is None else record.answered(live),
         applied=webhook.settings,
-        former_names=renamed(record.former_names, action.former_name),
+        former_names=former_names_after(record.former_names, action.former_name),
         applied_name=None,
     )
     ledger.record(action.name, taken, replaces=action.former_name)

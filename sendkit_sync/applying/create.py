@@ -10,11 +10,11 @@ from ..core.decryption import try_decrypt
 from ..core.fields import SHOWN
 from ..core.model import ActionKind, DesiredWebhook, Intent, LiveWebhook, Secret, SecretOrigin, StoredSecret, WebhookRecord
 from ..core.outcomes import Failed, FailureCode, Succeeded, Unknown
-from ..core.ports import Api, Clock, Ledger, Rng, SecretCipher
+from ..core.ports import Api, Ledger, Rng, SecretCipher
 from ..core.quoting import shell_name
 from ..planning.plan import SecretSource
-from .announce import announce
-from .resolving import record_of, renamed
+from .intents import record_intent
+from .matching import former_names_after, record_of
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +26,13 @@ class Creator:
     api: Api
     ledger: Ledger
     cipher: SecretCipher
-    clock: Clock
     rng: Rng
     server_secrets: bool = False
 
     def create(
         self,
         webhook: DesiredWebhook,
-        seen: tuple[str, ...],
+        resembled: tuple[str, ...],
         *,
         former: WebhookRecord | None = None,
         replaces: str | None = None,
@@ -41,10 +40,10 @@ class Creator:
     ) -> tuple[Succeeded | Failed | Unknown, list[str]]:
         """Create `webhook`. Returns the outcome and warnings about the response.
 
-        `seen` holds the ids of possible duplicates that are already live. `former` is the record of a webhook that is gone,
-        recorded under the name `replaces` if that differs. `source` is where the secret comes from, according to the plan.
-        Raises `StateIOError` if the intent or the outcome cannot be written. A call that was sent then stays an intent, which
-        the next run resolves.
+        `resembled` holds the ids of possible duplicates that are already live. `former` is the record of a webhook that is
+        gone, recorded under the name `replaces` if that differs. `source` is where the secret comes from, according to the
+        plan. Raises `StateIOError` if the intent or the outcome cannot be written. A call that was sent then stays an
+        intent, which the next run resolves.
         """
         secret, stored = self._secret(webhook, former, replaces, source)
         if source is SecretSource.STAGED and secret is None:
@@ -53,27 +52,27 @@ class Creator:
             op=self.rng.token(),
             action=ActionKind.CREATE,
             name=webhook.name,
-            sent_at=self.clock.now(),
+            sent_at=self.api.now(),
             settings=webhook.settings,
             secret=stored,
-            seen=seen,
+            seen=resembled,
             replaces=replaces,
         )
-        announce(self.ledger, intent, log)
+        record_intent(self.ledger, intent, log)
 
         def before_attempt() -> None:
-            self.ledger.restamp(intent, self.clock.now())
+            self.ledger.restamp(intent, self.api.now())
 
         answer = self.api.create(webhook.name, webhook.settings, secret, before_attempt)
         if isinstance(answer, Failed):
             self.ledger.drop(intent)
         if not isinstance(answer, Succeeded) or answer.live is None:
             return answer, []
-        doubt = self._doubt(answer.live, webhook, secret)
-        if doubt is not None:
-            return Unknown(FailureCode.RESPONSE_INVALID, doubt), []
+        mismatch = self._mismatch(answer.live, webhook, secret)
+        if mismatch is not None:
+            return Unknown(FailureCode.RESPONSE_INVALID, mismatch), []
         self.ledger.record(webhook.name, record_of(intent, answer.live, self.cipher, former), replaces=replaces)
-        return answer, differences(webhook, secret, answer.live)
+        return answer, changed_by_api(webhook, secret, answer.live)
 
     def _secret(
         self, webhook: DesiredWebhook, former: WebhookRecord | None, replaces: str | None, source: SecretSource
@@ -100,7 +99,7 @@ class Creator:
 
         These are the secrets of expired attempts, so that one secret proves all of them, or of the webhook that is gone.
         """
-        names = (name,) if former is None else (name, *renamed(former.former_names, replaces))
+        names = (name,) if former is None else (name, *former_names_after(former.former_names, replaces))
         if source is SecretSource.ATTEMPT:
             for intent in reversed(self.ledger.pending_of(name)):
                 if intent.secret is not None and intent.secret.origin is SecretOrigin.GENERATED:
@@ -108,7 +107,7 @@ class Creator:
         elif source is SecretSource.RECORDED and former is not None and former.secret is not None:
             yield names, former.secret
 
-    def _doubt(self, live: LiveWebhook, webhook: DesiredWebhook, secret: Secret | None) -> str | None:
+    def _mismatch(self, live: LiveWebhook, webhook: DesiredWebhook, secret: Secret | None) -> str | None:
         if self.ledger.has_id(live.id):
             return f"the API returned the id {live.id}, which is already recorded"
         if live.name != webhook.name and (secret is None or live.secret != secret):
@@ -123,7 +122,7 @@ def staged_unreadable(name: str) -> Failed:
     return Failed(FailureCode.STAGED_UNREADABLE, f"{what}: {advice}")
 
 
-def differences(webhook: DesiredWebhook, secret: Secret | None, live: LiveWebhook) -> list[str]:
+def changed_by_api(webhook: DesiredWebhook, secret: Secret | None, live: LiveWebhook) -> list[str]:
     """Return what the API changed about the request, as lines for people. `secret` is None if none was sent."""
     sent = webhook.settings.effective()
     shown = secret if live.secret is None or secret is None else live.secret

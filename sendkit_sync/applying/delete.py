@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from ..core.errors import SyncError
 from ..core.model import ActionKind, Intent
 from ..core.outcomes import Failed, FailureCode, Outcome, Succeeded, Unknown
-from ..core.ports import Api, Clock, Ledger, Rng
+from ..core.ports import Api, Ledger, Rng
 from ..core.quoting import shell_name
-from .announce import announce
+from .intents import record_intent
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,6 @@ class Deleter:
 
     api: Api
     ledger: Ledger
-    clock: Clock
     rng: Rng
 
     def delete(self, name: str, webhook_id: str) -> Outcome:
@@ -31,9 +30,9 @@ class Deleter:
 
         After a 404 or no response, the webhook is read: only a 404 to GET removes the record. Raises `StateIOError`.
         """
-        intent = Intent(self.rng.token(), ActionKind.DELETE, name, self.clock.now(), id=webhook_id)
-        announce(self.ledger, intent, log)
-        answer = self.api.delete(webhook_id, lambda: self.ledger.restamp(intent, self.clock.now()))
+        intent = Intent(self.rng.token(), ActionKind.DELETE, name, self.api.now(), id=webhook_id)
+        record_intent(self.ledger, intent, log)
+        answer = self.api.delete(webhook_id, lambda: self.ledger.restamp(intent, self.api.now()))
         if isinstance(answer, Failed) and answer.status != 404:
             self.ledger.drop(intent)
             return _by_hand(name, answer) if answer.status in NO_DELETE else answer

@@ -1,92 +1,88 @@
-"""Preflight checks: the API key belongs to the recorded workspace, and no create would duplicate a live webhook."""
+"""Preflight checks: the API key belongs to the workspace, and no create would duplicate a live webhook."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..core.diagnostics import printable
-from ..core.errors import ApiError, ApiUnreachableError, ErrorCode, KeyRefusedError, NoEndpointError, RefusedError
+from ..core.errors import ApiError, ApiUnreachableError, KeyRefusedError, NoEndpointError, RefusedError
 from ..core.model import LiveWebhook
-from ..core.outcomes import FailureCode
+from ..core.outcomes import Failed, FailureCode
 from ..core.ports import Api, Ledger
 from ..core.quoting import shell_name, yaml_name
 from ..planning.blockers import PossibleDuplicates
 from ..planning.plan import Action, Blocker, BlockerKind
-from .results import Failure
-
-NO_LIST = "the server cannot list webhooks, so possible duplicates cannot be found; only the recorded state is used"
-
-
-def check_workspace(live: Sequence[LiveWebhook], workspace_id: str | None) -> None:
-    """Raise `RefusedError` if the list belongs to another workspace than the recorded one."""
-    for webhook in live:
-        if workspace_id is not None and webhook.workspace_id not in (None, workspace_id):
-            raise RefusedError(
-                ErrorCode.WORKSPACE_MISMATCH,
-                f"the API key belongs to workspace {webhook.workspace_id}, but the state to {workspace_id}",
-                hint="Nothing was changed. Use the API key of that workspace, or a separate state for this one.",
-            )
+from .live_list import FRESH_S, WITHOUT_LIST, LiveList
+from .warnings import Warnings
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the live list says about the creates of a plan, by name.
+
+    `possible_duplicates` are the ids that each create resembles, `blocked` the creates that must not be sent. `live_before`
+    are all ids that were live.
+    """
+
+    possible_duplicates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    blocked: Mapping[str, Failed] = field(default_factory=dict)
+    live_before: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Preflight:
-    """Reads the live list before the first create of a run and after the last one. `warn` takes lines for people."""
+    """Compares the creates of a run with what is live."""
 
     api: Api
     ledger: Ledger
+    live_list: LiveList
     allow_duplicate: bool
-    warn: Callable[[str], None]
-    _before: frozenset[str] = field(default=frozenset())
+    warnings: Warnings
 
-    def was_there(self, live: LiveWebhook) -> bool:
-        """Return whether a webhook was live before the first create."""
-        return live.id in self._before
+    def check(self, creates: Sequence[Action]) -> Findings:
+        """Return what the live list says about `creates`; a list that was just read for the plan serves here too.
 
-    def look(self, creates: Sequence[Action]) -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, Failure]]:
-        """Read the live list. Returns the ids of possible duplicates for each create, and the failures of blocked ones.
-
-        Raises what `Api.list` raises, except for a server without a list, and `RefusedError` for another workspace.
+        Raises what `LiveList.read` raises, but for a server without a list, and `RefusedError` for a key that does not
+        reach the workspace.
         """
         live: Sequence[LiveWebhook] = ()
         try:
-            live = self.api.list()
+            live = self.live_list.read(FRESH_S)
         except NoEndpointError:
-            self.warn(NO_LIST)
-        check_workspace(live, self.ledger.workspace_id)
-        self._before = frozenset(one.id for one in live)
-        index = PossibleDuplicates(live, self.ledger.state.recorded_ids())
-        seen: dict[str, tuple[str, ...]] = {}
-        blocked: dict[str, Failure] = {}
+            self.warnings.add(WITHOUT_LIST)
+        self.live_list.guard.check_key(self.api)
+        unrecorded = PossibleDuplicates(live, self.ledger.state.recorded_ids())
+        resembled: dict[str, tuple[str, ...]] = {}
+        blocked: dict[str, Failed] = {}
         for action in creates:
             assert action.desired is not None
-            duplicates = index.of(action.desired)
-            seen[action.name] = tuple(one.id for one in duplicates)
+            found = unrecorded.of(action.desired)
+            resembled[action.name] = tuple(webhook.id for webhook in found)
             blocker = action.blocked_by
-            if blocker is None and duplicates:
-                blocker = Blocker(BlockerKind.LIVE, duplicates[0].name, duplicates[0].id)
+            if blocker is None and found:
+                blocker = Blocker(BlockerKind.LIVE, found[0].name, found[0].id)
             if blocker is not None and not self.allow_duplicate:
-                blocked[action.name] = Failure(
-                    FailureCode.POSSIBLE_DUPLICATE, f"{_reason(action.name, blocker)}, or pass --allow-duplicate"
-                )
-        return seen, blocked
+                text = f"{_advice(action.name, blocker)}, or pass --allow-duplicate"
+                blocked[action.name] = Failed(FailureCode.POSSIBLE_DUPLICATE, text)
+        return Findings(resembled, blocked, frozenset(webhook.id for webhook in live))
 
-    def duplicates(self, made: set[str]) -> tuple[str, ...]:
-        """Return the ids of live, unrecorded webhooks that duplicate one of `made` and were not live before."""
+    def duplicates(self, created: set[str], live_before: frozenset[str]) -> tuple[str, ...]:
+        """Return the ids of live, unrecorded webhooks that double one of those `created` and were not live before."""
         try:
-            live = self.api.list()
+            live = self.live_list.read()
         except NoEndpointError:
             return ()
-        except (ApiError, ApiUnreachableError, KeyRefusedError) as error:
-            self.warn(f"the live list cannot be read to look for duplicates: {error.what}")
+        except (ApiError, ApiUnreachableError, KeyRefusedError, RefusedError) as error:
+            self.warnings.add(f"the live list cannot be read to look for duplicates: {error.what}")
             return ()
-        recorded = self.ledger.state.recorded_ids()
-        names = {one.name for one in live if one.id in made}
-        return tuple(one.id for one in live if one.name in names and one.id not in recorded and not self.was_there(one))
+        names = {webhook.name for webhook in live if webhook.id in created}
+        known = self.ledger.state.recorded_ids() | live_before
+        return tuple(webhook.id for webhook in live if webhook.name in names and webhook.id not in known)
 
 
-def _reason(name: str, blocker: Blocker) -> str:
-    """Return what blocks the create of `name`, and what to do instead of creating a duplicate."""
+def _advice(name: str, blocker: Blocker) -> str:
+    """Return what blocks the create of `name`, and what to do instead of making a duplicate."""
     other = printable(blocker.name)
     match blocker.kind:
         case BlockerKind.ORPHAN:

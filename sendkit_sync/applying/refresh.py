@@ -7,20 +7,20 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ..core.errors import NoEndpointError
 from ..core.model import State
-from ..core.ports import Api
 from ..planning.plan import LiveSide
-from .preflight import check_workspace
+from .live_list import FRESH_S, LiveList
 
 log = logging.getLogger(__name__)
 
 
-def read_live(api: Api, state: State | None, parallelism: int) -> LiveSide:
+def read_live(live_list: LiveList, state: State | None, parallelism: int) -> LiveSide:
     """Return the live webhooks, and which recorded ones are gone: not in the list, and GET answers 404.
 
-    Raises what `Api.list` and `Api.get` raise, and `RefusedError` for the list of another workspace.
+    Raises what `LiveList.read` and `Api.get` raise, and `RefusedError` for the key of another workspace.
     """
-    listed = api.list()
-    check_workspace(listed, state.workspace_id if state is not None else None)
+    api = live_list.api
+    listed = live_list.read(FRESH_S)
+    live_list.guard.check_key(api)
     by_id = {live.id: live for live in listed}
     unlisted = sorted(state.recorded_ids() - by_id.keys()) if state is not None else []
     try:

@@ -1,16 +1,17 @@
-"""The results of a run and their counts."""
+"""The result of each action of a run, and their counts."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ..core.model import ActionKind
-from ..core.outcomes import FailureCode
+from ..core.outcomes import NOT_SENT, Failed, Misplaced, Outcome, Succeeded, Unknown
 
 
 class Status(StrEnum):
-    """The status of an action. The values appear in the JSON output."""
+    """What became of an action; the values are those of the JSON output."""
 
     DONE = "done"
     FAILED = "failed"
@@ -19,31 +20,50 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """Why an action was not done: a stable `code` for scripts and a `message` for people."""
-
-    code: FailureCode
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
 class Result:
-    """One action and its result. `id` is None if no webhook is known."""
+    """One action and its outcome. `action_id` is the webhook that the action is about, None for a create."""
 
     kind: ActionKind
     name: str
-    id: str | None
-    status: Status
-    failure: Failure | None = None
+    action_id: str | None
+    outcome: Outcome | Misplaced
+
+    @property
+    def id(self) -> str | None:
+        """The webhook, or None if none is known."""
+        live = self.outcome.live if isinstance(self.outcome, Succeeded | Misplaced) else None
+        return self.action_id if live is None else live.id
+
+    @property
+    def status(self) -> Status:
+        """What became of the action, in one word."""
+        match self.outcome:
+            case Succeeded():
+                return Status.DONE
+            case Unknown():
+                return Status.UNRESOLVED
+            case Failed(code=code) if code in NOT_SENT:
+                return Status.NOT_ATTEMPTED
+            case Failed() | Misplaced():
+                return Status.FAILED
+
+    @property
+    def failure(self) -> Failed | Unknown | Misplaced | None:
+        """Why the action is not done, or None if it is."""
+        return None if isinstance(self.outcome, Succeeded) else self.outcome
+
+
+Observer = Callable[[Result], None]
+"""Is told each action of a run once, when nothing more will be known of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The report of a run.
+    """A whole run.
 
-    `results` are in the order of the plan, with resolved intents first. `warnings` are lines for people. `key_refused`,
-    `unreachable` and `interrupted` (by a signal) say what stopped the run. `duplicates` holds the ids of live webhooks that
-    duplicate one created in this run.
+    `results` are in the order of the plan, resolved intents first. `warnings` are lines for people. `key_refused`
+    and `unreachable` tell what stopped the run; `interrupted`: a signal did. `duplicates` are the ids of live
+    webhooks that double one created in this run.
     """
 
     results: tuple[Result, ...]

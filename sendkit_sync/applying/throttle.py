@@ -11,13 +11,9 @@ from ..core.fields import Settings
 from ..core.model import LiveWebhook, Secret
 from ..core.outcomes import Failed, FailureCode, Outcome
 from ..core.ports import Api, Clock
-from .results import Failure
 
 LONG_S = 1.0
 """After a longer wait, the intent gets a new time, so that `--resend-after` counts from the call."""
-
-NOT_BEGUN = (FailureCode.INTERRUPTED, FailureCode.STOPPED)
-"""Codes of calls that were not sent because the run ends."""
 
 _REFUSED_KEY = (401, 403)
 
@@ -32,8 +28,8 @@ class StopReason:
         self._turn = threading.Lock()
 
     @property
-    def on(self) -> bool:
-        """Whether the run must start no more calls."""
+    def stopped(self) -> bool:
+        """Whether the run starts no more calls."""
         return self._reason is not None or self.stop.is_set()
 
     @property
@@ -52,13 +48,13 @@ class StopReason:
         return self._reason is not None and self._reason.unreachable
 
     @property
-    def why(self) -> Failure:
-        """The failure of actions that were not started."""
+    def outcome(self) -> Failed:
+        """The outcome of calls that are not sent."""
         if self._reason is not None:
-            return Failure(FailureCode.STOPPED, f"the run was stopped: {self._reason.message}")
-        return Failure(FailureCode.INTERRUPTED, "the run was interrupted")
+            return Failed(FailureCode.STOPPED, f"the run was stopped: {self._reason.message}")
+        return Failed(FailureCode.INTERRUPTED, "the run was interrupted")
 
-    def pull(self, reason: Failed) -> None:
+    def set(self, reason: Failed) -> None:
         """Stop the run. The first reason counts, but a refused key replaces any other."""
         with self._turn:
             if self._reason is None or reason.status in _REFUSED_KEY:
@@ -118,12 +114,12 @@ class Throttle:
 
         came = self.clock.monotonic()
         with self.slots:
-            if self.stop_reason.on:
-                return Failed(self.stop_reason.why.code, self.stop_reason.why.message)
+            if self.stop_reason.stopped:
+                return self.stop_reason.outcome
             if self.clock.monotonic() - came > LONG_S:
                 before_attempt()
             self.before_call()
             answer = call(again)
             if isinstance(answer, Failed) and (answer.stops_run or answer.unreachable):
-                self.stop_reason.pull(answer)  # before the slot is released, so that the next call does not try the same
+                self.stop_reason.set(answer)  # before the slot is released, so that the next call does not try the same
             return answer

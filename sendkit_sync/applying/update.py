@@ -12,13 +12,13 @@ from ..core.errors import ErrorCode, RefusedError, SyncError
 from ..core.fields import Settings
 from ..core.model import ActionKind, DesiredWebhook, Intent, LiveWebhook, Secret, SecretOrigin, StoredSecret, WebhookRecord
 from ..core.outcomes import Failed, FailureCode, Outcome, Succeeded, Unknown
-from ..core.ports import Api, Clock, Ledger, Rng, SecretCipher
+from ..core.ports import Api, Ledger, Rng, SecretCipher
 from ..core.quoting import shell_name
 from ..planning.diff import same_except_spelling
 from ..planning.plan import Action, SecretSource
-from .announce import announce
-from .create import differences, staged_unreadable
-from .resolving import renamed
+from .create import changed_by_api, staged_unreadable
+from .intents import record_intent
+from .matching import former_names_after
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,6 @@ class Updater:
     api: Api
     ledger: Ledger
     cipher: SecretCipher
-    clock: Clock
     rng: Rng
 
     def update(self, action: Action) -> tuple[Outcome, list[str]]:
@@ -60,7 +59,7 @@ class Updater:
         answer = self.send(webhook.name, record, edit)
         if not isinstance(answer, Succeeded) or answer.live is None:
             return answer, []
-        warnings = differences(webhook, secret, answer.live)
+        warnings = changed_by_api(webhook, secret, answer.live)
         if action.drifted and self._is_respelt(webhook.name, answer.live):
             warnings.append("the API lists a different spelling than it returned; from now on this is not a change")
         return answer, warnings
@@ -134,13 +133,13 @@ class Updater:
             op=self.rng.token(),
             action=ActionKind.UPDATE,
             name=name,
-            sent_at=self.clock.now(),
+            sent_at=self.api.now(),
             settings=edit.settings,
             secret=edit.secret,
             id=record.id,
             replaces=edit.replaces,
         )
-        announce(self.ledger, intent, log)
+        record_intent(self.ledger, intent, log)
         answer = self._patch(record.id, edit, intent)
         if isinstance(answer, Failed):
             self.ledger.drop(intent)
@@ -149,7 +148,7 @@ class Updater:
         return answer
 
     def _patch(self, webhook_id: str, edit: Edit, intent: Intent) -> Outcome:
-        answer = self.api.update(webhook_id, edit.fields, lambda: self.ledger.restamp(intent, self.clock.now()))
+        answer = self.api.update(webhook_id, edit.fields, lambda: self.ledger.restamp(intent, self.api.now()))
         if isinstance(answer, Succeeded) and (answer.live is None or answer.live.id != webhook_id):
             return Unknown(FailureCode.RESPONSE_INVALID, "the API returned a different webhook")
         if isinstance(answer, Failed | Unknown) and answer.status in NO_PATCH:
@@ -166,7 +165,7 @@ class Updater:
             except SyncError as error:
                 return Failed(FailureCode.NOT_FOUND, f"{answer.message}; reading it failed too: {error.what}", 404)
         reason = f"the server cannot change webhooks ({answer.status})"
-        by_hand = f"change it in SendKit by hand, then run {_adopting(webhook_id, edit, name)}"
+        by_hand = f"change it in SendKit by hand, then run {_commands_to_record(webhook_id, edit, name)}"
         return Failed(FailureCode.NO_UPDATE, f"{reason}: {by_hand}", answer.status)
 
     def _fields(self, action: Action, webhook: DesiredWebhook, record: WebhookRecord) -> dict[str, object]:
@@ -209,8 +208,8 @@ class Updater:
         return generated, self.cipher.encrypt(name, generated, SecretOrigin.GENERATED)
 
 
-def _adopting(webhook_id: str, edit: Edit, name: str) -> str:
-    """Return the commands that record a change made by hand."""
+def _commands_to_record(webhook_id: str, edit: Edit, name: str) -> str:
+    """Return the commands that record a change of a webhook that was made by hand."""
     if "secret" in edit.fields:
         # A read never replaces a recorded secret, so the record must be removed first.
         forget, adopt = f"state forget {shell_name(edit.replaces or name)}", f"import {shell_name(name)} {webhook_id}"
@@ -224,7 +223,7 @@ def _changed(record: WebhookRecord, live: LiveWebhook, edit: Edit) -> WebhookRec
     changed = replace(
         record.answered(live),
         applied=edit.settings,
-        former_names=renamed(record.former_names, edit.replaces),
+        former_names=former_names_after(record.former_names, edit.replaces),
         applied_name=None if "name" in edit.fields else record.applied_name,
     )
     if edit.secret is None or edit.secret == record.secret:

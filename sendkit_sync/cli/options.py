@@ -14,7 +14,7 @@ from .flags import flag
 from .settings import Command, Settings
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_OF_CALLS = ("timeout_s", "retry_for_s")
+_OF_CALLS = ("timeout_s", "retry_for_s", "without_list")
 _OF_RUNS = ("parallelism", "settle_s", "resend_after_s", "allow_duplicate")
 
 Parameter = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -68,12 +68,14 @@ def _with_context(function: Callable[..., Any]) -> Callable[..., Any]:
 
             flags["scope"] = PlanScope(flags.pop("prune"), flags.pop("targets"))
         if "parallelism" in flags:
-            from ..applying.executor import RunSettings
+            from ..applying.settings import RunSettings
 
             flags["settings"] = RunSettings(**{each: flags.pop(each) for each in _OF_RUNS})
         calls = {each: flags.pop(each) for each in _OF_CALLS if each in flags}
         url = (settings.api_url or DEFAULT_API_URL).rstrip("/")
-        return function(Context(url, api_key_file=settings.api_key_file, observer=console, **calls), **flags)
+        strict_ca = not settings.no_strict_ca
+        context = Context(url, api_key_file=settings.api_key_file, strict_ca=strict_ca, observer=console, **calls)
+        return function(context, **flags)
 
     return run
 
@@ -129,6 +131,8 @@ LOCKED = (*PLACE, LOCK)
 
 TIMEOUT = duration("--timeout", "30s", "Time limit for one API call, including reading the response.")
 _RETRY_HELP = "How long to retry a call that is known not to have reached the API."
+_NO_LIST_HELP = "The server cannot list webhooks. Without this flag, a 404 for the list means a wrong --api-url."
+NO_LIST = flag("--no-list", "without_list", is_flag=True, help=_NO_LIST_HELP)
 CALLS = (TIMEOUT, duration("--retry-for", "2m", _RETRY_HELP))
 """How the API is called."""
 
@@ -146,5 +150,6 @@ RUN = (
     duration("--settle", "10s", "How long to look in the live list for a create whose outcome is unknown."),
     duration("--resend-after", "5m", "How long to wait before an unresolved create may be sent again."),
     *CALLS,
+    NO_LIST,
 )
 """How a run carries out its plan."""

@@ -18,6 +18,13 @@ ROWS: tuple[tuple[tuple[str, ...], Mapping[str, Any]], ...] = (
         ("--api-key-file",),
         {"metavar": "FILE", "help": "File with the API key. Default: the environment variable SENDKIT_API_KEY."},
     ),
+    (
+        ("--no-strict-ca",),
+        {
+            "is_flag": True,
+            "help": "Accept CA certificates that only Python 3.13's strict checks reject. Certificates are still verified.",
+        },
+    ),
     (("--no-color",), {"is_flag": True, "help": "Turn off colors. The environment variable NO_COLOR does the same."}),
     (("-v", "--verbose"), {"count": True, "help": "Log each step to stderr. -vv also logs each API call."}),
     (
@@ -40,6 +47,7 @@ class Settings(NamedTuple):
     no_color: bool = False
     verbose: int = 0
     log_format: str = "text"
+    no_strict_ca: bool = False
 
     @property
     def colour(self) -> bool:

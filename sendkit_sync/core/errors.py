@@ -102,6 +102,8 @@ class ErrorCode(StrEnum):
     NO_ENDPOINT = "no_endpoint"
     NOT_THE_API = "not_the_api"
     NO_LIST = "no_list"
+    LIST_NOT_FOUND = "list_not_found"
+    LIST_GONE = "list_gone"
     NO_TEST_ENDPOINT = "no_test_endpoint"
     TEST_UNANSWERED = "test_unanswered"
     RUN_STOPPED = "run_stopped"

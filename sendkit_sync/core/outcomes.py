@@ -54,6 +54,9 @@ class FailureCode(StrEnum):
     WRONG_WORKSPACE = "wrong_workspace"
 
 
+NOT_SENT = (FailureCode.INTERRUPTED, FailureCode.STOPPED)
+"""Codes of a `Failed` that was not sent because the run ends."""
+
 FAILS_UNLESS_LIVE = (FailureCode.CONFLICT, FailureCode.REDIRECT, FailureCode.NOT_THE_API)
 """Codes of an `Unknown` that most likely means "not done", so that a create has failed if the live list does not show it.
 
@@ -97,3 +100,12 @@ class Unknown:
 
 
 Outcome = Succeeded | Failed | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Misplaced:
+    """A create that succeeded, but in another workspace than the recorded one."""
+
+    live: LiveWebhook
+    message: str
+    code: FailureCode = FailureCode.WRONG_WORKSPACE

@@ -192,7 +192,7 @@ def workspace_status(
     rows = _rows(plan, {webhook.name for webhook in desired}, known, live or LiveSide({}))
     return WorkspaceStatus(
         plan.api,
-        plan.workspace_id,
+        plan.workspace_id or known.observed_workspace_id,
         address,
         tuple(sorted(rows, key=lambda row: row.name)),
         unrecorded=plan.refreshed.unrecorded if plan.refreshed is not None else 0,

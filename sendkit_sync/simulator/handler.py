@@ -33,7 +33,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """Return the time of the `Date` header."""
-        return super().date_time_string(time.time() + self.server.simulator.clock_offset_s if timestamp is None else timestamp)
+        return super().date_time_string(
+            time.time() + self.server.simulator.store.clock_offset_s if timestamp is None else timestamp
+        )
 
     def _handle(self) -> None:
         simulator = self.server.simulator

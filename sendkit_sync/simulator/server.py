@@ -46,9 +46,9 @@ class Simulator:
         self.workspaces = Workspaces(keys, workspaces, id_form)
         self.list_enabled = list_enabled
         self.workspaces_enabled = workspaces_enabled
-        self.clock_offset_s = clock_offset_s
         self.latency_s = latency_s
         self.store = Store(mask_secrets=mask_secrets, page_form=page_form)
+        self.store.clock_offset_s = clock_offset_s
         self.faults = FaultBook(faults)
         self._closing = threading.Event()
         self._lock = threading.Lock()
@@ -141,7 +141,8 @@ class Simulator:
         if request.path == WORKSPACES and request.method == "GET":
             if not self.workspaces_enabled:
                 raise ApiError(404, "Route not found")
-            return 200, success_body(self.workspaces.listed(*key, self.store.workspaces()))
+            used = (request.header("X-Workspace-Id"), *self.store.workspaces())
+            return 200, success_body(self.workspaces.listed(*key, used))
         status, answer = self._webhooks(request, self.workspaces.of(*key, request.header("X-Workspace-Id")))
         return status, {**answer, "data": self.workspaces.shown(answer["data"])}
 

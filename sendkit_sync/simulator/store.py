@@ -8,7 +8,7 @@ import copy
 import secrets
 import threading
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -57,6 +57,7 @@ class Store:
             raise ValueError(f"page_form {page_form!r} is neither cursor nor pages")
         self._mask = mask_secrets
         self._page_form = page_form
+        self.clock_offset_s = 0.0
         self._lock = threading.RLock()
         self._items: dict[str, Json] = {}
         self._workspaces: dict[str, dict[str, Json]] = {}
@@ -76,7 +77,7 @@ class Store:
     def create(self, workspace: str, body: object, webhook_id: str | None = None) -> Json:
         """Make a webhook, under `webhook_id` or a new id, and answer it whole."""
         fields = _checked(body, whole=True)
-        now = _now()
+        now = self._now()
         item: Json = {
             "_id": webhook_id or secrets.token_hex(12),
             "workspaceId": workspace,
@@ -110,7 +111,7 @@ class Store:
         """Change what is sent, and answer as create does."""
         with self._lock:
             item = self._find(workspace, webhook_id)
-            item.update(_checked(body, whole=False), updatedAt=_now())
+            item.update(_checked(body, whole=False), updatedAt=self._now())
             return _written(item)
 
     def remove(self, workspace: str, webhook_id: str) -> Json:
@@ -127,7 +128,7 @@ class Store:
             if item is not None:
                 item["stats"]["totalDelivered" if success else "totalFailed"] += 1
                 if success:
-                    item["stats"]["lastDeliveredAt"] = _now()
+                    item["stats"]["lastDeliveredAt"] = self._now()
 
     def drop(self, webhook_id: str) -> None:
         """Remove a webhook behind the API's back; KeyError where there is none."""
@@ -139,7 +140,7 @@ class Store:
     def change(self, webhook_id: str, fields: Mapping[str, Any]) -> None:
         """Set fields behind the API's back; KeyError where there is no such webhook."""
         with self._lock:
-            self._items[webhook_id].update({"updatedAt": _now(), **copy.deepcopy(dict(fields))})
+            self._items[webhook_id].update({"updatedAt": self._now(), **copy.deepcopy(dict(fields))})
 
     def page(self, workspace: str, query: Mapping[str, str]) -> Json:
         """Answer one page of a workspace's webhooks."""
@@ -159,6 +160,10 @@ class Store:
                 cursor = _cursor(self._order[shown[-1]["_id"]]) if more else None
                 about = {"limit": limit, "total": total, "hasMore": more, "nextCursor": cursor}
             return {"success": True, "data": [self._shown(item) for item in shown], "pagination": about}
+
+    def _now(self) -> str:
+        now = datetime.now(UTC) + timedelta(seconds=self.clock_offset_s)
+        return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def _find(self, workspace: str, webhook_id: str) -> Json:
         item = self._items.get(webhook_id)
@@ -246,7 +251,3 @@ def _after(cursor: str) -> int:
     except (binascii.Error, ValueError):
         pass
     raise ApiError(400, "Invalid cursor")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..core.model import PLATFORM_KEY_PREFIX
@@ -43,10 +43,10 @@ class Workspaces:
             raise ApiError(400, "X-Workspace-Id header is not allowed with a workspace key")
         return reached[0] if reached else DEMO_WORKSPACE
 
-    def listed(self, api_key: str | None, bearer: str | None, used: Sequence[str]) -> list[Json]:
-        """Return what a key sees of the workspaces; `used` are those that hold a webhook."""
+    def listed(self, api_key: str | None, bearer: str | None, used: Iterable[str | None]) -> list[Json]:
+        """Return what a key sees of the workspaces; `used` are those of a platform key that reaches any."""
         key, reached = self._key(api_key, bearer)
-        found = reached or sorted({*used, DEMO_WORKSPACE})
+        found = reached or sorted({DEMO_WORKSPACE, *filter(None, used)})
         if not key.startswith(PLATFORM_KEY_PREFIX):
             found = found[:1] if reached else [DEMO_WORKSPACE]
         return [{"id": workspace, "name": f"Workspace {workspace}"} for workspace in found]

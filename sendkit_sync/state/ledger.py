@@ -155,11 +155,11 @@ class JournalLedger:
 
     def set_observed_workspace(self, workspace_id: str | None) -> None:
         """Record the workspace that the API's responses show, or None if it is not known."""
-        self._append(journal.observed_workspace(workspace_id), "outcome")
+        self._append(journal.observed_workspace(workspace_id))
 
     def note_list_worked(self) -> None:
         """Record that the list of webhooks was read."""
-        self._append(journal.list_worked(), "outcome")
+        self._append(journal.list_worked())
 
     def replace_all(
         self,
@@ -208,7 +208,8 @@ class JournalLedger:
         self._term.before_call()
         failpoints.reached("gate-passed")
 
-    def _append(self, entry: journal.Entry, kind: str) -> None:
+    def _append(self, entry: journal.Entry, kind: str | None = None) -> None:
+        """Append `entry`, durably; `kind` names its fail points, None for one that is about no call."""
         line = journal.encode_line(entry.body)
         with self._turn:
             self._check()
@@ -217,9 +218,11 @@ class JournalLedger:
             number = self._taken
             entry.change(self._book)
             self._shown = None
-        failpoints.reached(f"{kind}-buffered")
+        if kind is not None:
+            failpoints.reached(f"{kind}-buffered")
         self._commit(number)
-        failpoints.reached(f"{kind}-durable")
+        if kind is not None:
+            failpoints.reached(f"{kind}-durable")
 
     def _commit(self, number: int) -> None:
         """Return once the line `number` is durable: as the leader who writes all buffered lines, or waiting for one."""

@@ -58,7 +58,9 @@ class _Merge:
         return replace(
             ours,
             serial=max(ours.serial, theirs.serial) + 1,
-            workspace_id=self._agreed("workspace", ours.workspace_id, theirs.workspace_id),
+            workspace_id=self._agreed("configured workspace", ours.workspace_id, theirs.workspace_id),
+            observed_workspace_id=self._agreed("workspace", ours.observed_workspace_id, theirs.observed_workspace_id),
+            list_worked=ours.list_worked or theirs.list_worked,
             webhooks=records,
             pending=pending,
             staged=self._staged(records),

@@ -677,7 +677,7 @@ class TestWhatGoesWrongTogether:
     def test_an_unresolved_create_is_neither_forgotten_nor_adopted_over(self, applied: Workspace):
         applied.simulator.delete(ids(applied)["Analytics"])
         applied.simulator.add_fault(Fault("POST", when="after", kind="drop"))
-        applied.simulator.add_fault(Fault("GET", "/v1/webhooks", nth=3, kind="status", status=400))
+        applied.simulator.add_fault(Fault("GET", "/v1/webhooks", nth=2, kind="status", status=400))
         assert applied.apply("--refresh").returncode == 1
         applied.simulator.faults.clear()
         assert applied.run("state", "forget", "Analytics", "--yes").returncode == 1

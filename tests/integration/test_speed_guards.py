@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from sendkit_sync.applying.create import Creator
-from sendkit_sync.applying.executor import Executor, RunSettings
+from sendkit_sync.applying.executor import Executor
 from sendkit_sync.applying.pool import Step
 from sendkit_sync.applying.results import Result
+from sendkit_sync.applying.settings import RunSettings
 from sendkit_sync.cli.main import run
 from sendkit_sync.config.accept import compiled
 from sendkit_sync.core.fields import Settings
@@ -235,6 +236,9 @@ class EasyApi:
     def list(self) -> tuple[LiveWebhook, ...]:
         return tuple(self.live)
 
+    def now(self) -> float:
+        return 0.0
+
 
 def one_by_one(steps: list[Step], *, parallelism: int, halted: Callable[[], bool]) -> Iterator[Result]:
     for step in steps:
@@ -313,7 +317,7 @@ def one_create(recorded: int) -> tuple[int, int, int]:
     bench = Bench(recorded)
     api: Any = EasyApi()
     with bench.ledger() as ledger:
-        creator = Creator(api, ledger, ClearCipher(), bench.clock, bench.rng)
+        creator = Creator(api, ledger, ClearCipher(), bench.rng)
         creator.create(DesiredWebhook("First", place(1)), ())
         ledger._book.webhooks = watched = Watched(ledger._book.webhooks)
         ledger._book.ids = ids = Watched(ledger._book.ids)

@@ -59,7 +59,8 @@ def test_a_workspace_that_was_only_named_gives_way_to_that_of_the_key(workspace:
         workspace.simulator.store.create("ws_right", crm)
     done = workspace.run(*words)
     assert done.returncode == 0, done.stderr
-    assert content(workspace)["workspaceId"] == "ws_right"
+    assert content(workspace)["workspaceId"] is None
+    assert content(workspace)["observedWorkspaceId"] == "ws_right"
 
 
 def test_an_empty_state_stays_as_it_is_while_its_address_does(workspace: Workspace):

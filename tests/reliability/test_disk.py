@@ -156,7 +156,7 @@ class TestWhileCallsAreMade:
         runs.check_each_made_once(runs.simulator.webhooks()[0]["name"])
         runs.check_recovers()
 
-    @pytest.mark.parametrize("count", [1, 4], ids=["first-outcome", "last-outcome"])
+    @pytest.mark.parametrize("count", [1, 2], ids=["first-outcome", "last-outcome"])
     def test_a_deleted_lock_file_lets_another_run_in_and_the_first_stops(self, runs: Runs, count: int):
         lock = str(runs.folder / "sendkit.state.json.lock")
         other = [sys.executable, "-m", "sendkit_sync", *QUICK]

@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from sendkit_sync.applying.executor import Executor, RunSettings
-from sendkit_sync.applying.refresh import read_live
+from sendkit_sync.applying.executor import Executor
 from sendkit_sync.applying.results import Report
+from sendkit_sync.applying.settings import RunSettings
 from sendkit_sync.core import failpoints
 from sendkit_sync.core.errors import NoEndpointError, SyncError
 from sendkit_sync.core.fields import Settings
@@ -191,11 +191,11 @@ class Schedule(RuleBasedStateMachine):
         try:
             with open_ledger(store, api=API, clock=self.clock, rng=self.rng, purpose="test") as ledger:
                 executor = self.executor(world, api, ledger, limits)
-                executor.settle()
+                executor.resolve_earlier()
                 live = None
                 if refresh:
                     try:
-                        live = read_live(api, ledger.state, 1)
+                        live = executor.read_live()
                     except NoEndpointError:
                         live = None
                 plan = make_plan(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sendkit_sync.applying.preflight import NO_LIST
+from sendkit_sync.applying.live_list import WITHOUT_LIST
 from sendkit_sync.simulator import Fault, Simulator
 from sendkit_sync.simulator.store import Json, Store
 from support.runs import Runs, config_of, die_at
@@ -140,5 +140,5 @@ class TestTheGuard:
         with Simulator(list_enabled=False) as simulator:
             runs = Runs(tmp_path, simulator, ["Anna", "Berta"])
             assert runs.apply_here() == 0
-            assert runs.outputs[-1].count(NO_LIST) == 1
+            assert runs.outputs[-1].count(WITHOUT_LIST) == 1
             runs.check_each_made_once("Anna", "Berta")

@@ -175,17 +175,17 @@ class TestTheClock:
     def test_an_attempt_expires_when_it_is_older_than_resend_after(self, attempt: tuple[FakeClock, JournalLedger]):
         clock, book = attempt
         clock.advance(300)
-        expire_old(book, clock, ["Anna"], 300)
+        expire_old(book, clock.now(), ["Anna"], 300)
         assert book.state.unresolved() == ["Anna"]
         clock.advance(1)
-        expire_old(book, clock, ["Anna"], 300)
+        expire_old(book, clock.now(), ["Anna"], 300)
         assert book.state.unresolved() == []
         assert book.state.pending["Anna"][0].expired
 
     def test_a_clock_that_went_back_makes_no_attempt_old(self, attempt: tuple[FakeClock, JournalLedger]):
         clock, book = attempt
         clock.wall -= 100_000
-        expire_old(book, clock, ["Anna"], 300)
+        expire_old(book, clock.now(), ["Anna"], 300)
         assert book.state.unresolved() == ["Anna"]
 
 

@@ -210,6 +210,24 @@ def _(b: Bench) -> None:
     b.run("import", "--matching")
 
 
+@site("list_not_found")
+def _(b: Bench) -> None:
+    b.run("apply", "--yes", SENDKIT_API_URL=f"{b.simulator.url}/v1")
+
+
+@site("list_gone")
+def _(b: Bench) -> None:
+    b.apply()
+    b.simulator.list_enabled = False
+    b.run(*REFRESH)
+
+
+@site("workspace_mismatch/key")
+def _(b: Bench) -> None:
+    b.write("workspace: ws_acme\n" + CRM)
+    b.apply()
+
+
 @site("run_stopped")
 def _(b: Bench) -> None:
     client(b.serve((500, b"")), stopped=True).list()
@@ -264,7 +282,7 @@ def _(b: Bench) -> None:
     b.apply()
     b.write(CRM + SECOND)
     live(b)
-    b.state(lambda state: state.update(workspaceId="ws_recorded"))
+    b.state(lambda state: state.update(observedWorkspaceId="ws_recorded"))
     b.run("import", "Other", ID)
 
 
@@ -281,7 +299,7 @@ def _(b: Bench) -> None:
 @site("workspace_mismatch/apply")
 def _(b: Bench) -> None:
     b.apply()
-    b.state(lambda state: state.update(workspaceId="ws_recorded"))
+    b.state(lambda state: state.update(observedWorkspaceId="ws_recorded"))
     b.write(CRM + SECOND)
     b.apply()
 
@@ -992,7 +1010,7 @@ def merging(key: str, other: Callable[[dict[str, Any]], object], *, journal: boo
         b.run("state", "merge", "base.json", "sendkit.state.json", theirs)
 
 
-merging("merge_conflict/workspace", lambda state: state.update(workspaceId="other"))
+merging("merge_conflict/workspace", lambda state: state.update(observedWorkspaceId="other"))
 merging("merge_conflict/journal", lambda state: None, journal=True)
 merging("nothing_recorded/merge", lambda state: None, theirs="none.json")
 on_disk("state_conflict_markers", "<<<<<<< HEAD\n{}")
@@ -1033,6 +1051,7 @@ changed("state_value_invalid/count", lambda state: state.update(serial=-1))
 changed("state_value_invalid/object", lambda state: state.update(webhooks=1))
 changed("state_value_invalid/boolean", pending(INTENT | {"expired": 1}))
 changed("state_value_invalid/number", pending(INTENT | {"sentAt": "1"}))
+changed("state_value_invalid/time", pending(INTENT | {"sentAt": -1.0}))
 changed("state_value_invalid/action", pending(INTENT | {"action": "explode"}))
 changed("state_value_invalid/missing", of_crm(secret={"missing": False}))
 changed("state_value_invalid/origin", of_crm(secret={"origin": "x", "value": "x"}))

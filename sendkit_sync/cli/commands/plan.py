@@ -8,7 +8,7 @@ from ...app.context import Context
 from ...app.plan import PlanRequest, plan
 from ...core.errors import ExitCode
 from ..flags import flag
-from ..options import CALLS, PLACE, PRUNE, TARGET, as_command, choice, colour, switch
+from ..options import CALLS, NO_LIST, PLACE, PRUNE, TARGET, as_command, choice, colour, switch
 from ..output.plans import FORMS, shown
 from ..output.streams import show
 
@@ -26,6 +26,7 @@ REFRESH_HELP = "Also read the live webhooks from SendKit and report drift. Read-
     choice(*FORMS, default="text"),
     switch("--step-summary", "Append the plan as Markdown to the file named by GITHUB_STEP_SUMMARY."),
     *CALLS,
+    NO_LIST,
 )
 def command(context: Context, /, detailed_exitcode: bool, step_summary: bool, form: str, **request: Any) -> int:
     """Show what apply would do. Changes nothing.

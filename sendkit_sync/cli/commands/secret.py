@@ -21,7 +21,7 @@ from ..asking import ask
 from ..completion import config_names, recorded_names
 from ..flags import flag
 from ..groups import Group
-from ..options import CALLS, LOCKED, NAME, PLACE, YES, as_command, choice, repeatable, switch, value
+from ..options import CALLS, LOCKED, NAME, NO_LIST, PLACE, YES, as_command, choice, repeatable, switch, value
 from ..output.messages import error, note, warn
 from ..output.secrets import deliver, show_secret
 from ..output.streams import tell
@@ -116,7 +116,7 @@ def unstage_(context: Context, /, name: str, yes: bool, **request: Any) -> None:
     tell(f'The staged secret of "{printable(name)}" is discarded.\n')
 
 
-@as_command("activate", NAME, *LOCKED, *CALLS, group=command)
+@as_command("activate", NAME, *LOCKED, *CALLS, NO_LIST, group=command)
 def activate_(context: Context, /, name: str, **request: Any) -> int:
     """Send the staged secret to SendKit, which signs with it from now on. The old one stays available with --previous."""
     with stopping(context.stop), interrupted_by(context.stop):
@@ -132,7 +132,7 @@ def retire_(context: Context, /, name: str, yes: bool, **request: Any) -> None:
     tell(f'{count} previous secret{"" if count == 1 else "s"} of "{printable(name)}" retired.\n')
 
 
-@as_command("rotate", NAME, YES, *LOCKED, *CALLS, group=command)
+@as_command("rotate", NAME, YES, *LOCKED, *CALLS, NO_LIST, group=command)
 def rotate_(context: Context, /, name: str, yes: bool, **request: Any) -> int:
     """Generate a new signing secret and send it to SendKit at once. The old one stays available with --previous.
 

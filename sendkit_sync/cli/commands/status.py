@@ -7,7 +7,7 @@ import click
 from ...app.context import Context, Source
 from ...app.status import StatusRequest, exit_code, status
 from ...planning.status import Problem, Status
-from ..options import BRIEF_CALLS, PLACE, as_command, choice, colour, duration, switch, value
+from ..options import BRIEF_CALLS, NO_LIST, PLACE, as_command, choice, colour, duration, switch, value
 from ..output.streams import show
 
 FORMS = ("text", "json", "html")
@@ -43,6 +43,7 @@ FAIL_HELP = (
     switch("--watch", "Refresh the table on the terminal until you press Ctrl-C. Needs the extra `watch`."),
     duration("--interval", "30s", "How often --watch refreshes."),
     *BRIEF_CALLS,
+    NO_LIST,
 )
 def command(
     context: Context, /, source: Source, form: str, fail_on: tuple[Problem, ...] | None, watch: bool, interval_s: float

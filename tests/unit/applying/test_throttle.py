@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from sendkit_sync.applying.executor import Executor, RunSettings
+from sendkit_sync.applying.executor import Executor
 from sendkit_sync.applying.results import Report, Status
+from sendkit_sync.applying.settings import RunSettings
 from sendkit_sync.applying.throttle import StopReason, Throttle
 from sendkit_sync.core.errors import StateIOError
 from sendkit_sync.core.fields import Settings
@@ -31,7 +32,8 @@ API = "http://127.0.0.1:1"
 class SlowApi:
     """Holds each create until it is told what came of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: FakeClock) -> None:
+        self.now = clock.now
         self.sent: list[str] = []
         self.live: list[LiveWebhook] = []
         self._answers: dict[str, Future[Outcome | None]] = {}
@@ -74,7 +76,8 @@ class Running:
 
     def __init__(self, path: Path, ledger: JournalLedger, parallelism: int, count: int, pool: ThreadPoolExecutor) -> None:
         self.journal = path.with_name(path.name + ".journal")
-        self.ledger, self.api, self.clock, self.stop = ledger, SlowApi(), AskedClock(), threading.Event()
+        self.ledger, self.clock, self.stop = ledger, AskedClock(), threading.Event()
+        self.api = SlowApi(self.clock)
         self.names = [f"W{number}" for number in range(count)]
         wanted = [DesiredWebhook(name, Settings(f"https://{name}.example.com/in", ("email.sent",))) for name in self.names]
         self.executor = Executor.over(
@@ -86,6 +89,7 @@ class Running:
             RunSettings(parallelism),
             self.stop,
         )
+        self.executor.live_list.guard.confirmed = True  # else the first create goes alone
         self._report = pool.submit(self.executor.execute, make_plan(wanted, ledger.state, api=API, config_digest=""))
 
     def report(self) -> Report:
@@ -158,7 +162,7 @@ def test_what_was_ready_is_not_sent_once_nothing_can_be_recorded_any_more(start:
     run.wait(sent=3, intents=5)
     run.journal.unlink()
     run.api.answer("W0")  # its slot is taken while its record fails: one more call may go out by then
-    wait_for(lambda: run.executor.stop_reason.on, "the run is stopped")
+    wait_for(lambda: run.executor.stop_reason.stopped, "the run is stopped")
     for name in run.names[1:]:
         run.api.answer(name)
     with pytest.raises(StateIOError):
@@ -171,7 +175,7 @@ def test_an_intent_that_waited_for_long_is_dated_by_its_call(start: Callable[[in
     run.wait(sent=2, intents=3)
     (waiting,) = run.intents() - set(run.api.sent)
     (before,) = run.ledger.state.pending[waiting]
-    wait_for(lambda: len(run.clock.asked) == 5, "two calls have their turn, and one waits")
+    wait_for(lambda: len(run.clock.asked) == 6, "the list was read, two calls have their turn, and one waits")
     run.clock.advance(20)
     run.api.answer(run.api.sent[0])
     run.wait(sent=3, intents=2)
@@ -183,19 +187,21 @@ def test_an_intent_that_waited_for_long_is_dated_by_its_call(start: Callable[[in
 
 
 def test_what_was_ready_when_the_process_died_is_made_once_by_the_next_runs(tmp_path: Path):
-    names = ("W0", "W1", "W2", "W3")
-    with Simulator(faults=[Fault("POST", when="after", kind="delay", delay_s=60)]) as simulator:
+    names = ("W0", "W1", "W2", "W3", "W4")
+    with Simulator() as simulator:
         runs = Runs(tmp_path, simulator, names)
+        assert runs.apply("--target", "W0").returncode == 0
+        simulator.add_fault(Fault("POST", when="after", kind="delay", delay_s=60))
         journal = tmp_path / "sendkit.state.json.journal"
         process = runs.start("--parallelism", "2")
         wait_for(lambda: journal.exists() and journal.read_bytes().count(b'"do":"begin"') == 3, "two calls, and one ready")
-        wait_for(lambda: len(simulator.webhooks()) == 2, "what is sent is made, and not answered yet")
+        wait_for(lambda: len(simulator.webhooks()) == 3, "what is sent is made, and not answered yet")
         process.kill()
         process.communicate()
         simulator.faults.clear()
         first = runs.apply("--resend-after", "10m")
         assert first.returncode == 1, first.stderr
-        assert len(simulator.webhooks()) == 3
+        assert len(simulator.webhooks()) == 4
         assert runs.apply("--resend-after", "0s").returncode == 0
         runs.check_each_made_once(*names)
 

@@ -11,12 +11,12 @@ from sendkit_sync.applying.create import Creator
 from sendkit_sync.applying.update import Updater
 from sendkit_sync.core.fields import Settings
 from sendkit_sync.core.model import ActionKind, DesiredWebhook, Intent, Secret, SecretOrigin, State, StoredSecret, WebhookRecord
-from sendkit_sync.core.outcomes import Failed
+from sendkit_sync.core.outcomes import Failed, FailureCode
 from sendkit_sync.planning.plan import Action, LiveSide, Plan, SecretSource
 from sendkit_sync.planning.planner import make_plan
 from sendkit_sync.secrets.clear import ClearCipher
 from support.strategies import API
-from support.world import CountingRng, FakeClock
+from support.world import CountingRng
 
 SETTINGS = Settings("https://crm.example.com/in", ("email.sent",))
 IN_STATE, GIVEN = "a-secret-of-the-state", "a-secret-of-the-config"
@@ -77,11 +77,14 @@ def sent(action: Action, state: State) -> Secret | None:
     class Api:
         def create(self, name: str, settings: Settings, secret: Secret | None, again: object) -> Failed:
             calls.append(secret)
-            return Failed("x", "x")
+            return Failed(FailureCode.REJECTED, "x")
 
         def update(self, webhook_id: str, fields: Any, again: object) -> Failed:
             calls.append(fields.get("secret"))
-            return Failed("x", "x")
+            return Failed(FailureCode.REJECTED, "x")
+
+        def now(self) -> float:
+            return 0.0
 
     class Ledger:
         def __init__(self) -> None:
@@ -102,7 +105,7 @@ def sent(action: Action, state: State) -> Secret | None:
 
     api, ledger = Api(), Ledger()
     assert action.desired is not None
-    parts: Any = (api, ledger, ClearCipher(), FakeClock(), CountingRng())
+    parts: Any = (api, ledger, ClearCipher(), CountingRng())
     if action.kind is ActionKind.CREATE:
         source = action.secret_source or SecretSource.GENERATED
         server = action.desired.secret_origin == "server"
