@@ -13,8 +13,6 @@ from typing import IO, Any
 
 import click
 
-from ...core.diagnostics import inert
-
 
 def open_missing() -> None:
     """Replace standard streams that were closed before the process started with /dev/null.
@@ -60,6 +58,8 @@ def write_error(text: str) -> None:
 
 def _write(text: str | bytes, stream: IO[Any]) -> Exception | None:
     """Write and flush. On an error, point the stream to /dev/null, so that its buffer does not fail again at exit."""
+    from ...core.diagnostics import inert  # --version and --help write nothing themselves
+
     try:
         click.echo(inert(text) if isinstance(text, str) else text, file=stream, nl=False)
         stream.flush()
