@@ -35,6 +35,17 @@ def not_recorded(name: str, path: str) -> RefusedError:
     )
 
 
+def refuse_config_secret(config: Config, name: str) -> None:
+    """Raise `RefusedError` if the config supplies the secret of the webhook `name`."""
+    entry = next((webhook for webhook in config.webhooks if webhook.name == name), None)
+    if entry is not None and entry.secret_origin not in ("generated", "server"):
+        raise RefusedError(
+            ErrorCode.SECRET_FROM_CONFIG,
+            f'the secret of "{printable(name)}" comes from the config',
+            hint="Change it there, then run apply.",
+        )
+
+
 def workspace_of(context: Context, config: Config, state: State | None) -> str | None:
     """Return the workspace of config, environment and state. Raises `InvalidError` if they differ."""
     named = {

@@ -9,7 +9,7 @@ from ..core.errors import ErrorCode, ExitCode, RefusedError
 from ..core.model import State, WebhookRecord
 from ..core.outcomes import Failed, Outcome, Succeeded, Unknown
 from ..core.quoting import shell_name
-from .checks import not_recorded
+from .checks import not_recorded, refuse_config_secret
 from .context import Context, Source
 from .run import Run, RunRequest
 from .wiring import read_config
@@ -64,13 +64,7 @@ def activate(context: Context, request: RotateRequest) -> Rotation:
 
 def _send(context: Context, request: RotateRequest, *, staged: bool) -> Rotation:
     config, name = read_config(context, request.source), request.name
-    entry = next((webhook for webhook in config.webhooks if webhook.name == name), None)
-    if entry is not None and entry.secret_origin not in ("generated", "server"):
-        raise RefusedError(
-            ErrorCode.SECRET_FROM_CONFIG,
-            f'the secret of "{printable(name)}" comes from the config',
-            hint="Change it there, then run apply.",
-        )
+    refuse_config_secret(config, name)
     purpose = "secret activate" if staged else "secret rotate"
     run_request = RunRequest(config, purpose, lock_timeout_s=request.lock_timeout_s)
     with Run.open(context, run_request) as run:

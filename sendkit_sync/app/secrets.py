@@ -10,8 +10,7 @@ from ..config.checks import MIN_SECRET
 from ..core.decryption import decrypt
 from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, RefusedError, UsageError
-from ..core.model import Secret, SecretOrigin, State, StoredSecret, WebhookRecord
-from ..core.ports import SecretCipher
+from ..core.model import Secret, SecretOrigin, State
 from ..planning.scope import PlanScope
 from ..secrets.export import Exported, Slot, merged_dotenv
 from .checks import check_api, not_recorded
@@ -41,7 +40,7 @@ def get_secret(context: Context, source: Source, name: str, previous: int = 0) -
     stored = dict(enumerate(record.secrets())).get(previous)
     if stored is None:
         raise _secret_not_recorded(name, path, previous=previous > 0)
-    return _decrypted(cipher_for(config, context), name, record, stored)
+    return decrypt(cipher_for(config, context), (name, *record.former_names), stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +184,3 @@ def _warn_of_doubt(context: Context, state: State, name: str) -> None:
     webhook_id = state.webhooks[name].id
     if any(one.id == webhook_id and one.secret is not None for intents in state.pending.values() for one in intents):
         context.warn(f'a new secret of "{printable(name)}" was sent and may be in force; run apply or secret rotate again')
-
-
-def _decrypted(cipher: SecretCipher, name: str, record: WebhookRecord, stored: StoredSecret) -> Secret:
-    return decrypt(cipher, (name, *record.former_names), stored)

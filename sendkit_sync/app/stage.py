@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from ..config import Config
 from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, RefusedError
-from ..core.model import ActionKind, DesiredWebhook, Secret, SecretOrigin, State
+from ..core.model import ActionKind, Secret, SecretOrigin, State
 from ..core.quoting import shell_name
-from .checks import check_api, not_recorded, refuse_clear_writes
+from .checks import check_api, not_recorded, refuse_clear_writes, refuse_config_secret
 from .context import Context, Source
 from .git_guard import refuse_for_git
 from .record import open_record
@@ -68,23 +68,15 @@ def _new(config: Config, state: State) -> Iterable[str]:
     for webhook in config.webhooks:
         former = webhook.renamed_from in state.webhooks if webhook.renamed_from is not None else False
         known = former or any(webhook.name in names for names in (state.webhooks, state.staged, state.pending))
-        if not known and _is_ours(webhook):
+        if not known and webhook.secret_origin in ("generated", "server"):
             yield webhook.name
 
 
-def _is_ours(webhook: DesiredWebhook) -> bool:
-    return webhook.secret_origin in ("generated", "server")
-
-
 def _check_stageable(config: Config, state: State, name: str) -> None:
-    entry = next((webhook for webhook in config.webhooks if webhook.name == name), None)
     shown = printable(name)
-    if entry is None and name not in state.webhooks:
+    if name not in state.webhooks and all(webhook.name != name for webhook in config.webhooks):
         raise not_recorded(name, config.state_path)
-    if entry is not None and not _is_ours(entry):
-        raise RefusedError(
-            ErrorCode.SECRET_FROM_CONFIG, f'the secret of "{shown}" comes from the config', hint="Change it there, then apply."
-        )
+    refuse_config_secret(config, name)
     if name in state.staged:
         raise RefusedError(
             ErrorCode.SECRET_STAGED,

@@ -91,7 +91,7 @@ class Executor:
         return read_live(self.live_list, self.ledger.state, self.parallelism)
 
     def execute(self, plan: Plan, observer: Observer = _ignore) -> Report:
-        """Carry out `plan` as far as possible; every outcome is recorded before `observer` is told.
+        """Carry out `plan` as far as possible; every outcome is recorded before `observer` is called.
 
         Raises `StateIOError` if an outcome cannot be recorded, and before the first create or delete what
         `LiveList.read` raises, and `RefusedError` for the key of another workspace.

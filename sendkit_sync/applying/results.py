@@ -54,7 +54,7 @@ class Result:
 
 
 Observer = Callable[[Result], None]
-"""Is told each action of a run once, when nothing more will be known of it."""
+"""Called once for each action of a run, when its result is final."""
 
 
 @dataclass(frozen=True, slots=True)

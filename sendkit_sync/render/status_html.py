@@ -29,7 +29,7 @@ from .status_words import (
 from .words import shown_name
 
 REFRESH_S = 60
-"""After so many seconds a browser reads the page again: whoever wrote it anew since is seen."""
+"""How many seconds until a browser reloads the page, to show what was written since."""
 
 FOLD_ABOVE = 50
 """With more webhooks than this that have no problem, they are collapsed at first."""

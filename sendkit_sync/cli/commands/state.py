@@ -92,7 +92,7 @@ def encrypt(context: Context, /, **request: Any) -> None:
 @as_command(
     "merge",
     *(click.argument(side, metavar=side.upper()) for side in ("base", "ours", "theirs")),
-    value("--path", "FILE", "Where the merged state stands in the work tree (git's %P): refuse if a journal is there."),
+    value("--path", "FILE", "Path of the state in the work tree (git's %P). Refused if a journal is next to it."),
     group=command,
 )
 def merge_(context: Context, /, **request: Any) -> None:
