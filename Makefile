@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ROUNDS ?= 10
-COVERAGE := 85
+COVERAGE := 95
 PROGRAMS := ruby php promtool prometheus-node-exporter
 PACKAGES := ruby php-cli prometheus prometheus-node-exporter
 APT := DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends

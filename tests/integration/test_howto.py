@@ -268,7 +268,7 @@ def can_contain() -> bool:
 def test_kubernetes(reader: Reader):
     build, write, key, hand, try_it, change = blocks("kubernetes")
     checkout = reader.home / "checkout"
-    ignored = shutil.ignore_patterns(".git", ".venv", "*cache*", "tests", "*.state.json*")
+    ignored = shutil.ignore_patterns(".git", ".venv", ".coverage*", "*cache*", "tests", "*.state.json*")
     shutil.copytree(REPOSITORY, checkout, ignore=ignored)
     reader.cwd = checkout
     reader.follow(build)

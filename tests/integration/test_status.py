@@ -96,7 +96,7 @@ class TestNotRead:
         workspace.apply()
         done = status(workspace, SENDKIT_API_KEY="")
         assert (done.returncode, done.stderr) == (0, "")
-        assert "SendKit was not read: no API key. Only the recorded state is shown.\n  Set SENDKIT_API_KEY" in done.stdout
+        assert "SendKit was not read: there is no API key. Only the recorded state is shown.\n  Set SENDKIT_API_KEY" in done.stdout
         assert row(done, "CRM Sync") == ["in sync", "-", "recorded", "-", "-", "-", "-"]
 
     @pytest.mark.parametrize("problem", ["inactive", "drift", "missing"])
@@ -110,7 +110,7 @@ class TestNotRead:
             (Fault("GET", status=401), 77),
             (Fault("GET", status=500), 1),
             (Fault("GET", kind="drop"), 1),
-            (Fault("GET", status=501), 0),
+            (Fault("GET", status=501), 1),
         ],
     )
     def test_each_failure_has_its_exit_code_and_its_table(self, workspace: Workspace, fault: Fault, code: int):
@@ -118,6 +118,14 @@ class TestNotRead:
         workspace.simulator.add_fault(fault)
         done = status(workspace)
         assert done.returncode == code, done.stdout
+        assert "SendKit was not read: " in done.stdout
+        assert row(done, "CRM Sync")[0] == "in sync"
+
+    def test_a_server_that_never_had_a_list_is_no_failure(self, workspace: Workspace):
+        workspace.simulator.list_enabled = False
+        workspace.apply()
+        done = status(workspace)
+        assert done.returncode == 0, done.stdout
         assert "SendKit was not read: " in done.stdout
         assert row(done, "CRM Sync")[0] == "in sync"
 
@@ -136,9 +144,9 @@ class TestNotRead:
     def test_a_file_says_so_on_stderr_too(self, workspace: Workspace):
         workspace.apply()
         done = status(workspace, "--format", "json", SENDKIT_API_KEY="")
-        assert done.stderr.startswith("warning: SendKit was not read: no API key.")
+        assert done.stderr.startswith("warning: SendKit was not read: there is no API key.")
         (shown,) = json.loads(done.stdout)["workspaces"]
-        assert (shown["unread"], shown["unrecorded"]) == ({"code": "api_key_missing", "message": "no API key"}, None)
+        assert (shown["unread"], shown["unrecorded"]) == ({"code": "api_key_missing", "message": "there is no API key"}, None)
 
 
 def test_the_json_keeps_to_its_schema(workspace: Workspace):
