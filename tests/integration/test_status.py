@@ -96,7 +96,9 @@ class TestNotRead:
         workspace.apply()
         done = status(workspace, SENDKIT_API_KEY="")
         assert (done.returncode, done.stderr) == (0, "")
-        assert "SendKit was not read: there is no API key. Only the recorded state is shown.\n  Set SENDKIT_API_KEY" in done.stdout
+        assert (
+            "SendKit was not read: there is no API key. Only the recorded state is shown.\n  Set SENDKIT_API_KEY" in done.stdout
+        )
         assert row(done, "CRM Sync") == ["in sync", "-", "recorded", "-", "-", "-", "-"]
 
     @pytest.mark.parametrize("problem", ["inactive", "drift", "missing"])
