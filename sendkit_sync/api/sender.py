@@ -139,9 +139,9 @@ class Sender:
             return self.clock.monotonic() < (attempts.until or 0.0)
         return delay < left_s
 
-    def _sleep(self, duration_s: float, told: str, attempts: _Attempts) -> None:
-        log.info("%s", told)
-        self.on_wait(told)
+    def _sleep(self, duration_s: float, text: str, attempts: _Attempts) -> None:
+        log.info("%s", text)
+        self.on_wait(text)
         if self.clock.sleep(duration_s, self.stop):
             raise StoppedError(sent=attempts.unknown > 0)
 

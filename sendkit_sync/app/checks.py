@@ -16,6 +16,9 @@ from .context import Context
 if TYPE_CHECKING:
     from ..applying.settings import RunSettings
 
+LAST_CALL_MARGIN_S = 60.0
+"""How much longer than one call `--resend-after` must be: the last call of a holder that was fenced may still arrive."""
+
 
 def nothing_recorded(path: str) -> RefusedError:
     """Return the error for a command that needs a state when there is none."""
@@ -133,8 +136,6 @@ def check_lease(context: Context, config: Config, settings: RunSettings) -> None
     """Raise if a run that lost its lease could still do harm: by its last call, or by holding the only copy of a secret."""
     if not is_url(config.state_path):
         return
-    from ..state.stores.lease import LAST_CALL_MARGIN_S
-
     if config.generate_secret == "server":
         raise InvalidError(
             ErrorCode.SERVER_SECRETS_NEED_A_FILE,

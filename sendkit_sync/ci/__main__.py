@@ -13,7 +13,7 @@ from ..app.saved_plan import load
 from ..app.wiring import state_path_of
 from ..cli.main import run
 from ..cli.options import CONFIG, STATE
-from ..cli.output.streams import tell
+from ..cli.output.messages import show_done
 from ..core.errors import ErrorCode, RefusedError, UsageError
 from ..core.ports import Forge
 from .github import GitHub
@@ -47,13 +47,13 @@ def steps() -> None:
 def take(configs: tuple[str, ...], state_path: str | None) -> None:
     """Take the branch's last state, and find out whether it can be committed back."""
     path = state_path_of(Context(), Source(configs, state_path))
-    tell(take_state(path, forge_of(dict(os.environ)).branch) + "\n")
+    show_done(take_state(path, forge_of(dict(os.environ)).branch) + "\n")
 
 
 @steps.command()
 def record() -> None:
     """Commit the state and any journal back to the branch."""
-    tell(record_state() + "\n")
+    show_done(record_state() + "\n")
 
 
 @steps.command()
@@ -62,7 +62,7 @@ def record() -> None:
 def comment(plan_file: str, markdown_file: str) -> None:
     """Show the plan in the one comment on the pull request, which is made or updated."""
     text = body(load(plan_file), Path(markdown_file).read_text(encoding="utf-8"))
-    tell(forge_of(dict(os.environ)).comment(text) + "\n")
+    show_done(forge_of(dict(os.environ)).comment(text) + "\n")
 
 
 @steps.command()
@@ -71,14 +71,14 @@ def reviewed(plan_file: str) -> None:
     """Refuse a plan that is not the one that the merged pull request showed."""
     plan = load(plan_file)
     if not plan.plan["actions"]:
-        tell("The plan has no changes: nothing was to be reviewed.\n")
+        show_done("The plan has no changes: nothing was to be reviewed.\n")
         return
     request = forge_of(dict(os.environ)).merged()
     if request is None:
         raise RefusedError(ErrorCode.PLAN_NOT_REVIEWED, "no merged pull request of this repository made this commit", hint=HINT)
     if not any(shows(text, plan) for text in request.comments):
         raise RefusedError(ErrorCode.PLAN_NOT_REVIEWED, f"the plan is not the one that {request.name} showed", hint=HINT)
-    tell(f"The plan is the one that {request.name} showed.\n")
+    show_done(f"The plan is the one that {request.name} showed.\n")
 
 
 HINT = "Nothing was changed. Look at the plan of this job; to apply it as it is, start the job by hand."

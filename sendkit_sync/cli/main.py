@@ -81,9 +81,9 @@ def main() -> NoReturn:
     try:
         code = run(sys.argv[1:])
     except KeyboardInterrupt as error:  # a second one, while the first is reported
-        from .output.failures import tell
+        from .output.failures import report_error
 
-        code = tell(error)
+        code = report_error(error)
     gc.freeze()  # otherwise the interpreter searches for cycles once more at exit
     sys.exit(code)
 
@@ -95,7 +95,7 @@ def run(arguments: list[str], commands: click.Group = cli) -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - nothing may end in a traceback
-        from .output.failures import tell
+        from .output.failures import report_error
 
-        return tell(error)
+        return report_error(error)
     return int(result or 0)

@@ -30,19 +30,19 @@ def handled(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
 
 @contextmanager
 def stopping(
-    stop: threading.Event, told: str = "Stopping after the calls in flight have finished and are recorded."
+    stop: threading.Event, message: str = "Stopping after the calls in flight have finished and are recorded."
 ) -> Iterator[None]:
     """Let SIGINT, SIGTERM and SIGHUP set `stop`, which stops new calls and lets those in flight finish.
 
-    `told` is then shown on a terminal.
+    `message` is then shown on a terminal.
     """
 
     def end() -> None:
         first = not stop.is_set()
         stop.set()
-        if first and told and sys.stderr.isatty():
+        if first and message and sys.stderr.isatty():
             write_error("\n")
-            note(told)
+            note(message)
 
     def handle(number: int, frame: FrameType | None) -> None:
         # In a thread, because the signal may arrive while the main thread waits on `stop` and holds its lock.

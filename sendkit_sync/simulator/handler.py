@@ -62,9 +62,9 @@ class Handler(BaseHTTPRequestHandler):
         else:
             status, answer = simulator.act(request)
         made = answer if status == 201 else None
-        told = status if fault_hit is None else _server_message(fault_hit, status)
+        sent_status = status if fault_hit is None else _sent_status(fault_hit, status)
         shown = fault_hit or next(iter(hits), None)
-        simulator.record(request.entry(told, shown, made))
+        simulator.record(request.entry(sent_status, shown, made))
         for fault in hits:
             if fault.kind == "delay" and fault.when == "after":
                 simulator.pause(fault.delay_s)
@@ -81,28 +81,28 @@ class Handler(BaseHTTPRequestHandler):
         if fault.kind != "drip":
             pause(fault.delay_s)
         headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
-        told = _server_message(fault, status)
-        if fault.kind == "drop" or told is None:
+        sent_status = _sent_status(fault, status)
+        if fault.kind == "drop" or sent_status is None:
             self.close_connection = True
         elif fault.kind == "status":
-            self._send(told, _encoded(error_body(told, "Ordered fault")), headers)
+            self._send(sent_status, _encoded(error_body(sent_status, "Ordered fault")), headers)
         elif fault.kind == "redirect":
             headers["Location"] = fault.location or f"{self.server.simulator.url}/elsewhere"
-            self._send(told, b"", headers)
+            self._send(sent_status, b"", headers)
         elif fault.kind in ("garbage", "page"):
-            self._send(told, b"<html>this is not JSON</html>", headers, "text/html")
+            self._send(sent_status, b"<html>this is not JSON</html>", headers, "text/html")
         elif fault.kind == "gzip-bomb":
-            self._send(told, gzip_bomb(), {**headers, "Content-Encoding": "gzip"})
+            self._send(sent_status, gzip_bomb(), {**headers, "Content-Encoding": "gzip"})
         elif fault.kind == "no-id":
-            self._send(told, _encoded(_without_id(answer)), headers)
+            self._send(sent_status, _encoded(_without_id(answer)), headers)
         elif fault.kind == "empty":
-            self._send(told, _encoded(success_body([])), headers)
+            self._send(sent_status, _encoded(success_body([])), headers)
         elif fault.kind == "cut":
             self.close_connection = True
-            self._head(told, len(body), headers)
+            self._head(sent_status, len(body), headers)
             self.wfile.write(body[: len(body) // 2])
         else:
-            self._head(told, len(body), headers)
+            self._head(sent_status, len(body), headers)
             for byte in body:
                 self.wfile.write(bytes([byte]))
                 self.wfile.flush()
@@ -128,7 +128,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
 
-def _server_message(fault: Fault, status: int) -> int | None:
+def _sent_status(fault: Fault, status: int) -> int | None:
     """Return the status that a client sees under a fault; None for no answer."""
     if fault.kind == "drop":
         return None

@@ -21,10 +21,10 @@ from ..flags import flag
 from ..options import PLACE, PRUNE, RUN, TARGET, as_command, choice, colour, switch
 from ..output.console import console
 from ..output.logs import is_json
-from ..output.messages import note
+from ..output.messages import note, show_done
 from ..output.plans import shown
 from ..output.report import counts, note_failures
-from ..output.streams import tell, write_error
+from ..output.streams import write_error
 from ..signals import interrupted_by, stopping
 
 PLAN_HELP = "Apply exactly this saved plan. Fails if the config or the state has changed since."
@@ -92,7 +92,7 @@ class _View:
 
     def _show(self, plan: Plan) -> None:
         if self._form == "text":
-            tell(shown(plan, "text", colour=colour()))
+            show_done(shown(plan, "text", colour=colour()))
         elif not self._yes:
             write_error(shown(plan, "text"))
 
@@ -106,11 +106,11 @@ def _print(report: Report, form: str) -> None:
     if form == "json":
         from ...render.json import dump
 
-        tell(dump(document(report)))
+        show_done(dump(document(report)))
         return
     note_failures(report.results)
     for result in report.results:
         if result.status is Status.UNRESOLVED and result.kind is ActionKind.CREATE:
             note(f"  Run apply again. If it stays unresolved: {resolve_command(result.name)} (or --not-created for --id ID)")
     if report.results:
-        tell(f"Applied: {counts(report)}.\n")
+        show_done(f"Applied: {counts(report)}.\n")

@@ -11,7 +11,7 @@ from pathlib import Path
 from ...app.context import Context
 from ...simulator import Simulator
 from ..options import as_command
-from ..output.streams import tell
+from ..output.messages import show_done
 
 FIRST = """\
 version: 1
@@ -40,19 +40,19 @@ def command(_: Context, /) -> int:
     with tempfile.TemporaryDirectory() as folder, Simulator() as simulator:
         config = Path(folder, "webhooks.yaml")
         config.write_text(FIRST, encoding="utf-8")
-        tell(f"webhooks.yaml:\n\n{FIRST}\n")
+        show_done(f"webhooks.yaml:\n\n{FIRST}\n")
         plain = {name: value for name, value in os.environ.items() if not name.startswith(("SENDKIT_", "SOPS_"))}
         environment = plain | {"SENDKIT_API_URL": simulator.url, "SENDKIT_API_KEY": "sk_demo"}
         for step in (["validate"], ["plan"], ["apply", "--yes"], ["plan"], None, ["plan"], ["state", "list"]):
             if step is None:
                 config.write_text(FIRST + MORE, encoding="utf-8")
-                tell(f"# added to webhooks.yaml:\n{MORE}\n")
+                show_done(f"# added to webhooks.yaml:\n{MORE}\n")
                 continue
-            tell(f"$ sendkit-sync {' '.join(step)}\n")
+            show_done(f"$ sendkit-sync {' '.join(step)}\n")
             code = subprocess.run(
                 [sys.executable, "-m", "sendkit_sync", *step], cwd=folder, env=environment, check=False
             ).returncode
             if code:
                 return code
-            tell("\n")
+            show_done("\n")
     return 0

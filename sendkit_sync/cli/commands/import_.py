@@ -13,8 +13,7 @@ from ...core.errors import ErrorCode, UsageError
 from ...core.quoting import shell_name
 from ..completion import config_names
 from ..options import CALLS, LOCKED, as_command, switch
-from ..output.messages import note, warn
-from ..output.streams import tell
+from ..output.messages import note, show_done, warn
 
 
 @as_command(
@@ -43,12 +42,12 @@ def command(context: Context, /, matching: bool, **request: Any) -> None:
     if matching and result.unmatched:
         of = f"{result.unmatched} of {result.desired}"
         note(f"{of} entries do not match exactly one live webhook. Run `sendkit-sync plan --refresh` to see them.")
-    tell(f"{len(result.adopted)} webhook{'' if len(result.adopted) == 1 else 's'} adopted.\n")
+    show_done(f"{len(result.adopted)} webhook{'' if len(result.adopted) == 1 else 's'} adopted.\n")
 
 
 def _print(adopted: Adopted) -> None:
     name, live = adopted.name, adopted.live
-    tell(f'> adopt "{printable(name, 256)}" ({live.id})\n')
+    show_done(f'> adopt "{printable(name, 256)}" ({live.id})\n')
     if live.name != name:
         warn(f'its name in SendKit is "{printable(live.name, 256)}"; the next apply renames it')
     if adopted.record.secret is None:

@@ -7,7 +7,7 @@ import click
 from ...app.context import Context
 from ...app.init import InitRequest, init
 from ..options import as_command, repeatable, switch, value
-from ..output.streams import tell
+from ..output.messages import show_done
 
 PLACES = {
     "github": "Add a GitHub Actions workflow: plan on pull requests, apply on main. Needs --recipient.",
@@ -33,6 +33,6 @@ def command(_: Context, /, folder: str, recipients: tuple[str, ...], store: str 
     """
     request = InitRequest(folder, recipients, tuple(place for place, chosen in places.items() if chosen), store)
     for file in init(request):
-        tell(f"{'written' if file.written else 'left as it is'}: {file.path}\n")
+        show_done(f"{'written' if file.written else 'left as it is'}: {file.path}\n")
         for line in file.advice:
-            tell(f"  {line}\n")
+            show_done(f"  {line}\n")

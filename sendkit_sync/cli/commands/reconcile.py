@@ -19,8 +19,8 @@ from ..flags import flag
 from ..options import PLACE, PRUNE, RUN, as_command, duration, switch
 from ..output.console import console
 from ..output.logs import event
+from ..output.messages import show_done
 from ..output.report import counts, note_failure
-from ..output.streams import tell
 from ..signals import stopping
 
 DEADLINE_HELP = "Time limit for the whole run. When it expires, calls in flight finish and no new ones start."
@@ -80,7 +80,7 @@ def _performed(result: Result) -> None:
 def _end(one: ReconcileRun) -> None:
     """Say in one line and one event what became of the pass."""
     event("run_finished", exit_code=int(one.exit_code), duration_s=round(one.duration_s, 3), **one.counts)
-    tell(REDACTOR.clean(_line(one)) + "\n")
+    show_done(REDACTOR.clean(_line(one)) + "\n")
 
 
 def _line(one: ReconcileRun) -> str:

@@ -22,9 +22,8 @@ from ..completion import config_names, recorded_names
 from ..flags import flag
 from ..groups import Group
 from ..options import CALLS, LOCKED, NAME, NO_LIST, PLACE, YES, as_command, choice, repeatable, switch, value
-from ..output.messages import error, note, warn
+from ..output.messages import error, note, show_done, warn
 from ..output.secrets import deliver, show_secret
-from ..output.streams import tell
 from ..signals import interrupted_by, stopping
 
 MAX_SECRET_BYTES = 64 * 1024
@@ -75,7 +74,7 @@ def set_(context: Context, /, name: str, **request: Any) -> None:
     """
     text = click.prompt("Secret", hide_input=True, err=True) if sys.stdin.isatty() else _from_stdin()
     differs = set_secret(context, SetRequest(name, Secret(text), **request))
-    tell(f'The secret of "{printable(name)}" is recorded as the one that SendKit has; nothing was sent.\n')
+    show_done(f'The secret of "{printable(name)}" is recorded as the one that SendKit has; nothing was sent.\n')
     if differs:
         warn("the config gives another secret: the next apply sends that one")
 
@@ -106,14 +105,14 @@ def stage_(context: Context, /, **request: Any) -> None:
     if bool(request["names"]) is request["new"]:
         raise UsageError(ErrorCode.STAGE_ARGUMENTS, "say NAME or --new", hint='For one: sendkit-sync secret stage "CRM Sync"')
     staged = stage(context, StageRequest(**request))
-    tell("".join(f'A secret is staged for "{printable(name)}".\n' for name in staged) or "No webhook needs one.\n")
+    show_done("".join(f'A secret is staged for "{printable(name)}".\n' for name in staged) or "No webhook needs one.\n")
 
 
 @as_command("unstage", NAME, YES, *LOCKED, group=command)
 def unstage_(context: Context, /, name: str, yes: bool, **request: Any) -> None:
     """Discard a staged secret that was not sent."""
     unstage(context, DropRequest(name, **request), lambda question: yes or ask(question))
-    tell(f'The staged secret of "{printable(name)}" is discarded.\n')
+    show_done(f'The staged secret of "{printable(name)}" is discarded.\n')
 
 
 @as_command("activate", NAME, *LOCKED, *CALLS, NO_LIST, group=command)
@@ -129,7 +128,7 @@ def activate_(context: Context, /, name: str, **request: Any) -> int:
 def retire_(context: Context, /, name: str, yes: bool, **request: Any) -> None:
     """Drop the previous secrets of a webhook for good. Refused while one of them may still be in force."""
     count = retire(context, DropRequest(name, **request), lambda question: yes or ask(question))
-    tell(f'{count} previous secret{"" if count == 1 else "s"} of "{printable(name)}" retired.\n')
+    show_done(f'{count} previous secret{"" if count == 1 else "s"} of "{printable(name)}" retired.\n')
 
 
 @as_command("rotate", NAME, YES, *LOCKED, *CALLS, NO_LIST, group=command)
@@ -150,7 +149,7 @@ def rotate_(context: Context, /, name: str, yes: bool, **request: Any) -> int:
 def _print(rotation: Rotation, name: str, done: str, again: str) -> None:
     outcome = rotation.outcome
     if isinstance(outcome, Succeeded):
-        tell(f'The secret of "{name}" is {done}. The old one is kept as the previous secret.\n')
+        show_done(f'The secret of "{name}" is {done}. The old one is kept as the previous secret.\n')
     elif rotation.unknown:
         error(f'it is not known which secret "{name}" has now: {outcome.message}')
         note(f"  Both are kept. {again} it again, or run apply: the new one is sent once more.")
@@ -161,7 +160,7 @@ def _print(rotation: Rotation, name: str, done: str, again: str) -> None:
 @as_command("rekey", *LOCKED, group=command)
 def rekey_(context: Context, /, **request: Any) -> None:
     """Encrypt all secrets again for the recipients now in the config. Needs an identity that can read them."""
-    tell(rekeyed(rekey(context, RekeyRequest(**request))))
+    show_done(rekeyed(rekey(context, RekeyRequest(**request))))
 
 
 def rekeyed(result: Rekeyed) -> str:

@@ -12,7 +12,7 @@ from ...core.errors import ErrorCode, UsageError
 from ...simulator import Fault, Simulator
 from ..flags import flag
 from ..options import as_command, duration, repeatable, switch, value
-from ..output.streams import tell
+from ..output.messages import show_done
 from ..signals import stopping
 
 EXAMPLE = '"POST /v1/webhooks nth=2 when=after kind=drop"'
@@ -44,6 +44,6 @@ def command(context: Context, /, faults: tuple[str, ...], no_list: bool, log_fil
         raise UsageError(
             ErrorCode.SIMULATOR_FAILED, what, hint="Pass --port 0 to use a free port, or a --log-file in an existing folder."
         ) from error
-    with stopping(context.stop, told=""), ready as simulator:
-        tell(f"SendKit simulator on {simulator.url} (stop it with Ctrl-C)\n")
+    with stopping(context.stop, message=""), ready as simulator:
+        show_done(f"SendKit simulator on {simulator.url} (stop it with Ctrl-C)\n")
         context.stop.wait()

@@ -21,7 +21,8 @@ from ...core.redaction import REDACTOR
 from ..asking import ask
 from ..groups import Group
 from ..options import LOCKED, NAME, PLACE, YES, as_command, switch, value
-from ..output.streams import show, tell
+from ..output.messages import show_done
+from ..output.streams import show
 from .secret import rekeyed
 
 
@@ -71,22 +72,22 @@ def resolve_(context: Context, /, name: str, webhook_id: str | None, not_created
         )
     resolve(context, ResolveRequest(name, webhook_id, **request))
     if webhook_id is None:
-        tell(f'"{printable(name)}" is recorded as not created. The next apply creates it.\n')
+        show_done(f'"{printable(name)}" is recorded as not created. The next apply creates it.\n')
     else:
-        tell(f'"{printable(name)}" is recorded as {webhook_id}. Run `plan --refresh` to check that it is live.\n')
+        show_done(f'"{printable(name)}" is recorded as {webhook_id}. Run `plan --refresh` to check that it is live.\n')
 
 
 @as_command("forget", NAME, YES, *LOCKED, group=command)
 def forget_(context: Context, /, name: str, yes: bool, **request: Any) -> None:
     """Remove a webhook and its secrets from the state. The webhook in SendKit stays."""
     forget(context, ForgetRequest(name, **request), lambda question: yes or ask(question))
-    tell(f'"{printable(name)}" was removed from the state. The webhook stays in SendKit.\n')
+    show_done(f'"{printable(name)}" was removed from the state. The webhook stays in SendKit.\n')
 
 
 @as_command("encrypt", *LOCKED, group=command)
 def encrypt(context: Context, /, **request: Any) -> None:
     """Encrypt all secrets that are recorded in clear, for the recipients in the config."""
-    tell(rekeyed(rekey(context, RekeyRequest(clear_only=True, **request))))
+    show_done(rekeyed(rekey(context, RekeyRequest(clear_only=True, **request))))
 
 
 @as_command(
@@ -102,7 +103,7 @@ def merge_(context: Context, /, **request: Any) -> None:
     `git config merge.sendkit-sync.driver "sendkit-sync state merge %O %A %B --path %P"`. On a conflict nothing is written.
     """
     count = merge(context, MergeRequest(**request))
-    tell(f"Merged: {count} webhook{'' if count == 1 else 's'} recorded.\n")
+    show_done(f"Merged: {count} webhook{'' if count == 1 else 's'} recorded.\n")
 
 
 @as_command("pull", *PLACE, group=command)
@@ -120,13 +121,13 @@ def unlock(context: Context, /, yes: bool, source: Source) -> None:
     """
     lease = held_lease(context, source)
     if lease is None:
-        tell("Nobody holds the lease.\n")
+        show_done("Nobody holds the lease.\n")
         return
-    tell(f"The lease is held by {lease.holder}.\n")
+    show_done(f"The lease is held by {lease.holder}.\n")
     if not yes and not ask("Take it away?"):
         raise RefusedError(ErrorCode.DECLINED, "not unlocked", hint="Nothing was changed.")
     lease.unlock()
-    tell("The lease is free.\n")
+    show_done("The lease is free.\n")
 
 
 @as_command(
@@ -143,6 +144,6 @@ def migrate_(context: Context, /, to: str, abort: bool, **request: Any) -> None:
     """
     left = migrate(context, MigrateRequest(to, abort=abort, **request))
     if abort:
-        tell(f"The state stays at {printable(left, 300)}.\n")
+        show_done(f"The state stays at {printable(left, 300)}.\n")
     else:
-        tell(f"The state has moved. Set `state: {printable(to, 300)}` in the config.\n")
+        show_done(f"The state has moved. Set `state: {printable(to, 300)}` in the config.\n")

@@ -21,7 +21,7 @@ from .streams import write_error
 LOG_FORMAT = "SENDKIT_SYNC_LOG_FORMAT"
 
 
-def tell(error: BaseException) -> int:
+def report_error(error: BaseException) -> int:
     """Print `error` and return its exit code."""
     REDACTOR.add_environment(os.environ)
     if not is_set_up() or (not is_json() and _requested_form() == "json"):

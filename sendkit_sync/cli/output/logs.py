@@ -48,8 +48,8 @@ class _Json(logging.Formatter):
             "event": getattr(record, "event", None) or KINDS.get(record.levelno, "warning"),
             "run_id": self._run_id,
         }
-        told = {} if hasattr(record, "event") else {"message": record.getMessage()}
-        return inert_json(REDACTOR.clean(json.dumps(line | told | getattr(record, "fields", {}))))
+        message = {} if hasattr(record, "event") else {"message": record.getMessage()}
+        return inert_json(REDACTOR.clean(json.dumps(line | message | getattr(record, "fields", {}))))
 
 
 class _Stderr(logging.Handler):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ...core.diagnostics import Diagnostic, printable
 from ...core.redaction import REDACTOR
 from .logs import LONGEST, event, is_json
-from .streams import write_error
+from .streams import reason, show_unless_lost, write_error
 
 
 def warn(message: str, hint: str | None = None) -> None:
@@ -21,6 +21,13 @@ def warn(message: str, hint: str | None = None) -> None:
 def error(message: str, hint: str | None = None) -> None:
     """Print an error that does not end the command."""
     _line("error", logging.ERROR, message, hint)
+
+
+def show_done(text: str) -> None:
+    """Write to stdout what a run did. It is already recorded, so a failure is only a warning on stderr."""
+    lost = show_unless_lost(text)
+    if lost is not None:
+        warn(f"the output was lost: {reason(lost)}")
 
 
 def note(message: str) -> None:

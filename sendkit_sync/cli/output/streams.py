@@ -37,18 +37,14 @@ def show(text: str | bytes) -> None:
 
         raise SyncError(
             ErrorCode.OUTPUT_LOST,
-            f"the output cannot be written: {_reason(error)}",
+            f"the output cannot be written: {reason(error)}",
             hint="Make sure that the target of stdout has free space.",
         )
 
 
-def tell(text: str) -> None:
-    """Write to stdout what a run did. It is already recorded, so a failure is only a warning on stderr."""
-    error = _write(text, sys.stdout)
-    if error is not None:
-        from .messages import warn
-
-        warn(f"the output was lost: {_reason(error)}")
+def show_unless_lost(text: str) -> Exception | None:
+    """Write to stdout what is already recorded. Return the error if it is lost; the run goes on."""
+    return _write(text, sys.stdout)
 
 
 def write_error(text: str) -> None:
@@ -72,5 +68,6 @@ def _write(text: str | bytes, stream: IO[Any]) -> Exception | None:
     return None
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Return why a stream cannot be written."""
     return (isinstance(error, OSError) and error.strerror) or type(error).__name__

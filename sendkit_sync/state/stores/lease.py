@@ -25,8 +25,6 @@ DEAD_AFTER_S = 60.0
 """A lease is dead when its nonce stood still for so long on the observer's own clock."""
 SEND_WITHIN_S = 30.0
 """A call starts only within this time of the start of the last confirmed write: half of what makes a lease dead."""
-LAST_CALL_MARGIN_S = 60.0
-"""How much longer than one call `--resend-after` must be: the last call of a holder that was fenced may still arrive."""
 RENEW_AFTER_S = 20.0
 POLL_S = 2.0
 
