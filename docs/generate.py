@@ -111,7 +111,8 @@ def options(command: click.Command) -> list[click.Option]:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;")
+    parts = text.replace("|", "\\|").split("`")  # what stands between backquotes is shown as it is
+    return "`".join(part if number % 2 else part.replace("<", "&lt;") for number, part in enumerate(parts))
 
 
 def _value(option: click.Option) -> str:
@@ -250,8 +251,8 @@ def page() -> str:
         f"\n## Exit codes\n\n{EXIT_CODES_INTRO}\n\n| Code | Meaning |\n| --- | --- |\n",
     ]
     parts += [f"| {int(code)} | {_cell(text)} |\n" for code, text in MEANINGS.items()]
-    parts += [_codes(), f"\n## Formats\n\n{FORMATS_INTRO}\n\n| Schema | What it describes |\n"]
-    return "".join([*parts, _documents(), _log(), _metrics()])
+    parts += [_codes(), f"\n## Formats\n\n{FORMATS_INTRO}\n\n| Schema | What it describes |\n| --- | --- |\n"]
+    return "".join([*parts, *_schemas(), _documents(), _log(), _metrics()])
 
 
 def main() -> int:

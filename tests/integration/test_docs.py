@@ -142,6 +142,14 @@ def test_every_page_wraps_at_one_width(page: Path):
     assert [line for line in prose.splitlines() if len(line) > WIDTH and not line.startswith("|")] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_table_has_a_head_and_rows(page: Path):
+    for table in re.findall(r"(?:^\|.*\n)+", page.read_text(encoding="utf-8"), re.MULTILINE):
+        lines = table.splitlines()
+        assert len(lines) > 2, table
+        assert set(lines[1]) <= set("|-: "), table
+
+
 def test_a_conflict_that_made_the_webhook_keeps_its_secret(workspace: Workspace):
     workspace.simulator.add_fault(Fault("POST", nth=1, when="after", kind="status", status=409))
     workspace.apply()
