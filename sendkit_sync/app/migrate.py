@@ -25,7 +25,7 @@ def migrate(context: Context, request: MigrateRequest) -> str:
     """Move the state, or finish a move; return the address that it left. Raises `RefusedError` where that cannot be done."""
     path = state_path_of(context, request.source)
     if _place(path) == _place(request.to):
-        raise UsageError(ErrorCode.SAME_STORE, "the state is there already", hint="Name another place with --to.")
+        raise UsageError(ErrorCode.SAME_STORE, "the state is already there", hint="Name another place with --to.")
     move = move_of(context, path, request.to, request.lock_timeout_s)
     if request.abort:
         move.abort()

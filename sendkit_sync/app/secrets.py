@@ -111,7 +111,7 @@ def write_dotenv(context: Context, path: str, secrets: Exported, *, overwrite: b
     if merged is None:
         raise RefusedError(
             ErrorCode.OUTPUT_EXISTS,
-            "that is not a dotenv file",
+            "the file is not a dotenv file",
             where=path,
             hint=REPLACE,
         )

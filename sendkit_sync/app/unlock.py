@@ -28,9 +28,9 @@ def held_lease(context: Context, source: Source) -> Lease | None:
     if not store.has_lease:
         raise RefusedError(
             ErrorCode.NO_LEASE,
-            "the lock on a file cannot be taken away",
+            "a file lock cannot be taken away",
             where=store.address,
-            hint="It goes with its process: end that process, or wait for it. Do not delete the lock file.",
+            hint="It ends with its process: stop that process, or wait for it. Do not delete the lock file.",
         )
     holder = store.holder()
     return None if holder is None else Lease(store, holder)

@@ -31,7 +31,7 @@ def forge_of(environment: dict[str, str]) -> Forge:
         return GitLab(environment)
     raise UsageError(
         ErrorCode.NOT_IN_A_JOB,
-        "this is a step of a job on GitHub or GitLab",
+        "this step only runs in a job on GitHub or GitLab",
         hint="It needs GITHUB_ACTIONS or GITLAB_CI to be true.",
     )
 

@@ -17,9 +17,9 @@ TIMEOUT_S = 30.0
 PAGE = 100
 """How many items are asked for at once; both forges give no more."""
 
-RIGHTS = "Check that the job's token may read the pull requests and comment on them."
-ADDRESS = "Check the address of the forge's API in the variables of the job."
-THERE = "A job on GitHub or GitLab has it: run this step there."
+RIGHTS = "Check that the job's token may read pull requests and comment on them."
+ADDRESS = "Check the API address of the forge in the job's variables."
+THERE = "GitHub and GitLab set it in every job. Run this step there."
 
 
 class Calls:
@@ -60,7 +60,7 @@ class Calls:
             return json.loads(reply.body)
         except ValueError:
             raise ApiError(
-                ErrorCode.FORGE_BAD_ANSWER, "answered with no JSON", status=reply.status, where=where, hint=ADDRESS
+                ErrorCode.FORGE_BAD_ANSWER, "the response is not JSON", status=reply.status, where=where, hint=ADDRESS
             ) from None
 
     def pages(self, path: str) -> Iterator[dict[str, Any]]:

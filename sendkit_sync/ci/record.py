@@ -42,22 +42,23 @@ def take(state_path: str, branch: str) -> str:
     state = Path(os.path.realpath(state_path)).relative_to(git.top).as_posix()
     files = [state, f"{state}.journal"]
     if git.out("check-ignore", "--", *files, may_fail=True):
-        hint = f"Take {Path(state).name}* out of .gitignore, and let `encryption` in the config seal its secrets."
+        hint = f"Remove {Path(state).name}* from .gitignore, and encrypt its secrets with `encryption` in the config."
         raise RefusedError(
-            ErrorCode.STATE_IGNORED_BY_GIT, "git ignores the state, so it would be lost with this job", where=state, hint=hint
+            ErrorCode.STATE_IGNORED_BY_GIT,
+            "git ignores the state, so it would be lost when the job ends",
+            where=state,
+            hint=hint,
         )
     tip = git.fetch(branch)
     if not git.works("push", "--quiet", "--dry-run", "origin", f"{tip}:refs/heads/{branch}"):
-        hint = "Nothing was changed. Give the job's token the right to push to it."
-        raise RefusedError(
-            ErrorCode.STATE_PUSH_REFUSED, f"{branch} does not take the state from this job", where=state, hint=hint
-        )
+        hint = "Nothing was changed. Give the job's token permission to push to it."
+        raise RefusedError(ErrorCode.STATE_PUSH_REFUSED, f"the state cannot be pushed to {branch}", where=state, hint=hint)
     there, here = git.blobs(tip, files), git.hashed(files)
     for path in files:
         if here[path] not in (None, there[path], git.blobs("HEAD", files)[path]):
-            hint = "An earlier run may have left it there: commit it to the branch, or remove it."
+            hint = "An earlier run may have left it. Commit it to the branch, or remove it."
             raise RefusedError(
-                ErrorCode.STATE_NOT_COMMITTED, "there is a state here that was never committed", where=path, hint=hint
+                ErrorCode.STATE_NOT_COMMITTED, "a state that was never committed is in the way", where=path, hint=hint
             )
     for path, blob in there.items():
         git.put(path, blob)
@@ -80,16 +81,16 @@ def record() -> str:
     name, _ = taken
     state_path = git.top / name
     if taken[name] is not None and not state_path.exists():
-        hint = "Find out what deleted it in this job; the next apply finds what this one made, and blocks its double."
+        hint = "Find out what deleted it in this job. The next apply finds what this job created, and duplicates nothing."
         raise RefusedError(
-            ErrorCode.STATE_GONE, "the state is gone; the branch keeps the one it has", where=str(state_path), hint=hint
+            ErrorCode.STATE_GONE, "the state file is gone, so nothing was pushed", where=str(state_path), hint=hint
         )
     state = read_state(str(state_path))
     if state is not None and any(secret.clear is not None for secret in state.secrets()):
-        hint = "Let `encryption` in the config seal them."
+        hint = "Encrypt them with `encryption` in the config."
         raise RefusedError(
             ErrorCode.STATE_NOT_COMMITTED,
-            "the state holds secrets in clear and is not committed",
+            "the state contains secrets in clear, so it is not committed",
             where=str(state_path),
             hint=hint,
         )
@@ -99,17 +100,18 @@ def record() -> str:
         if there == new:
             return "Nothing new to record."
         if there != taken:
-            hint = f"Keep this job's state, and merge it into {branch} by hand."
+            hint = f"Keep this job's state file, and merge it into {branch} by hand."
             raise RefusedError(
                 ErrorCode.STATE_RACED,
-                f"somebody else has recorded something on {branch} meanwhile",
+                f"another job has changed the state on {branch}",
                 where=str(state_path),
                 hint=hint,
             )
         if git.works("push", "--quiet", "origin", f"{git.commit(tip, new)}:refs/heads/{branch}"):
             return f"Recorded on {branch}."
-    hint = f"Keep this job's state, and commit it to {branch} by hand."
-    raise RefusedError(ErrorCode.STATE_PUSH_REFUSED, f"{branch} does not take the state", where=str(state_path), hint=hint)
+    hint = f"Keep this job's state file, and commit it to {branch} by hand."
+    what = f"the state cannot be pushed to {branch}"
+    raise RefusedError(ErrorCode.STATE_PUSH_REFUSED, what, where=str(state_path), hint=hint)
 
 
 OURS = ("SENDKIT_API_KEY", "SENDKIT_SECRET_", "SOPS_AGE_KEY")
@@ -128,7 +130,7 @@ class Git:
         self._folder = folder
         found = self.out("rev-parse", "--show-toplevel", "--absolute-git-dir", may_fail=True).splitlines()
         if len(found) != 2:
-            raise UsageError(ErrorCode.NO_WORK_TREE, "this is no git work tree", hint="Check the repository out first.")
+            raise UsageError(ErrorCode.NO_WORK_TREE, "this is not a git work tree", hint="Check out the repository first.")
         self._folder = self.top = Path(found[0])
         self.note = Path(found[1]) / NOTE
         self._index = {"GIT_INDEX_FILE": str(Path(found[1]) / "sendkit-sync-index")}
@@ -180,7 +182,7 @@ class Git:
                 ErrorCode.GIT_FAILED,
                 f"git {words[0]} failed",
                 where=str(self._folder),
-                hint="What git says of it stands above.",
+                hint="See git's own message above.",
             )
         return os.fsdecode(done.stdout).strip("\n")
 

@@ -40,13 +40,13 @@ class Fault:
     def __post_init__(self) -> None:
         """Refuse what cannot be carried out."""
         if self.method not in METHODS:
-            raise ValueError(f"fault: method {self.method!r} is none of {', '.join(METHODS)}")
+            raise ValueError(f"fault: method {self.method!r} is not one of {', '.join(METHODS)}")
         if self.nth is not None and self.nth < 1:
             raise ValueError(f"fault: nth is {self.nth}, but counts from 1")
         if self.when not in ("before", "after"):
             raise ValueError(f"fault: when {self.when!r} is neither before nor after")
         if self.kind not in KINDS:
-            raise ValueError(f"fault: kind {self.kind!r} is none of {', '.join(KINDS)}")
+            raise ValueError(f"fault: kind {self.kind!r} is not one of {', '.join(KINDS)}")
         if not 200 <= self.status <= 599:
             raise ValueError(f"fault: status {self.status} is not from 200 to 599")
         if not 0 <= self.delay_s <= 3600:

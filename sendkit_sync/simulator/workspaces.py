@@ -25,7 +25,7 @@ class Workspaces:
 
     def __init__(self, keys: Keys | None, known: Sequence[str] | None, id_form: str) -> None:
         if id_form not in ID_FORMS:
-            raise ValueError(f"id_form {id_form!r} is none of {', '.join(ID_FORMS)}")
+            raise ValueError(f"id_form {id_form!r} is not one of {', '.join(ID_FORMS)}")
         self.keys = keys
         self.known = known
         self.id_form = id_form

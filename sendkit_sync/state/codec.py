@@ -91,7 +91,7 @@ def decode_snapshot(text: str, where: str) -> Snapshot:
         raise StateInvalidError(ErrorCode.STATE_EMPTY, "the state is empty", where=where, hint=RESTORE_HINT)
     if ("<<<<<<<" in text or ">>>>>>>" in text) and _MARK.search(text):
         raise StateInvalidError(
-            ErrorCode.STATE_CONFLICT_MARKERS, "the state has merge-conflict marks", where=where, hint=RESTORE_HINT
+            ErrorCode.STATE_CONFLICT_MARKERS, "the state contains merge conflict markers", where=where, hint=RESTORE_HINT
         )
     mark = find_mark(text)
     if mark is not None:

@@ -13,7 +13,7 @@ from .codec import Snapshot, decode_intent, decode_recorded, decode_secret, enco
 from .node import Fields, Node, parse, text_of
 
 _HINT = (
-    "Nothing was overwritten. Restore the journal, or move it aside and keep it: it may tell of calls, and hold secrets, that "
+    "Nothing was overwritten. Restore the journal, or move it aside and keep it: it may record calls and secrets that "
     "are recorded nowhere else. Then run `sendkit-sync import --matching` before the next apply."
 )
 
@@ -125,7 +125,7 @@ def _replayed(snapshot: Snapshot, raw: bytes, where: str) -> tuple[State, str]:
     fields = decode_line(lines[0], f"{where}:1").fields("journal lineage baseSerial version")
     header = Header(fields.filled("journal"), fields.filled("lineage"), fields["baseSerial"].count())
     if fields["version"].count() != 1:
-        raise StateInvalidError(ErrorCode.JOURNAL_VERSION, "the journal is of a newer version", where=where)
+        raise StateInvalidError(ErrorCode.JOURNAL_VERSION, "the journal has a newer version", where=where)
     state = snapshot.state
     if header.journal == snapshot.journal:
         return state, header.journal

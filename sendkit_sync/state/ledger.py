@@ -19,7 +19,7 @@ from .stores import open_store
 
 Check = Callable[[State | None], None]
 
-MEND = "What was recorded is safe. See that the disk has space and takes writes, then run it again."
+MEND = "What was recorded is safe. Check that the disk is writable and has free space, then run the command again."
 
 
 @contextmanager

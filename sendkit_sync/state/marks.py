@@ -56,4 +56,4 @@ def refuse(mark: Mark, where: str) -> NoReturn:
         what, hint = f"the state has moved to {to}", f"Use it there: --state {shell_name(mark.to)}, or `state` in the config."
         raise StateMovedError(ErrorCode.STATE_MOVED, what, where=where, hint=hint)
     hint = "Run `sendkit-sync state migrate` again to finish, or add --abort to keep the state here."
-    raise StateMovedError(ErrorCode.STATE_MOVING, f"the state is on its way to {to}", where=where, hint=hint)
+    raise StateMovedError(ErrorCode.STATE_MOVING, f"the state is being moved to {to}", where=where, hint=hint)

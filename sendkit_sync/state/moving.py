@@ -91,7 +91,7 @@ class Move:
             source.confirm()
             destination.fold(mark.document.encode(), last=True)
         elif there is not None:
-            raise self._taken("another state is on its way from there")
+            raise self._taken("the state there is being moved elsewhere")
         else:
             held = decode_snapshot(text_of(found.snapshot or b"", self.destination.address), self.destination.address).state
             if held.lineage != mark.lineage or held.serial < mark.serial:

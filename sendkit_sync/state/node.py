@@ -12,7 +12,7 @@ from typing import NoReturn
 from ..core.errors import ErrorCode, StateInvalidError
 from ..core.model import WEBHOOK_ID
 
-RESTORE_HINT = "Nothing was overwritten. Restore the file from version control or from its .backup, then run again."
+RESTORE_HINT = "Nothing was overwritten. Restore the file from version control or from its .backup, then run the command again."
 MAX_COUNT = 2**53 - 1
 """The largest number that every reader of JSON keeps; a longer one would make each fold fail after its create."""
 
@@ -78,7 +78,7 @@ class Node:
     def hex(self) -> str:
         text = self.text()
         if not _HEX.fullmatch(text):
-            self.fail("must be lower-case hex digits, two a byte")
+            self.fail("must be lower-case hex digits, two per byte")
         return text
 
     def count(self) -> int:

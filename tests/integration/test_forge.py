@@ -269,7 +269,7 @@ class TestComment:
             ({"GITHUB_TOKEN": "ghs_canary_wrong"}, ExitCode.FAILED, "answered 401"),
             ({"GITHUB_TOKEN": ""}, ExitCode.USAGE, "GITHUB_TOKEN is not set"),
             ({"GITHUB_API_URL": "http://127.0.0.1:9"}, ExitCode.UNREACHABLE, "cannot be reached"),
-            ({"GITHUB_ACTIONS": ""}, ExitCode.USAGE, "this is a step of a job"),
+            ({"GITHUB_ACTIONS": ""}, ExitCode.USAGE, "only runs in a job"),
         ],
         ids=["refused", "no token", "unreachable", "no job"],
     )
@@ -355,7 +355,7 @@ class TestRecord:
         mine = Path("sendkit.state.json").read_bytes()
         at_hand.commit(at_hand.clone(), {"sendkit.state.json": "theirs\n"})
         assert forge("record") == ExitCode.FAILED
-        assert "somebody else has recorded something on main" in capsys.readouterr().err
+        assert "another job has changed the state on main" in capsys.readouterr().err
         assert (at_hand.clone() / "sendkit.state.json").read_text() == "theirs\n"
         assert Path("sendkit.state.json").read_bytes() == mine
 
@@ -377,7 +377,7 @@ class TestRecord:
         assert forge("take") == 0
         Path("sendkit.state.json").unlink()
         assert forge("record") == ExitCode.FAILED
-        assert "the state is gone" in capsys.readouterr().err
+        assert "the state file is gone" in capsys.readouterr().err
         at_hand.check_recorded("CRM")
 
     def test_what_an_earlier_job_took_is_forgotten(self, at_hand: Jobs, capsys: pytest.CaptureFixture[str]):
@@ -417,9 +417,9 @@ class TestTake:
         assert forge("take", *words) == (ExitCode.USAGE if case == "no repository" else ExitCode.FAILED)
         said = {
             "ignored": "git ignores the state",
-            "no right to push": "main does not take the state",
+            "no right to push": "cannot be pushed to main",
             "left behind": "never committed",
-            "no repository": "no git work tree",
+            "no repository": "not a git work tree",
         }
         assert said[case] in capsys.readouterr().err
         assert sorted(Path.cwd().iterdir()) == before

@@ -162,7 +162,7 @@ class TestWhileCallsAreMade:
         other = [sys.executable, "-m", "sendkit_sync", *QUICK]
         deed = f"failpoints.hook = lambda name: None; os.remove({lock!r}); subprocess.run({other!r}, check=True)"
         assert apply(runs, at_point("outcome-durable", count, deed)) == 74
-        assert "another run took the state over" in runs.outputs[-1]
+        assert "another run took over the state" in runs.outputs[-1]
         assert runs.posts() == len(FEW)
         runs.check_recovers()
 

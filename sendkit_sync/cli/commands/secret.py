@@ -103,7 +103,9 @@ def stage_(context: Context, /, **request: Any) -> None:
     run secret activate.
     """
     if bool(request["names"]) is request["new"]:
-        raise UsageError(ErrorCode.STAGE_ARGUMENTS, "say NAME or --new", hint='For one: sendkit-sync secret stage "CRM Sync"')
+        raise UsageError(
+            ErrorCode.STAGE_ARGUMENTS, "pass either NAME or --new", hint='For one: sendkit-sync secret stage "CRM Sync"'
+        )
     staged = stage(context, StageRequest(**request))
     show_done("".join(f'A secret is staged for "{printable(name)}".\n' for name in staged) or "No webhook needs one.\n")
 

@@ -80,9 +80,9 @@ class FileStore:
         if not Path(self.folder).is_dir():
             raise StateIOError(
                 ErrorCode.STATE_FOLDER_MISSING,
-                "there is no such folder for the state",
+                "the folder of the state does not exist",
                 where=self.address,
-                hint="Make the folder, or mount it; or name another file: --state, or `state` in the config.",
+                hint="Create or mount the folder, or use another path: --state, or `state` in the config.",
             )
 
     def _snapshot_is(self, data: bytes | None) -> bool:
@@ -129,9 +129,9 @@ class FileTerm:
         if not self._journal_is_there():
             raise JournalGoneError(
                 ErrorCode.JOURNAL_DELETED,
-                "the journal was deleted while the run was under way",
+                "the journal was deleted during the run",
                 where=self._store.journal_address,
-                hint="What was known is in the state. Run it again.",
+                hint="What was known is in the state. Run the command again.",
             )
 
     def fold(self, snapshot: bytes | None, *, last: bool = False) -> None:
@@ -139,9 +139,9 @@ class FileTerm:
         if not self._journal_is_there() and not self._untouched():
             raise StateIOError(
                 ErrorCode.STATE_FENCED,
-                "another run took the state over, for the lock file or the journal was deleted",
+                "another run took over the state, because the lock file or the journal was deleted",
                 where=self._store.address,
-                hint="Nothing was overwritten. Run again when the other one has ended, and leave both files alone.",
+                hint="Nothing was overwritten. Run the command again after the other run. Never delete these files.",
             )
         if snapshot is not None:
             self._write_snapshot(snapshot)

@@ -18,7 +18,7 @@ MAX_BYTES = 4096
 CARD = b'{"who": '
 """How the content of a lock begins."""
 
-OTHER_NAME = "Nothing was written to it. Give the state another name: --state, or `state` in the config."
+OTHER_NAME = "Nothing was written to it. Choose another path for the state: --state, or `state` in the config."
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def _refuse_other_file(descriptor: int, path: str) -> None:
     """Raise `StateIOError` where a file that is no lock has the lock's name: `state: poetry` leads to `poetry.lock`."""
     held = os.pread(descriptor, MAX_BYTES, 0).strip(b"\0")  # a power cut may leave zero bytes, or half a card
     if not held.startswith(CARD[: len(held)]):
-        raise StateIOError(ErrorCode.LOCK_NOT_OURS, "is not a lock of sendkit-sync", where=path, hint=OTHER_NAME)
+        raise StateIOError(ErrorCode.LOCK_NOT_OURS, "is not a lock file of sendkit-sync", where=path, hint=OTHER_NAME)
 
 
 def _take(descriptor: int, path: str, clock: Clock, timeout_s: float, stop: threading.Event) -> None:
@@ -67,7 +67,7 @@ def _take(descriptor: int, path: str, clock: Clock, timeout_s: float, stop: thre
                 f"the state is locked by {holder or 'another run'}",
                 where=path,
                 holder=holder,
-                hint="Wait for the other run, or pass --lock-timeout. The lock goes with its process; do not delete the file.",
+                hint="Wait for the other run, or pass --lock-timeout. The lock ends with its process; do not delete the file.",
             )
 
 

@@ -147,8 +147,8 @@ class LeaseStore:
             f"the state is locked by {self._who(head)}",
             where=self.address,
             holder=shown_holder(head.holder or ""),
-            hint="Wait for the other run, or pass --lock-timeout. A run that died is taken over after a minute; "
-            "`sendkit-sync state unlock` does it at once.",
+            hint="Wait for the other run, or pass --lock-timeout. The lease of a dead run expires after a minute; "
+            "`sendkit-sync state unlock` takes it at once.",
         )
 
 
@@ -229,7 +229,7 @@ class LeaseTerm:
         """Give the lease back where it is still held; a lease that cannot be given back dies by itself."""
         self._over.set()
         with self._turn:
-            failure, self._failure = self._failure, self._ended("the lease was given back")
+            failure, self._failure = self._failure, self._ended("the lease was released")
             if isinstance(failure, FencedError) or self._head.holder is None:
                 return
             try:
@@ -266,7 +266,7 @@ class LeaseTerm:
             raise self._failure
 
     def _ended(self, reason: str) -> StateIOError:
-        hint = "What was recorded is safe. Run it again."
+        hint = "What was recorded is safe. Run the command again."
         return StateIOError(ErrorCode.LEASE_ENDED, reason, where=self._swapper.register.address, hint=hint)
 
 

@@ -205,7 +205,7 @@ def _common(address: StoreAddress, endpoint: str | None) -> dict[str, Any]:
         parts = urlsplit(endpoint)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
             raise invalid(
-                "the endpoint of the store must be https, off loopback", "Write https:// in front of it.", address.shown
+                "the endpoint of the store must use https, except on loopback", "Start it with https://.", address.shown
             )
         options["allow_http"] = parts.scheme == "http"
     return {"client_options": options, "retry_config": {"max_retries": 0}}

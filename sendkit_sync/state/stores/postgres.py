@@ -101,8 +101,8 @@ def _parameters(address: StoreAddress) -> Mapping[str, str | int]:
         return given
     mode = given.setdefault("sslmode", os.environ.get("PGSSLMODE") or "verify-full")
     if mode not in ("verify-full", "verify-ca"):
-        hint = "Use sslmode=verify-full, and sslrootcert=FILE where its certificate is of a private authority."
-        raise invalid("the connection to PostgreSQL must verify the server, off loopback", hint, address.shown)
+        hint = "Use sslmode=verify-full. If a private CA issued its certificate, add sslrootcert=FILE."
+        raise invalid("the connection to PostgreSQL must verify the server, except on loopback", hint, address.shown)
     if "PGSSLROOTCERT" not in os.environ:
         given.setdefault("sslrootcert", "system")
     return given

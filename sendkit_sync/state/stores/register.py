@@ -119,7 +119,7 @@ class Swapper:
             if (found and found.nonce) != (base and base.nonce):
                 raise FencedError(
                     ErrorCode.STATE_FENCED,
-                    "another run took the lease over, or the state was replaced",
+                    "another run took over the lease, or the state was replaced",
                     where=self.register.address,
                     hint="Nothing was overwritten. What this run recorded before is safe; the next run resolves the rest.",
                 )
@@ -152,7 +152,7 @@ class Swapper:
 
     def _failed(self, what: str, error: RegisterError) -> StateIOError:
         """Return what to tell people of an error."""
-        hint = error.hint or "What was recorded is safe. See that the store can be reached, then run it again."
+        hint = error.hint or "What was recorded is safe. Check that the store can be reached, then run the command again."
         return StateIOError(ErrorCode.STORE_FAILED, f"{what}: {error.what}", where=self.register.address, hint=hint)
 
     def _look(self, deadline: float) -> Head | None:

@@ -218,13 +218,13 @@ def test_bad_snapshot_is_left_alone(path: str, raw: bytes | None) -> None:
     assert Path(path + ".journal").exists()
 
 
-def test_merge_conflict_marks_are_told(path: str) -> None:
+def test_merge_conflict_markers_are_reported(path: str) -> None:
     with ledger(path) as book:
         book.record("n", recorded())
     Path(path).write_text(
         Path(path).read_text().replace('  "serial": 1,', '<<<<<<< HEAD\n  "serial": 1,\n=======\n>>>>>>> other')
     )
-    with pytest.raises(StateInvalidError, match="merge-conflict marks"):
+    with pytest.raises(StateInvalidError, match="merge conflict markers"):
         read_state(path)
 
 
