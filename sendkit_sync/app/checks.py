@@ -78,16 +78,26 @@ def check_api(context: Context, state: State | None, path: str) -> None:
         )
 
 
-def refuse_clear_writes(config: Config, state: State | None) -> None:
-    """Raise `InvalidError` if the state is encrypted but the config would write new secrets in clear."""
-    if config.recipients or state is None:
-        return
-    if any(secret.encrypted is not None for secret in state.secrets()):
+def check_encryption(config: Config, state: State | None, *, encrypts: bool = False) -> None:
+    """Raise `InvalidError` if the state is encrypted and the config is not, or if a secret is in clear although it is.
+
+    `encrypts`: the command is there to encrypt what is in clear.
+    """
+    secrets = list(state.secrets()) if state is not None else []
+    if not config.recipients and any(secret.encrypted is not None for secret in secrets):
         raise InvalidError(
             ErrorCode.NO_ENCRYPTION,
             "the state is encrypted, but the config has no `encryption`",
             where=config.state_path,
             hint="Add `encryption` to the config again. Nothing is written in clear next to encrypted secrets.",
+        )
+    if config.recipients and not encrypts and any(secret.clear is not None for secret in secrets):
+        raise InvalidError(
+            ErrorCode.SECRETS_IN_CLEAR,
+            "the config has `encryption`, but the state contains secrets in clear",
+            where=config.state_path,
+            hint="If they were recorded before `encryption` was added, run `sendkit-sync state encrypt`. "
+            "If not, someone changed the state: restore it.",
         )
 
 

@@ -11,7 +11,7 @@ from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, NoEndpointError, RefusedError
 from ..core.model import LiveWebhook, State, WebhookRecord
 from ..core.ports import Api
-from .checks import check_api, refuse_clear_writes, workspace_of
+from .checks import check_api, check_encryption, workspace_of
 from .context import Context, Source
 from .git_guard import refuse_for_git
 from .wiring import bind_workspace, cipher_for, client, ledger_of, load, read_key
@@ -53,7 +53,7 @@ def import_(context: Context, request: ImportRequest) -> ImportResult:
     def check(state: State | None) -> None:
         nonlocal workspace_id
         check_api(context, state, config.state_path)
-        refuse_clear_writes(config, state)
+        check_encryption(config, state)
         refuse_for_git(context, config, state)
         workspace_id = workspace_of(context, config, state)
         read_key(context)
@@ -63,7 +63,7 @@ def import_(context: Context, request: ImportRequest) -> ImportResult:
         client(context, workspace_id) as api,
     ):
         bind_workspace(ledger, workspace_id)
-        cipher = cipher_for(config, context)
+        cipher = cipher_for(config, context, ledger.state)
         if request.name is None or request.webhook_id is None:
             listed = list_of(api, "Import webhooks one by one: sendkit-sync import NAME ID")
             pairs = matching(config.webhooks, ledger.state, listed)

@@ -13,7 +13,7 @@ from ..core.store_address import is_url, parse_address
 from ..planning.plan import LiveSide, Plan
 from ..planning.planner import make_plan
 from ..planning.scope import PlanScope
-from .checks import check_api, check_targets, refuse_clear_writes, refuse_shared, workspace_of
+from .checks import check_api, check_encryption, check_targets, refuse_shared, workspace_of
 from .context import Context, Source
 from .git_guard import warn_of_git
 from .wiring import client, load, read_state, system_clock
@@ -37,7 +37,7 @@ def plan(context: Context, request: PlanRequest) -> Plan:
         context.note(f"read the state from {parse_address(config.state_path).shown}")
     warn_of_git(context, config, state)
     try:
-        refuse_clear_writes(config, state)
+        check_encryption(config, state)
     except InvalidError as error:
         context.warn(str(error), error.hint)
     made = plan_of(context, config, state, request.scope)

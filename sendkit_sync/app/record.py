@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from ..config import Config
 from ..core.model import State
 from ..state import JournalLedger
-from .checks import check_api, nothing_recorded, refuse_clear_writes
+from .checks import check_api, check_encryption, nothing_recorded
 from .context import Context
 from .git_guard import refuse_for_git
 from .wiring import ledger_of
@@ -16,11 +16,18 @@ from .wiring import ledger_of
 
 @contextmanager
 def open_record(
-    context: Context, path: str, purpose: str, lock_timeout_s: float, *, config: Config | None = None, adds_secret: bool = False
+    context: Context,
+    path: str,
+    purpose: str,
+    lock_timeout_s: float,
+    *,
+    config: Config | None = None,
+    adds_secret: bool = False,
+    encrypts: bool = False,
 ) -> Iterator[JournalLedger]:
     """Lock and open the state to change it. Raises if there is none.
 
-    With `config`, also raises if it must not be written in clear.
+    With `config`, also raises if the state does not fit its `encryption`, unless the command `encrypts` it.
     """
 
     def check(state: State | None) -> None:
@@ -28,7 +35,7 @@ def open_record(
             raise nothing_recorded(path)
         check_api(context, state, path)
         if config is not None:
-            refuse_clear_writes(config, state)
+            check_encryption(config, state, encrypts=encrypts)
             if adds_secret:
                 refuse_for_git(context, config, state)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..applying.matching import former_names_after
-from ..core.decryption import decrypt
+from ..core.decryption import decrypt, try_decrypt
 from ..core.errors import ErrorCode, RefusedError
 from ..core.model import Intent, StoredSecret, WebhookRecord
 from ..core.ports import SecretCipher
@@ -44,9 +44,9 @@ def rekey(context: Context, request: RekeyRequest) -> Rekeyed:
             ErrorCode.NO_ENCRYPTION, "the config has no `encryption`", hint="Add it with at least one recipient."
         )
     path, purpose = config.state_path, "state encrypt" if request.clear_only else "secret rekey"
-    with open_record(context, path, purpose, request.lock_timeout_s, config=config) as ledger:
+    with open_record(context, path, purpose, request.lock_timeout_s, config=config, encrypts=request.clear_only) as ledger:
         state = ledger.state
-        rekeyer = _Rekeyer(cipher_for(config, context), request.clear_only, state.webhooks)
+        rekeyer = _Rekeyer(cipher_for(config, context, state), request.clear_only, state.webhooks)
         records = {name: rekeyer.record(name, record) for name, record in state.webhooks.items()}
         pending = {name: tuple(rekeyer.intent(intent) for intent in intents) for name, intents in state.pending.items()}
         staged = {name: rekeyer.staged(name, stored) for name, stored in state.staged.items()}
@@ -81,6 +81,10 @@ class _Rekeyer:
     def keep(self, names: Sequence[str], stored: StoredSecret) -> StoredSecret:
         if self.clear_only and stored.clear is None:
             return stored
-        secret = decrypt(self.cipher, names, stored)
+        # What nothing proves now is not proved by being encrypted again.
+        secret = stored.clear if self.clear_only else try_decrypt(self.cipher, names, stored, proved=True)
+        proved = secret is not None and not self.clear_only
+        if secret is None:
+            secret = decrypt(self.cipher, names, stored)
         self.count += 1
-        return self.cipher.encrypt(names[0], secret, stored.origin)
+        return self.cipher.encrypt(names[0], secret, stored.origin, proved=proved)

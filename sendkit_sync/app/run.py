@@ -15,7 +15,7 @@ from ..core.model import LastRun, State
 from ..planning.limits import exceeded_limits
 from ..planning.plan import LiveSide, Plan
 from ..planning.scope import PlanScope
-from .checks import check_api, check_lease, refuse_clear_writes, workspace_of
+from .checks import check_api, check_encryption, check_lease, workspace_of
 from .context import Context
 from .events import Performed
 from .git_guard import refuse_for_git
@@ -64,7 +64,7 @@ class Run:
         def check(state: State | None) -> None:
             nonlocal before, workspace_id
             check_api(context, state, config.state_path)
-            refuse_clear_writes(config, state)
+            check_encryption(config, state)
             refuse_for_git(context, config, state)
             before, workspace_id = state, workspace_of(context, config, state)
             read_key(context)

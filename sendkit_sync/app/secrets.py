@@ -9,7 +9,7 @@ from ..config import Config
 from ..config.checks import MIN_SECRET
 from ..core.decryption import decrypt
 from ..core.diagnostics import printable
-from ..core.errors import ErrorCode, RefusedError, UsageError
+from ..core.errors import ErrorCode, InvalidError, RefusedError, UsageError
 from ..core.model import Secret, SecretOrigin, State
 from ..planning.scope import PlanScope
 from ..secrets.export import Exported, Slot, merged_dotenv
@@ -40,7 +40,7 @@ def get_secret(context: Context, source: Source, name: str, previous: int = 0) -
     stored = dict(enumerate(record.secrets())).get(previous)
     if stored is None:
         raise _secret_not_recorded(name, path, previous=previous > 0)
-    return decrypt(cipher_for(config, context), (name, *record.former_names), stored)
+    return decrypt(cipher_for(config, context, state), (name, *record.former_names), stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def read_secrets(context: Context, request: ExportRequest) -> dict[tuple[str, Sl
     scope = PlanScope(targets=request.only)
     if idle := scope.idle(known):
         raise not_recorded(idle[0], config.state_path)
-    cipher = cipher_for(config, context)
+    cipher = cipher_for(config, context, state)
     secrets: dict[tuple[str, Slot], Secret] = {}
     for name in sorted(filter(scope.cover, known)):
         record = records.get(name)
@@ -166,7 +166,7 @@ def set_secret(context: Context, request: SetRequest) -> bool:
                 f'the secret of "{printable(name)}" is already recorded',
                 hint="To change it, run `sendkit-sync secret rotate NAME`.",
             )
-        stored = cipher_for(config, context).encrypt(name, request.secret, SecretOrigin.CONFIG)
+        stored = cipher_for(config, context, ledger.state).encrypt(name, request.secret, SecretOrigin.CONFIG)
         ledger.record(name, replace(record, secret=stored))
     entry = next((webhook for webhook in config.webhooks if webhook.name == name), None)
     return entry is not None and entry.secret is not None and not stored.matches(entry.secret)
@@ -176,7 +176,24 @@ def _recorded(context: Context, source: Source) -> tuple[Config, State | None]:
     config = read_config(context, source, entries=False)
     state = read_state(config.state_path)
     check_api(context, state, config.state_path)
+    _refuse_copied(config, state)
     return config, state
+
+
+def _refuse_copied(config: Config, state: State | None) -> None:
+    """Raise `InvalidError` if a secret stands at two webhooks: whoever has the one could sign for the other."""
+    owners: dict[object, tuple[str, str]] = {}
+    for name, record in state.webhooks.items() if state is not None else ():
+        for stored in record.secrets() if record.secret is not None and record.secret.encrypted is not None else ():
+            drawn = stored.origin is SecretOrigin.GENERATED
+            owner, webhook_id = owners.setdefault(stored.fingerprint if drawn else stored.encrypted, (name, record.id))
+            if webhook_id != record.id:
+                raise InvalidError(
+                    ErrorCode.SECRET_TAMPERED,
+                    f'"{printable(owner)}" and "{printable(name)}" have the same encrypted secret',
+                    where=config.state_path,
+                    hint="Restore the entry from a backup. Encrypted secrets were copied between entries.",
+                )
 
 
 def _warn_of_doubt(context: Context, state: State, name: str) -> None:

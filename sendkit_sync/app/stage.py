@@ -10,7 +10,7 @@ from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, RefusedError
 from ..core.model import ActionKind, Secret, SecretOrigin, State
 from ..core.quoting import shell_name
-from .checks import check_api, not_recorded, refuse_clear_writes, refuse_config_secret
+from .checks import check_api, check_encryption, not_recorded, refuse_config_secret
 from .context import Context, Source
 from .git_guard import refuse_for_git
 from .record import open_record
@@ -46,11 +46,11 @@ def stage(context: Context, request: StageRequest) -> tuple[str, ...]:
     recorded, or has a create without an outcome.
     """
     config = load(context, request.source)
-    path, rng, cipher = config.state_path, system_rng(), cipher_for(config, context)
+    path, rng = config.state_path, system_rng()
 
     def check(state: State | None) -> None:
         check_api(context, state, path)
-        refuse_clear_writes(config, state)
+        check_encryption(config, state)
         refuse_for_git(context, config, state)
 
     with ledger_of(context, path, "secret stage", request.lock_timeout_s, check) as ledger:
@@ -58,6 +58,7 @@ def stage(context: Context, request: StageRequest) -> tuple[str, ...]:
         names = tuple(_new(config, state)) if request.new else request.names
         for name in names:
             _check_stageable(config, state, name)
+        cipher = cipher_for(config, context, state)
         for name in names:
             ledger.stage(name, cipher.encrypt(name, Secret(rng.secret()), SecretOrigin.GENERATED))
     return names

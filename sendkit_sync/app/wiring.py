@@ -79,15 +79,16 @@ def read_key(context: Context) -> Secret:
     return key
 
 
-def cipher_for(config: Config, context: Context) -> SecretCipher:
-    """Return the cipher for the config. Raises `MissingExtraError` if its package is not installed."""
+def cipher_for(config: Config, context: Context, state: State | None) -> SecretCipher:
+    """Return the cipher of the config for `state`. Raises `MissingExtraError` if its package is not installed."""
     from ..core.redaction import RedactingCipher
 
     if not config.recipients:
         return RedactingCipher(clear_cipher(), REDACTOR)
     from ..secrets.age import AgeCipher
 
-    return RedactingCipher(AgeCipher(config.recipients, context.api_url, SystemRng(), context.environment), REDACTOR)
+    lineage = state.lineage if state is not None else ""
+    return RedactingCipher(AgeCipher(config.recipients, context.api_url, lineage, SystemRng(), context.environment), REDACTOR)
 
 
 def clear_cipher() -> SecretCipher:
@@ -183,7 +184,7 @@ def executor_of(api: Client, ledger: JournalLedger, config: Config, context: Con
     return Executor.over(
         api,
         ledger,
-        cipher_for(config, context),
+        cipher_for(config, context, ledger.state),
         SystemClock(),
         SystemRng(),
         settings,

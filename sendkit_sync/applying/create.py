@@ -14,7 +14,7 @@ from ..core.ports import Api, Ledger, Rng, SecretCipher
 from ..core.quoting import shell_name
 from ..planning.plan import SecretSource
 from .intents import record_intent
-from .matching import former_names_after, record_of
+from .matching import record_of
 
 log = logging.getLogger(__name__)
 
@@ -83,8 +83,10 @@ class Creator:
             staged = self.ledger.staged_of(webhook.name)
             assert staged is not None
             return try_decrypt(self.cipher, (webhook.name,), staged), staged
-        for names, stored in self._earlier(webhook.name, former, replaces, source):
-            secret = try_decrypt(self.cipher, names, stored)
+        # Where the state alone says that a name is a former one, somebody may have put another webhook's secret there.
+        names = tuple(filter(None, (webhook.name, replaces, webhook.renamed_from)))
+        for stored in self._earlier(webhook.name, former, source):
+            secret = try_decrypt(self.cipher, names, stored, proved=source is SecretSource.ATTEMPT)
             if secret is not None:
                 return secret, stored
         if self.server_secrets:
@@ -92,20 +94,14 @@ class Creator:
         generated = Secret(self.rng.secret())
         return generated, self.cipher.encrypt(webhook.name, generated, SecretOrigin.GENERATED)
 
-    def _earlier(
-        self, name: str, former: WebhookRecord | None, replaces: str | None, source: SecretSource
-    ) -> Iterator[tuple[tuple[str, ...], StoredSecret]]:
-        """Yield earlier secrets to use again, the best first, each with the names that it may be encrypted under.
-
-        These are the secrets of expired attempts, so that one secret proves all of them, or of the webhook that is gone.
-        """
-        names = (name,) if former is None else (name, *former_names_after(former.former_names, replaces))
+    def _earlier(self, name: str, former: WebhookRecord | None, source: SecretSource) -> Iterator[StoredSecret]:
+        """Yield the secrets to go on with: of expired attempts, so that one proof fits all, or of the webhook that is gone."""
         if source is SecretSource.ATTEMPT:
             for intent in reversed(self.ledger.pending_of(name)):
                 if intent.secret is not None and intent.secret.origin is SecretOrigin.GENERATED:
-                    yield names, intent.secret
+                    yield intent.secret
         elif source is SecretSource.RECORDED and former is not None and former.secret is not None:
-            yield names, former.secret
+            yield former.secret
 
     def _mismatch(self, live: LiveWebhook, webhook: DesiredWebhook, secret: Secret | None) -> str | None:
         if self.ledger.has_id(live.id):

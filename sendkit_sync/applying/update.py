@@ -198,7 +198,10 @@ class Updater:
         if not sent:
             return None
         encrypted_for, stored = sent[-1]
-        secret = try_decrypt(self.cipher, (encrypted_for, *record.former_names), stored)
+        staged = self.ledger.staged_of(encrypted_for)
+        # A staged secret is sent, or nothing is. Any other is generated again unless it is proved who wrote it.
+        proved = staged is None or not staged.same_as(stored)
+        secret = try_decrypt(self.cipher, (encrypted_for, *record.former_names), stored, proved=proved)
         if secret is None:
             return self._generated_secret(name)
         return secret, stored if encrypted_for == name else self.cipher.encrypt(name, secret, stored.origin)

@@ -12,10 +12,10 @@ from .ports import SecretCipher
 NO_IDENTITY = "Set SOPS_AGE_KEY to the age identity (private key), or SOPS_AGE_KEY_FILE to a file that contains it."
 
 
-def try_decrypt(cipher: SecretCipher, names: Sequence[str], stored: StoredSecret) -> Secret | None:
-    """Return the secret, or None if it cannot be read for any reason."""
+def try_decrypt(cipher: SecretCipher, names: Sequence[str], stored: StoredSecret, *, proved: bool = False) -> Secret | None:
+    """Return the secret, or None if it cannot be read, or is to be `proved` and is not, for any reason."""
     try:
-        return cipher.decrypt(names, stored)
+        return cipher.decrypt(names, stored, proved=proved)
     except SecretUnreadableError:
         return None
 

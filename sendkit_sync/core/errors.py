@@ -148,6 +148,7 @@ class ErrorCode(StrEnum):
     SECRET_FROM_CONFIG = "secret_from_config"
     SECRET_INVALID = "secret_invalid"
     SECRET_UNREADABLE = "secret_unreadable"
+    SECRETS_IN_CLEAR = "secrets_in_clear"
     SECRET_TAMPERED = "secret_tampered"
     IDENTITY_INVALID = "identity_invalid"
     IDENTITY_UNREADABLE = "identity_unreadable"

@@ -281,15 +281,19 @@ class Store(Protocol):
 class SecretCipher(Protocol):
     """Converts secrets to what the state stores, and back."""
 
-    def encrypt(self, name: str, secret: Secret, origin: SecretOrigin) -> StoredSecret:
-        """Return `secret` as the state stores it for the webhook `name`."""
+    def encrypt(self, name: str, secret: Secret, origin: SecretOrigin, *, proved: bool = True) -> StoredSecret:
+        """Return `secret` as the state stores it for the webhook `name`.
+
+        If an identity is at hand, it is `proved`: only a holder of that identity can have written it.
+        """
         ...
 
-    def decrypt(self, names: Sequence[str], stored: StoredSecret) -> Secret | None:
+    def decrypt(self, names: Sequence[str], stored: StoredSecret, *, proved: bool = False) -> Secret | None:
         """Return the secret, or None if it is encrypted and there is no identity.
 
-        `names`: the names under which it may have been encrypted. Raises `SecretUnreadableError` if it was encrypted for
-        another webhook or API address.
+        `names`: the names under which it may have been encrypted. `proved`: also return None unless an identity that is at
+        hand proves who wrote it. Raises `SecretUnreadableError` if it was encrypted for another webhook, API address or
+        state, or is in clear where it must not be.
         """
         ...
 

@@ -195,14 +195,14 @@ class RedactingCipher:
         self._cipher = cipher
         self._redactor = redactor
 
-    def encrypt(self, name: str, secret: Secret, origin: SecretOrigin) -> StoredSecret:
+    def encrypt(self, name: str, secret: Secret, origin: SecretOrigin, *, proved: bool = True) -> StoredSecret:
         """Return `secret` as the inner cipher stores it."""
         self._redactor.add(secret)
-        return self._cipher.encrypt(name, secret, origin)
+        return self._cipher.encrypt(name, secret, origin, proved=proved)
 
-    def decrypt(self, names: Sequence[str], stored: StoredSecret) -> Secret | None:
+    def decrypt(self, names: Sequence[str], stored: StoredSecret, *, proved: bool = False) -> Secret | None:
         """Return what the inner cipher reads."""
-        secret = self._cipher.decrypt(names, stored)
+        secret = self._cipher.decrypt(names, stored, proved=proved)
         if secret is not None:
             self._redactor.add(secret)
         return secret

@@ -9,13 +9,13 @@ from ..core.model import Secret, SecretOrigin, StoredSecret
 
 
 class ClearCipher:
-    """Stores every secret as it is."""
+    """Stores every secret as it is. Nothing proves who wrote one: whoever can change the state can read it."""
 
-    def encrypt(self, name: str, secret: Secret, origin: SecretOrigin) -> StoredSecret:
+    def encrypt(self, name: str, secret: Secret, origin: SecretOrigin, *, proved: bool = True) -> StoredSecret:
         """Return `secret` in clear."""
         return StoredSecret(origin, clear=secret)
 
-    def decrypt(self, names: Sequence[str], stored: StoredSecret) -> Secret | None:
+    def decrypt(self, names: Sequence[str], stored: StoredSecret, *, proved: bool = False) -> Secret | None:
         """Return the secret. Raises `SecretUnreadableError` if it is encrypted."""
         if stored.clear is None:
             raise SecretUnreadableError(

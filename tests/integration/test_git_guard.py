@@ -145,6 +145,27 @@ def test_without_git_the_doubt_is_said(tree: Path, capsys: pytest.CaptureFixture
     assert "git could not be asked" in err
 
 
+@pytest.mark.parametrize("why", ["no git", "a damaged repository", "a .gitignore that takes for ever"])
+def test_in_ci_what_git_could_not_be_asked_about_is_refused(
+    tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, why: str
+):
+    monkeypatch.setenv("CI", "true")
+    match why:
+        case "no git":
+            monkeypatch.setenv("PATH", "")
+        case "a damaged repository":
+            (tree / ".git" / "HEAD").write_text("nonsense")
+        case _:
+            monkeypatch.setattr("sendkit_sync.app.git_guard.TIMEOUT_S", 0.3)
+            (tree / "webhooks.yaml").write_text(f"state: {'a' * 60}.json\n{CONFIG}", encoding="utf-8")
+            (tree / ".gitignore").write_text("*a" * 25 + "b\n")
+    with Simulator() as simulator:
+        assert apply_in(simulator, monkeypatch) == 1
+        assert simulator.requests == []
+    assert "git could not be asked" in capsys.readouterr().err
+    assert not [path for path in tree.glob("*.json*") if not path.name.endswith(".lock")]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
 def test_a_work_tree_of_another_user_is_looked_at_too(tree: Path):
     for path in (tree, tree / ".git"):
@@ -200,4 +221,5 @@ def test_encryption_over_a_state_in_clear_still_warns(
         assert run(["plan"]) == 0
     err = capsys.readouterr().err
     assert WARNING in err
+    assert "the state contains secrets in clear" in err
     assert "state encrypt" in err

@@ -41,6 +41,7 @@ FILE = "tests/integration/test_hostile_files.py::"
 REDACTED = "tests/unit/core/test_redaction.py::"
 SHOWN = "tests/integration/test_hostile_output.py::"
 TAMPERED = "tests/integration/test_hostile_state.py::"
+FORGED = "tests/integration/test_tampered_secrets.py::"
 SOURCES = "tests/unit/planning/test_sources.py::"
 SIGNATURE = "tests/integration/test_receivers.py::TestSignature::"
 
@@ -963,6 +964,83 @@ OUTPUT = (
     ),
 )
 HOSTILE = (
+    one(
+        "the secret of an update that nobody is known to have written is not sent",
+        f"{FORGED}TestWithTheIdentity::test_the_secret_of_a_forged_update_is_not_sent",
+        "applying/update.py",
+        "        proved = staged is None or not staged.same_as(stored)\n",
+        "        proved = False\n",
+    ),
+    one(
+        "the secret of an attempt that nobody is known to have written is not sent",
+        f"{FORGED}TestWithTheIdentity::test_the_secret_of_a_forged_attempt_is_not_sent",
+        "applying/create.py",
+        "proved=source is SecretSource.ATTEMPT",
+        "proved=False",
+    ),
+    one(
+        "a proof belongs to one value",
+        f"{FORGED}TestWithTheIdentity::test_a_proof_of_another_value_proves_nothing",
+        "secrets/age.py",
+        '_PROVED = ("api", "lineage", "name", "secret")',
+        '_PROVED = ("api", "lineage", "name")',
+    ),
+    one(
+        "encrypting what was in clear proves nothing",
+        f"{FORGED}TestWithTheIdentity::test_what_was_in_clear_is_not_proved_by_being_encrypted",
+        "app/rekey.py",
+        "secret is not None and not self.clear_only",
+        "secret is not None",
+    ),
+    one(
+        "encrypting again proves nothing that was not proved",
+        f"{FORGED}TestWithTheIdentity::test_what_was_forged_is_not_proved_by_a_rekey",
+        "app/rekey.py",
+        "stored.origin, proved=proved)",
+        "stored.origin)",
+    ),
+    one(
+        "a secret is sent under no former name that the state alone tells",
+        f"{FORGED}TestWithTheIdentity::test_a_secret_of_another_webhook_is_not_sent_under_a_former_name",
+        "applying/create.py",
+        "filter(None, (webhook.name, replaces, webhook.renamed_from))",
+        "filter(None, (webhook.name, *(former.former_names if former else ())))",
+    ),
+    one(
+        "a secret that stands at two webhooks is not handed on",
+        f"{FORGED}test_a_secret_that_stands_at_two_webhooks_is_not_handed_on",
+        "app/secrets.py",
+        "            if webhook_id != record.id:\n",
+        "            if False:\n",
+    ),
+    one(
+        "an encrypted value belongs to one state",
+        f"{FORGED}test_a_value_from_elsewhere_is_found_out[lineage]",
+        "secrets/age.py",
+        'about = {"lineage": self._about["lineage"], **inside}',
+        "about = {**inside, **self._about}",
+    ),
+    one(
+        "an encrypted value fits its fingerprint",
+        f"{FORGED}test_a_value_from_elsewhere_is_found_out[secret]",
+        "secrets/age.py",
+        "if not same_place or not stored.matches(secret):",
+        "if not same_place:",
+    ),
+    one(
+        "secrets in clear are refused where encryption is on",
+        f"{FORGED}test_a_secret_in_clear_is_refused_where_encryption_is_on[a record]",
+        "app/checks.py",
+        "    if config.recipients and not encrypts and any(",
+        "    if False and any(",
+    ),
+    one(
+        "what git could not be asked about is refused in CI",
+        "tests/integration/test_git_guard.py::test_in_ci_what_git_could_not_be_asked_about_is_refused[no git]",
+        "app/git_guard.py",
+        "    if taken is not False and _in_ci(",
+        "    if taken and _in_ci(",
+    ),
     one(
         "an id from the state has the form of the API's ids",
         f"{TAMPERED}TestIds::test_of_a_record['.']",

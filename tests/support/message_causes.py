@@ -342,7 +342,14 @@ def _(b: Bench) -> None:
     b.apply("--prune")
 
 
-@site("secrets_in_git")
+@site("secrets_in_git/unknown")
+def _(b: Bench) -> None:
+    b.git("init", ".")
+    b.set(CI="true", PATH="")
+    b.apply()
+
+
+@site("secrets_in_git/not_ignored")
 def _(b: Bench) -> None:
     b.git("init", ".")
     b.set(CI="true")
@@ -608,6 +615,31 @@ encrypted(
 )
 
 
+def clear(b: Bench) -> None:
+    b.apply()
+    b.write(SEALED)
+
+
+@site("secrets_in_clear/state")
+def _(b: Bench) -> None:
+    clear(b)
+    b.apply()
+
+
+@site("secrets_in_clear/one")
+def _(b: Bench) -> None:
+    clear(b)
+    b.run(*GET, SOPS_AGE_KEY=str(IDENTITY))
+
+
+@site("secret_tampered/copied")
+def _(b: Bench) -> None:
+    b.write(SEALED.replace("encryption", SECOND + "encryption"))
+    b.apply()
+    b.state(lambda state: state["webhooks"]["CRM"].update(secret=state["webhooks"]["Other"]["secret"]))
+    b.run(*GET, SOPS_AGE_KEY=str(IDENTITY))
+
+
 @site("secret_tampered/content")
 def _(b: Bench) -> None:
     b.write(SEALED)
@@ -619,18 +651,18 @@ def _(b: Bench) -> None:
 
 @site("secret_tampered/moved")
 def _(b: Bench) -> None:
-    cipher = AgeCipher([str(IDENTITY.to_public())], "https://a", SystemRng(), {"SOPS_AGE_KEY": str(IDENTITY)})
+    cipher = AgeCipher([str(IDENTITY.to_public())], "https://a", "l", SystemRng(), {"SOPS_AGE_KEY": str(IDENTITY)})
     cipher.decrypt(("CRM",), cipher.encrypt("Other", Secret("x"), SecretOrigin.GENERATED))
 
 
 @site("recipient_invalid/config")
 def _(b: Bench) -> None:
-    AgeCipher(["age1x"], "https://a", SystemRng(), {})
+    AgeCipher(["age1x"], "https://a", "l", SystemRng(), {})
 
 
 @site("recipient_invalid/none")
 def _(b: Bench) -> None:
-    AgeCipher([], "https://a", SystemRng(), {})
+    AgeCipher([], "https://a", "l", SystemRng(), {})
 
 
 @site("extra_missing/encryption")
@@ -1045,7 +1077,9 @@ changed("state_value_invalid/missing_key", lambda state: state.pop("serial"))
 changed("state_value_invalid/unknown_key", lambda state: state.update(more=1))
 changed("state_value_invalid/array", of_crm(formerNames=1))
 changed("state_value_invalid/string", of_crm(status=1))
-changed("state_value_invalid/empty_text", of_crm(id=""))
+changed("state_value_invalid/empty_text", lambda state: state.update(lineage=""))
+changed("state_value_invalid/id", of_crm(id="."))
+changed("state_value_invalid/time", pending(INTENT | {"sentAt": -1}))
 changed("state_value_invalid/no_intents", pending())
 changed("state_value_invalid/count", lambda state: state.update(serial=-1))
 changed("state_value_invalid/object", lambda state: state.update(webhooks=1))
