@@ -53,6 +53,7 @@ class Simulator:
         self._closing = threading.Event()
         self._lock = threading.Lock()
         self._serving = False
+        self._ended = threading.Event()
         self._server = Listener(self, port)
         self._log = None
         if log_path is not None:
@@ -102,7 +103,8 @@ class Simulator:
                 return
             self._closing.set()
         if self._serving:
-            self._server.shutdown()
+            self._server.wake()
+            self._ended.wait()
         self._server.server_close()
         self._server.end_connections()
         with self._lock:
@@ -134,7 +136,11 @@ class Simulator:
             return error.status, error.body()
 
     def _serve(self) -> None:
-        self._server.serve_forever(poll_interval=0.05)
+        try:
+            while not self._closing.is_set():
+                self._server.handle_request()
+        finally:
+            self._ended.set()
 
     def _route(self, request: Request) -> tuple[int, Json]:
         key = request.header("X-Api-Key"), request.bearer()
@@ -178,6 +184,7 @@ class Simulator:
 class Listener(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    timeout = 0.5  # in case nothing wakes the thread that waits for a request
     request_queue_size = 128
 
     def __init__(self, simulator: Simulator, port: int) -> None:
@@ -202,6 +209,11 @@ class Listener(ThreadingHTTPServer):
         with self._open_lock:
             self._open.discard(request)
         super().shutdown_request(request)
+
+    def wake(self) -> None:
+        """Let the thread that waits for a request look whether it is to end."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
 
     def end_connections(self) -> None:
         """End the connections that clients keep open."""
