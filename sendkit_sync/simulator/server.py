@@ -8,6 +8,7 @@ import re
 import socket
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -54,6 +55,7 @@ class Simulator:
         self._lock = threading.Lock()
         self._serving = False
         self._ended = threading.Event()
+        self._began = time.monotonic()
         self._server = Listener(self, port)
         self._log = None
         if log_path is not None:
@@ -117,8 +119,9 @@ class Simulator:
         return not self._closing.wait(seconds)
 
     def record(self, entry: Json) -> None:
-        """Add to the log."""
+        """Add to the log, with the seconds since the simulator was started."""
         with self._lock:
+            entry = {"at": round(time.monotonic() - self._began, 3), **entry}
             self.requests.append(entry)
             if self._log is not None:
                 self._log.write(json.dumps(entry) + "\n")

@@ -40,6 +40,14 @@ main()
 """
 APPLY = ("apply", "--yes", "--settle", "1s", "--retry-for", "1s")
 MODULE = ("-m", "sendkit_sync")
+STUCK = "stuck.txt"
+TRACED = f"""\
+import faulthandler
+faulthandler.dump_traceback_later(20, file=open("{STUCK}", "w"))
+from sendkit_sync.cli.main import main
+main()
+"""
+"""The command, which writes where its threads are if it takes far too long."""
 
 
 def start(workspace: Workspace, *words: str, program: tuple[str, ...] = MODULE, **settings: Any) -> subprocess.Popen[str]:
@@ -111,8 +119,11 @@ def test_a_full_stdout_loses_nothing(workspace: Workspace, form: str):
 def test_a_full_stderr_stops_no_run(workspace: Workspace):
     workspace.simulator.add_fault(Fault("POST", nth=1, kind="status", status=429, retry_after="1"))
     with Path("/dev/full").open("w") as full:
-        process = start(workspace, "--retry-for", "10s", stderr=full)
-        assert end(workspace, process) == 0
+        began = time.monotonic()
+        process = start(workspace, "--retry-for", "10s", program=("-c", TRACED), stderr=full)
+        code = end(workspace, process)
+    stuck = (workspace.folder / STUCK).read_text()
+    assert (code, stuck) == (0, ""), (time.monotonic() - began, workspace.outputs, workspace.simulator.requests)
     workspace.check_each_made_once(*NAMES)
 
 
