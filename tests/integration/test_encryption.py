@@ -713,5 +713,5 @@ def test_without_the_extra_the_message_says_how_to_get_it(workspace: Workspace):
     path = os.pathsep.join([str(workspace.folder), os.environ.get("PYTHONPATH", "")])
     refused = workspace.apply(PYTHONPATH=path)
     assert refused.returncode == 64
-    assert "pip install 'sendkit-sync[age]'" in refused.stderr
+    assert "pip install 'pyrage" in refused.stderr
     assert live(workspace) == {}
