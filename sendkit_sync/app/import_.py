@@ -14,7 +14,7 @@ from ..core.ports import Api
 from .checks import check_api, check_encryption, workspace_of
 from .context import Context, Source
 from .git_guard import refuse_for_git
-from .wiring import bind_workspace, cipher_for, client, ledger_of, load, read_key
+from .wiring import bind_recipients, bind_workspace, cipher_for, client, ledger_of, load, read_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ def import_(context: Context, request: ImportRequest) -> ImportResult:
         else:
             pairs = [(request.name, _live(config, request.name, api.get(request.webhook_id), request.webhook_id))]
         adopted = tuple(Adopted(name, live, adopt(ledger, cipher, name, live)) for name, live in pairs)
+        bind_recipients(ledger, config)
         unmatched = sum(webhook.name not in ledger.state.webhooks for webhook in config.webhooks)
     return ImportResult(adopted, unmatched, len(config.webhooks))
 

@@ -67,6 +67,7 @@ def plan_of(context: Context, config: Config, state: State | None, scope: PlanSc
         workspace_id=workspace_of(context, config, state),
         options=scope,
         live=live,
+        recipients=config.recipients,
     )
 
 

@@ -12,7 +12,7 @@ from ..core.model import Intent, StoredSecret, WebhookRecord
 from ..core.ports import SecretCipher
 from .context import Context, Source
 from .record import open_record
-from .wiring import cipher_for, read_config
+from .wiring import bind_recipients, cipher_for, read_config
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ def rekey(context: Context, request: RekeyRequest) -> Rekeyed:
         pending = {name: tuple(rekeyer.intent(intent) for intent in intents) for name, intents in state.pending.items()}
         staged = {name: rekeyer.staged(name, stored) for name, stored in state.staged.items()}
         ledger.replace_all(records, pending, staged)
+        bind_recipients(ledger, config)
     return Rekeyed(rekeyer.count, len(config.recipients))
 
 

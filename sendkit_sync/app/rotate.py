@@ -12,7 +12,7 @@ from ..core.quoting import shell_name
 from .checks import not_recorded, refuse_config_secret
 from .context import Context, Source
 from .run import Run, RunRequest
-from .wiring import read_config
+from .wiring import bind_recipients, read_config
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,7 @@ def _send(context: Context, request: RotateRequest, *, staged: bool) -> Rotation
         _check_staged(ledger.state, name, record, staged=staged)
         updater = run.executor.runner.updater
         outcome, warnings = updater.activate(name, record) if staged else updater.rotate(name, record)
+        bind_recipients(ledger, config)
         unknown = isinstance(outcome, Unknown) or name in ledger.state.pending
     for warning in warnings:
         context.warn(warning)

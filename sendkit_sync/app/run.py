@@ -21,7 +21,7 @@ from .events import Performed
 from .git_guard import refuse_for_git
 from .outcome import document, exit_code
 from .plan import live_side, plan_of
-from .wiring import bind_workspace, client, executor_of, ledger_of, read_key, system_clock, user_and_host
+from .wiring import bind_recipients, bind_workspace, client, executor_of, ledger_of, read_key, system_clock, user_and_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,7 @@ class Run:
     live: LiveSide | None
     recorded_before: State | None
     purpose: str
-    desired: int
-    """The number of webhooks in the config."""
+    config: Config
 
     @classmethod
     @contextmanager
@@ -80,18 +79,19 @@ class Run:
             executor.resolve_earlier()
             live = live_side(context, executor.read_live, ledger.state) if request.refresh else None
             plan = plan_of(context, config, ledger.state, request.scope, live)
-            yield cls(context, executor, plan, live, before, request.purpose, len(config.webhooks))
+            yield cls(context, executor, plan, live, before, request.purpose, config)
 
     def check_limits(self, *, force: bool) -> None:
         """Raise `RefusedError` if the plan exceeds a limit that needs --force."""
         state = self.executor.ledger.state
-        found = exceeded_limits(self.plan, desired=self.desired, recorded=len(state.webhooks))
+        found = exceeded_limits(self.plan, desired=len(self.config.webhooks), recorded=len(state.webhooks))
         if found and not force:
             raise RefusedError(ErrorCode.LIMITS_EXCEEDED, "; ".join(found), hint="If this is intended, pass --force.")
 
     def execute(self) -> Report:
         """Carry out the plan, report each action, and keep for `status` what was done."""
         report = self.executor.execute(self.plan, self._performed)
+        bind_recipients(self.executor.ledger, self.config)
         summary = document(report)["summary"]
         counts = {result: count for result, count in summary.items() if count} if isinstance(summary, dict) else {}
         ended_at = float(int(system_clock().now()))

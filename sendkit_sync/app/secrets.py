@@ -18,7 +18,7 @@ from .context import Context, Source
 from .git_guard import warn_of_exported
 from .private_file import replace_private
 from .record import open_record
-from .wiring import cipher_for, read_config, read_state
+from .wiring import bind_recipients, cipher_for, read_config, read_state
 
 ALONE = "Supply only the secret, exactly as SendKit shows it."
 MAX_OUTPUT_BYTES = 16 * 1024 * 1024
@@ -168,6 +168,7 @@ def set_secret(context: Context, request: SetRequest) -> bool:
             )
         stored = cipher_for(config, context, ledger.state).encrypt(name, request.secret, SecretOrigin.CONFIG)
         ledger.record(name, replace(record, secret=stored))
+        bind_recipients(ledger, config)
     entry = next((webhook for webhook in config.webhooks if webhook.name == name), None)
     return entry is not None and entry.secret is not None and not stored.matches(entry.secret)
 

@@ -14,7 +14,7 @@ from .checks import check_api, check_encryption, not_recorded, refuse_config_sec
 from .context import Context, Source
 from .git_guard import refuse_for_git
 from .record import open_record
-from .wiring import cipher_for, ledger_of, load, read_config, system_rng
+from .wiring import bind_recipients, cipher_for, ledger_of, load, read_config, system_rng
 
 Approve = Callable[[str], bool]
 """Is asked a question before a secret is dropped."""
@@ -61,6 +61,7 @@ def stage(context: Context, request: StageRequest) -> tuple[str, ...]:
         cipher = cipher_for(config, context, state)
         for name in names:
             ledger.stage(name, cipher.encrypt(name, Secret(rng.secret()), SecretOrigin.GENERATED))
+        bind_recipients(ledger, config)
     return names
 
 

@@ -12,7 +12,7 @@ from ..config import Config, load_config
 from ..core.clock import SystemClock, SystemRng
 from ..core.errors import ErrorCode, KeyRefusedError
 from ..core.model import PLATFORM_KEY_PREFIX, Secret, State
-from ..core.ports import Clock, Rng, SecretCipher, Store
+from ..core.ports import Clock, Ledger, Rng, SecretCipher, Store
 from ..core.redaction import REDACTOR
 from ..state import JournalLedger, open_ledger, open_store, read_state
 from ..state.stores.holder import user_and_host
@@ -148,6 +148,13 @@ def bind_workspace(ledger: JournalLedger, workspace_id: str | None) -> None:
     recorded = ledger.state
     if recorded.workspace_id != workspace_id and (recorded.empty or recorded.workspace_id is None):
         ledger.set_workspace(workspace_id)
+
+
+def bind_recipients(ledger: Ledger, config: Config) -> None:
+    """Record the recipients of the config, once anything is recorded. Until then, each plan reports a new one."""
+    recorded = ledger.state
+    if recorded.recipients != config.recipients and not recorded.empty:
+        ledger.set_recipients(config.recipients)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from .github import GitHub
 from .gitlab import GitLab
 from .record import record as record_state
 from .record import take as take_state
-from .review import body, shows
+from .review import body, needs_review, shows
 
 
 def forge_of(environment: dict[str, str]) -> Forge:
@@ -61,8 +61,9 @@ def record() -> None:
 @click.argument("markdown_file", metavar="MARKDOWN")
 def comment(plan_file: str, markdown_file: str) -> None:
     """Show the plan in the one comment on the pull request, which is made or updated."""
-    text = body(load(plan_file), Path(markdown_file).read_text(encoding="utf-8"))
-    show_done(forge_of(dict(os.environ)).comment(text) + "\n")
+    forge = forge_of(dict(os.environ))
+    text = body(load(plan_file), forge.proposed, Path(markdown_file).read_text(encoding="utf-8"))
+    show_done(forge.comment(text) + "\n")
 
 
 @steps.command()
@@ -70,14 +71,18 @@ def comment(plan_file: str, markdown_file: str) -> None:
 def reviewed(plan_file: str) -> None:
     """Refuse a plan that is not the one that the merged pull request showed."""
     plan = load(plan_file)
-    if not plan.plan["actions"]:
+    if not needs_review(plan):
         show_done("The plan has no changes: nothing was to be reviewed.\n")
         return
     request = forge_of(dict(os.environ)).merged()
     if request is None:
         raise RefusedError(ErrorCode.PLAN_NOT_REVIEWED, "no merged pull request of this repository made this commit", hint=HINT)
-    if not any(shows(text, plan) for text in request.comments):
-        raise RefusedError(ErrorCode.PLAN_NOT_REVIEWED, f"the plan is not the one that {request.name} showed", hint=HINT)
+    if not request.comments:
+        what = f"{request.name} has no plan that this job's token commented"
+        raise RefusedError(ErrorCode.PLAN_NOT_REVIEWED, what, hint=HINT)
+    if not any(shows(text, plan, request.commit) for text in request.comments):
+        what = f"the plan is not the one that {request.name} showed for its last commit"
+        raise RefusedError(ErrorCode.PLAN_NOT_REVIEWED, what, hint=HINT)
     show_done(f"The plan is the one that {request.name} showed.\n")
 
 

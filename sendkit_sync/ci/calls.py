@@ -37,13 +37,17 @@ class Calls:
     def __exit__(self, *details: object) -> None:
         self._transport.close()
 
-    def call(self, method: str, path: str, fields: Mapping[str, str] | None = None) -> Any:
-        """Return the answer; raises `ApiError` where it is no success, `ApiUnreachableError` where there is none."""
+    def call(self, method: str, path: str, fields: Mapping[str, str] | None = None, *, base: str | None = None) -> Any:
+        """Return the answer of `path`, below `base` if that is not the usual one.
+
+        Raises `ApiError` where it is no success, `ApiUnreachableError` where there is none.
+        """
         body = None if fields is None else json.dumps(fields).encode("ascii")
         headers = {**self._headers, "Content-Type": "application/json"} if body else self._headers
-        where = f"{method} {self._base}{path}"
+        url = (self._base if base is None else base) + path
+        where = f"{method} {url}"
         try:
-            reply = self._transport.exchange(method, self._base + path, headers, body)
+            reply = self._transport.exchange(method, url, headers, body)
         except ExchangeError as error:
             raise ApiUnreachableError(
                 ErrorCode.FORGE_UNREACHABLE, REDACTOR.clean(error.message), where=where, hint="Run the job again."

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..core.errors import ApiError, ErrorCode
 from ..core.model import Secret
 from ..core.ports import Merged
-from .calls import Calls, variable
+from .calls import RIGHTS, Calls, variable
 from .review import MARK
-
-BOT = "github-actions[bot]"
-"""Who comments with the token of a job; a comment of anybody else is not looked at."""
 
 READS_ONLY = "dependabot[bot]"
 """Whose pull requests get a token that cannot comment, although they come from within the repository."""
@@ -30,10 +28,20 @@ class GitHub:
         """The branch that the job runs for."""
         return variable(self._environment, "GITHUB_REF_NAME")
 
-    def comment(self, body: str) -> str:
-        """Make or update the comment; none on a pull request whose token can only read."""
+    @property
+    def proposed(self) -> str:
+        """The last commit of the pull request that the job plans."""
+        return str(self._request["head"]["sha"])
+
+    @property
+    def _request(self) -> dict[str, Any]:
         event = json.loads(Path(variable(self._environment, "GITHUB_EVENT_PATH")).read_text(encoding="utf-8"))
         request: dict[str, Any] = event["pull_request"]
+        return request
+
+    def comment(self, body: str) -> str:
+        """Make or update the comment; none on a pull request whose token can only read."""
+        request = self._request
         if not self._from_within(request) or self._environment.get("GITHUB_ACTOR") == READS_ONLY:
             return "No comment: the token of this pull request can only read. The plan is in the job's summary."
         with self._calls() as calls:
@@ -52,8 +60,13 @@ class GitHub:
                 made = request["merged_at"] is not None and request["merge_commit_sha"] == commit
                 if made and request["base"]["ref"] == self.branch and self._from_within(request):
                     number = request["number"]
-                    return Merged(f"pull request #{number}", tuple(one["body"] for one in self._ours(calls, number)))
+                    bodies = tuple(one["body"] for one in self._ours(calls, number))
+                    return Merged(f"pull request #{number}", request["head"]["sha"], bodies)
         return None
+
+    @property
+    def _graphql(self) -> str:
+        return variable(self._environment, "GITHUB_GRAPHQL_URL")
 
     @property
     def _home(self) -> str:
@@ -64,8 +77,16 @@ class GitHub:
         return head is not None and head["full_name"] == variable(self._environment, "GITHUB_REPOSITORY")
 
     def _ours(self, calls: Calls, number: int) -> Any:
+        """Yield the comments of whom the token belongs to; those of anybody else are not looked at."""
+        answer = calls.call("POST", "", {"query": "{ viewer { databaseId } }"}, base=self._graphql)
+        try:
+            me = answer["data"]["viewer"]["databaseId"]
+        except (TypeError, KeyError):
+            raise ApiError(
+                ErrorCode.FORGE_BAD_ANSWER, "GitHub does not say whose token this is", where=self._graphql, hint=RIGHTS
+            ) from None
         for one in calls.pages(f"{self._home}/issues/{number}/comments"):
-            if one["user"] is not None and one["user"]["login"] == BOT and (one["body"] or "").startswith(MARK):
+            if one["user"] is not None and one["user"]["id"] == me and (one["body"] or "").startswith(MARK):
                 yield one
 
     def _calls(self) -> Calls:

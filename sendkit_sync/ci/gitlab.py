@@ -24,6 +24,12 @@ class GitLab:
         """The branch that the job runs for."""
         return variable(self._environment, "CI_COMMIT_BRANCH")
 
+    @property
+    def proposed(self) -> str:
+        """The last commit of the merge request that the job plans."""
+        merged = self._environment.get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA")  # in a pipeline for the merged result
+        return merged or variable(self._environment, "CI_COMMIT_SHA")
+
     def comment(self, body: str) -> str:
         """Make or update the note; none where there is no token for it, as in a fork."""
         if not self._environment.get(TOKEN):
@@ -49,7 +55,8 @@ class GitLab:
                     if request["source_project_id"] != project:
                         return None
                     notes = f"{self._home}/merge_requests/{request['iid']}/notes"
-                    return Merged(f"merge request !{request['iid']}", tuple(one["body"] for one in self._ours(calls, notes)))
+                    bodies = tuple(one["body"] for one in self._ours(calls, notes))
+                    return Merged(f"merge request !{request['iid']}", request["sha"], bodies)
         return None
 
     @property

@@ -291,8 +291,8 @@ class State:
     `lineage` is random and stays for life; `serial` rises with each snapshot whose content changed. `api` is the
     address that the ids belong to. `workspace_id` is the workspace as configured, `observed_workspace_id` the one that the
     API's responses show; the two may have different forms, so they are never compared. `list_worked`: the list of
-    webhooks was read at least once. `last_run` is no content: two states that differ in nothing else are equal. The value
-    never changes.
+    webhooks was read at least once. `recipients`: whom secrets were encrypted for last. `last_run` is no content: two states
+    that differ in nothing else are equal. The value never changes.
     """
 
     lineage: str
@@ -304,6 +304,7 @@ class State:
     staged: Mapping[str, StoredSecret] = field(default_factory=dict)
     observed_workspace_id: str | None = None
     list_worked: bool = False
+    recipients: tuple[str, ...] = ()
     last_run: LastRun | None = field(default=None, compare=False)
 
     @property

@@ -162,6 +162,10 @@ class Ledger(Protocol):
         """Record the workspace that the API's responses show, or None if it is not known."""
         ...
 
+    def set_recipients(self, recipients: tuple[str, ...]) -> None:
+        """Record the age public keys that secrets are encrypted for from now on."""
+        ...
+
     def note_list_worked(self) -> None:
         """Record that the list of webhooks was read."""
         ...
@@ -300,9 +304,10 @@ class SecretCipher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """A merged pull request: its name as people write it, and the bodies of this tool's comments on it."""
+    """A merged pull request: its name as people write it, its last commit, and the bodies of this tool's comments on it."""
 
     name: str
+    commit: str
     comments: tuple[str, ...]
 
 
@@ -312,6 +317,11 @@ class Forge(Protocol):
     @property
     def branch(self) -> str:
         """The branch that the job runs for."""
+        ...
+
+    @property
+    def proposed(self) -> str:
+        """The last commit of the pull request that the job plans."""
         ...
 
     def comment(self, body: str) -> str:

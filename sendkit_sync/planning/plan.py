@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ..core.model import ActionKind, DesiredWebhook, LiveWebhook, WebhookRecord
+from ..core.model import ActionKind, DesiredWebhook, LiveWebhook, State, WebhookRecord
 
 JsonValue = str | int | bool | None | list[str]
 View = Mapping[str, JsonValue]
@@ -141,6 +141,31 @@ class LiveFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Recipients:
+    """The age public keys that new secrets are encrypted for, sorted.
+
+    `added` are those of them that the state does not name, although it holds something; `removed` those that only it names.
+    """
+
+    listed: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, listed: tuple[str, ...], state: State | None) -> Recipients:
+        """Return the `listed` recipients, compared with those that `state` names."""
+        if state is None or state.empty:
+            return cls(listed)
+        added = tuple(one for one in listed if one not in state.recipients)
+        return cls(listed, added, tuple(one for one in state.recipients if one not in listed))
+
+    @property
+    def changed(self) -> bool:
+        """Whether secrets will be encrypted for others than before."""
+        return bool(self.added or self.removed)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The ordered differences between desired and recorded.
 
@@ -164,15 +189,17 @@ class Plan:
     refreshed: LiveFacts | None = None
     targets: tuple[str, ...] = ()
     idle_targets: tuple[str, ...] = ()
+    recipients: Recipients = Recipients()
 
     def count(self, kind: ActionKind) -> int:
         """Return the number of actions of `kind`."""
         return sum(action.kind is kind for action in self.actions)
 
     @property
-    def secrets_from_state(self) -> tuple[Action, ...]:
-        """The actions that send a secret from the state. Whoever can change the state could choose it."""
-        return tuple(one for one in self.actions if one.secret_source is not None and one.secret_source.from_state)
+    def secrets_from_state(self) -> tuple[tuple[str, SecretSource], ...]:
+        """The names of the webhooks that are sent a secret from the state. Whoever can change the state could choose it."""
+        sources = ((action.name, action.secret_source) for action in self.actions)
+        return tuple((name, source) for name, source in sources if source is not None and source.from_state)
 
     @property
     def blocked(self) -> tuple[Action, ...]:
@@ -187,4 +214,4 @@ class Plan:
     @property
     def pending(self) -> bool:
         """Whether anything is left to do. Orphans do not count."""
-        return bool(self.actions or self.unresolved)
+        return bool(self.actions or self.unresolved or self.recipients.changed)

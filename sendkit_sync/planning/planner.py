@@ -8,7 +8,7 @@ from operator import itemgetter
 from ..core.model import INACTIVE, ActionKind, DesiredWebhook, LiveWebhook, State, WebhookRecord
 from .blockers import Blockers
 from .diff import changes, differs, drifted_fields, secret_differs, view, view_before
-from .plan import Action, Blocker, BlockerKind, LiveFacts, LiveSide, Plan, Reason
+from .plan import Action, Blocker, BlockerKind, LiveFacts, LiveSide, Plan, Reason, Recipients
 from .scope import PlanScope
 from .sources import of_create, of_update
 
@@ -22,6 +22,7 @@ def make_plan(
     workspace_id: str | None = None,
     options: PlanScope | None = None,
     live: LiveSide | None = None,
+    recipients: tuple[str, ...] = (),
 ) -> Plan:
     """Return the plan that changes `state` (None: nothing is recorded yet) to `desired`.
 
@@ -45,6 +46,7 @@ def make_plan(
         refreshed=None if live is None else _facts(known, live, planner.open_updates),
         targets=options.targets,
         idle_targets=options.idle({*planner.wanted, *known.webhooks, *known.pending}),
+        recipients=Recipients.of(recipients, state),
     )
 
 

@@ -120,7 +120,7 @@ def plan_html(plan: Plan) -> str:
     parts = [
         f"{HEAD}<title>{summary}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>sendkit-sync plan</h1>\n",
         f'<p class="summary">{summary}</p>\n{_tiles(plan, found)}{_facts(plan)}</header>\n<main>\n',
-        *(_note(note) for note in found if note.urgent),
+        *(_note(note) for note in found if note.urgent or note.first),
     ]
     opened = " open" if len(plan.actions) <= FOLD_ABOVE else ""
     first_blocked = next(iter(plan.blocked), None)
@@ -132,5 +132,5 @@ def plan_html(plan: Plan) -> str:
         ]
         if body:
             parts.append(_section(kind, kind.capitalize(), len(body), body))
-    parts += [_note(note) for note in found if not note.urgent]
+    parts += [_note(note) for note in found if not (note.urgent or note.first)]
     return "".join(parts) + "</main>\n</body>\n</html>\n"

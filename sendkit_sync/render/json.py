@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from ..core.diagnostics import inert_json
@@ -47,6 +48,8 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "config_digest": plan.config_digest,
         "state": {"lineage": plan.lineage, "serial": plan.serial},
         "summary": summary,
+        "recipients": {key: list(keys) for key, keys in asdict(plan.recipients).items()},
+        "secrets_from_state": [{"name": name, "secret_source": str(source)} for name, source in plan.secrets_from_state],
         "actions": [_action(action) for action in plan.actions],
         "orphans": list(plan.orphans),
         "unresolved": list(plan.unresolved),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..core.diagnostics import printable
 from ..core.model import ActionKind
 from ..planning.plan import Action, Plan
-from .words import SIGNS, Line, blocked_text, fields, notes, remarks, shown_name, summary_line, unrecorded_text
+from .words import SIGNS, Line, Note, blocked_text, fields, notes, remarks, shown_name, summary_line, unrecorded_text
 
 Paint = Callable[[str, str], str]
 
@@ -54,14 +54,18 @@ def _rows(path: str, pieces: list[Line], paint: Paint) -> list[str]:
     return [" -> ".join(text for _, text in pieces)]
 
 
+def _note(note: Note, paint: Paint) -> list[str]:
+    rows = [f'  "{shown_name(name)}"' + (f": {advice}" if advice else "") for name, advice in note.entries]
+    return [paint(note.heading, "red" if note.first and note.urgent else "yellow"), *rows]
+
+
 def plan_text(plan: Plan, *, colour: bool) -> str:
     """Return the plan as text that ends with a line break."""
     paint = painter(colour)
-    blocks = [_action(action, paint) for action in plan.actions]
-    for note in notes(plan):
-        block = [paint(note.heading, "yellow")]
-        block += [f'  "{shown_name(name)}"' + (f": {advice}" if advice else "") for name, advice in note.entries]
-        blocks.append(block)
+    found = notes(plan)
+    blocks = [_note(note, paint) for note in found if note.first]
+    blocks += [_action(action, paint) for action in plan.actions]
+    blocks += [_note(note, paint) for note in found if not note.first]
     unrecorded = unrecorded_text(plan)
     if unrecorded is not None:
         blocks.append([unrecorded])

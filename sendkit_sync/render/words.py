@@ -150,6 +150,8 @@ class Note:
     meaning: str
     entries: tuple[tuple[str, str], ...]
     urgent: bool = False
+    first: bool = False
+    """Whether it stands above the actions: whoever reviews the plan must not overlook it."""
 
     @property
     def heading(self) -> str:
@@ -164,11 +166,20 @@ class Note:
 
 def notes(plan: Plan) -> list[Note]:
     """Return what a plan reports besides its actions, the most urgent first."""
+    from_state = tuple((name, SOURCES[source]) for name, source in plan.secrets_from_state)
     unresolved = tuple((name, resolve_text(name)) for name in plan.unresolved)
     missing = tuple((name, supply_text(name)) for name in plan.missing_secrets)
     inactive = plan.refreshed.inactive if plan.refreshed is not None else ()
     other_secrets = plan.refreshed.other_secrets if plan.refreshed is not None else ()
     found = [
+        Note(
+            "Secrets from the state",
+            "these are sent; whoever can change the state can choose them",
+            from_state,
+            True,
+            first=True,
+        ),
+        Note("Recipients", "new secrets will be encrypted for these age keys", _recipients(plan), first=True),
         Note("Unresolved", "it is unknown whether the create happened", unresolved, urgent=True),
         Note("Missing secrets", "the webhook is recorded without its secret", missing, urgent=True),
         Note("Orphans", "recorded, but no longer in the config; kept without --prune", _bare(plan.orphans)),
@@ -177,6 +188,15 @@ def notes(plan: Plan) -> list[Note]:
         Note("Different secret in SendKit", "the recorded one is kept; rotate the secret", _bare(other_secrets)),
     ]
     return [note for note in found if note.entries]
+
+
+def _recipients(plan: Plan) -> tuple[tuple[str, str], ...]:
+    """Return the recipients where a secret may be encrypted for them, or where they are other ones than before."""
+    found = plan.recipients
+    if not (found.changed or plan.actions):
+        return ()
+    rows = [(one, "added" if one in found.added else "") for one in found.listed]
+    return (*rows, *((one, "removed; it cannot read new secrets") for one in found.removed))
 
 
 def _bare(names: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -198,10 +218,10 @@ def unrecorded_text(plan: Plan) -> str | None:
 
 def summary_line(plan: Plan) -> str:
     """Return the last line of a plan."""
-    if not plan.pending:
-        if plan.unchanged == 1:
-            return "No changes. 1 webhook matches the recorded state."
-        return f"No changes. {plan.unchanged} webhooks match the recorded state."
+    if not (plan.actions or plan.unresolved):
+        what = "Only the recipients of new secrets change." if plan.recipients.changed else "No changes."
+        matches = "1 webhook matches" if plan.unchanged == 1 else f"{plan.unchanged} webhooks match"
+        return f"{what} {matches} the recorded state."
     parts = [f"{plan.count(kind)} to {kind}" for kind in (ActionKind.CREATE, ActionKind.UPDATE, ActionKind.DELETE)]
     parts += [f"{plan.count(kind)} to {kind}" for kind in (ActionKind.ADOPT, ActionKind.FORGET) if plan.count(kind)]
     if plan.blocked:

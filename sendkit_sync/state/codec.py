@@ -59,6 +59,8 @@ def encode_snapshot(state: State, journal: str | None) -> bytes:
         document["observedWorkspaceId"] = state.observed_workspace_id
     if state.list_worked:
         document["listWorked"] = True
+    if state.recipients:
+        document["recipients"] = list(state.recipients)
     if state.last_run is not None:
         document["lastRun"] = encode_run(state.last_run)
     text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
@@ -106,7 +108,8 @@ def decode_snapshot(text: str, where: str) -> Snapshot:
                 hint="Use the version of sendkit-sync that wrote it, or a newer one. Nothing was overwritten.",
             )
     fields = node.fields(
-        "version lineage serial api workspaceId journal webhooks pending", "staged observedWorkspaceId listWorked lastRun"
+        "version lineage serial api workspaceId journal webhooks pending",
+        "staged observedWorkspaceId listWorked recipients lastRun",
     )
     journal = fields["journal"]
     state = State(
@@ -119,6 +122,7 @@ def decode_snapshot(text: str, where: str) -> Snapshot:
         {name: decode_secret(value) for name, value in fields["staged"].items()} if "staged" in fields else {},
         fields.maybe_text("observedWorkspaceId"),
         "listWorked" in fields and fields["listWorked"].flag(),
+        fields.texts("recipients"),
         decode_run(fields["lastRun"]) if "lastRun" in fields else None,
     )
     return Snapshot(state, None if journal.value is None else journal.filled())

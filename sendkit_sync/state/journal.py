@@ -30,12 +30,13 @@ class MutableState:
     """How many names are recorded with an id: one, but for a state that was mended by hand."""
     observed_workspace_id: str | None
     list_worked: bool
+    recipients: tuple[str, ...]
 
     @classmethod
     def of(cls, state: State) -> MutableState:
         ids = Counter(recorded.id for recorded in state.webhooks.values())
         mappings = dict(state.webhooks), dict(state.pending), dict(state.staged)
-        return cls(state.workspace_id, *mappings, ids, state.observed_workspace_id, state.list_worked)
+        return cls(state.workspace_id, *mappings, ids, state.observed_workspace_id, state.list_worked, state.recipients)
 
     def onto(self, state: State) -> State:
         """Return `state` with a copy of all that is kept here in place of its own."""
@@ -47,6 +48,7 @@ class MutableState:
             staged=dict(self.staged),
             observed_workspace_id=self.observed_workspace_id,
             list_worked=self.list_worked,
+            recipients=self.recipients,
         )
 
     def put(self, name: str, recorded: WebhookRecord) -> None:
@@ -228,6 +230,13 @@ def list_worked() -> Entry:
     return Entry({"do": "listWorked"}, change)
 
 
+def recipients(listed: tuple[str, ...]) -> Entry:
+    def change(book: MutableState) -> None:
+        book.recipients = listed
+
+    return Entry({"do": "recipients", "recipients": list(listed)}, change)
+
+
 def stage(name: str, secret: StoredSecret) -> Entry:
     def change(book: MutableState) -> None:
         book.staged[name] = secret
@@ -280,6 +289,7 @@ _DECODERS: dict[str, Callable[[Node], Entry]] = {
     "workspace": lambda node: workspace(node.fields("do workspaceId")["workspaceId"].text_or_null()),
     "observedWorkspace": lambda node: observed_workspace(node.fields("do workspaceId")["workspaceId"].text_or_null()),
     "listWorked": _list_worked_of,
+    "recipients": lambda node: recipients(node.fields("do recipients").texts("recipients")),
 }
 
 

@@ -157,6 +157,10 @@ class JournalLedger:
         """Record the workspace that the API's responses show, or None if it is not known."""
         self._append(journal.observed_workspace(workspace_id))
 
+    def set_recipients(self, recipients: tuple[str, ...]) -> None:
+        """Record the age public keys that secrets are encrypted for from now on."""
+        self._append(journal.recipients(recipients))
+
     def note_list_worked(self) -> None:
         """Record that the list of webhooks was read."""
         self._append(journal.list_worked())

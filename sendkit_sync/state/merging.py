@@ -61,6 +61,8 @@ class _Merge:
             workspace_id=self._agreed("configured workspace", ours.workspace_id, theirs.workspace_id),
             observed_workspace_id=self._agreed("workspace", ours.observed_workspace_id, theirs.observed_workspace_id),
             list_worked=ours.list_worked or theirs.list_worked,
+            # What only one side has encrypted for, the next plan reports as added.
+            recipients=tuple(sorted({*ours.recipients} & {*theirs.recipients})),
             webhooks=records,
             pending=pending,
             staged=self._staged(records),

@@ -715,3 +715,45 @@ def test_without_the_extra_the_message_says_how_to_get_it(workspace: Workspace):
     assert refused.returncode == 64
     assert "pip install 'pyrage" in refused.stderr
     assert live(workspace) == {}
+
+
+class TestRecipients:
+    """Whom new secrets are encrypted for is part of what a plan shows, and of what a saved plan is bound to."""
+
+    def test_an_added_one_is_not_hidden_by_no_changes(self, applied: Workspace):
+        applied.write(encrypted_config(IDENTITY, OTHER))
+        added, former = str(OTHER.to_public()), str(IDENTITY.to_public())
+        marks = {"text": '": added', "markdown": "</code>: <code>added", "html": "</bdi>: added"}
+        for form, mark in marks.items():
+            shown = applied.run("plan", "--format", form, "--detailed-exitcode")
+            assert shown.returncode == 2
+            assert added + mark in shown.stdout
+            assert "No changes" not in shown.stdout
+        document = json.loads(applied.run("plan", "--format", "json").stdout)
+        assert document["recipients"] == {"listed": sorted((added, former)), "added": [added], "removed": []}
+        assert applied.apply().returncode == 0
+        assert applied.run("plan", "--detailed-exitcode").stdout == "No changes. 2 webhooks match the recorded state.\n"
+        applied.write(encrypted_config(OTHER))
+        assert f'"{former}": removed' in applied.run("plan").stdout
+
+    def test_a_saved_plan_for_one_does_not_apply_with_another(self, workspace: Workspace):
+        workspace.write(encrypted_config())
+        assert workspace.run("plan", "--out", "saved").returncode == 0
+        workspace.write(encrypted_config(OTHER))
+        refused = workspace.run("apply", "--plan", "saved", "--yes")
+        assert refused.returncode == 1
+        assert "the saved plan is stale" in refused.stderr
+        assert workspace.simulator.webhooks() == []
+
+    def test_a_state_that_does_not_name_them_makes_all_of_them_new(self, applied: Workspace):
+        """As where somebody took them out of the state, to hide whom they added to the config."""
+        text = json.dumps({key: value for key, value in applied.state.items() if key != "recipients"})
+        (applied.folder / "sendkit.state.json").write_text(text)
+        assert f'"{IDENTITY.to_public()}": added' in applied.run("plan").stdout
+
+    def test_whoever_is_staged_or_rotated_for_is_noted(self, applied: Workspace):
+        for words in (("stage", "CRM Sync"), ("rotate", "Analytics", "--yes")):
+            identity = pyrage.x25519.Identity.generate()
+            applied.write(encrypted_config(identity))
+            assert applied.run("secret", *words).returncode == 0
+            assert applied.state["recipients"] == [str(identity.to_public())]

@@ -18,14 +18,14 @@ from sendkit_sync.ci.__main__ import steps
 from sendkit_sync.cli.main import run
 from sendkit_sync.core.errors import ExitCode
 from sendkit_sync.simulator import Fault, Simulator
-from support.forge_api import COMMENT_TOKEN, GITHUB_TOKEN, PUSH_TOKEN, ForgeApi
+from support.forge_api import BOT_ID, COMMENT_TOKEN, GITHUB_TOKEN, PUSH_TOKEN, ForgeApi
 from support.forge_jobs import Jobs, Outcome, action, environment, git, pipeline, workflow
 from support.waiting import wait_for
 from support.workspace import KEY, KILLER, REPOSITORY
 
 pyrage = pytest.importorskip("pyrage", reason="the extra age is not installed")
 pytestmark = pytest.mark.timeout(300)
-RECIPIENT = str(pyrage.x25519.Identity.generate().to_public())
+RECIPIENT, ADDED = sorted(str(pyrage.x25519.Identity.generate().to_public()) for _ in range(2))
 EMPTY = f"version: 1\nencryption: {{age: {{recipients: [{RECIPIENT}]}}}}\nwebhooks:\n"
 Job = Callable[[Path, str], Outcome]
 
@@ -114,7 +114,7 @@ def test_a_plan_that_was_not_shown_is_refused(jobs: Jobs, job: Job):
     jobs.commit(proposed, config("CRM", "Bounces"), "one")
     applied = job(jobs.clone(commit=jobs.merge("one")), "apply")
     assert not applied.good
-    assert re.search(r"the plan is not the one that (pull request #7|merge request !7) showed", applied.said)
+    assert re.search(r"the plan is not the one that (pull request #7|merge request !7) showed for its last", applied.said)
     assert jobs.simulator.requests == []
 
 
@@ -124,10 +124,10 @@ class TestWhatIsReviewed:
         for branch, name in (("one", "CRM"), ("two", "Bounces")):
             place = jobs.propose(branch, config(name))
             assert jobs.github(place, workflow(place, "plan"), "pull_request").good
-            shown.append(jobs.api.comments.pop())
-        jobs.api.comments[:] = shown[:1]
+            shown.append((jobs.api.proposed, [jobs.api.comments.pop()]))
+        jobs.api.proposed, jobs.api.comments = shown[0]
         assert apply_job(jobs, jobs.clone(commit=jobs.merge("one"))).good
-        jobs.api.comments[:] = shown[1:]
+        jobs.api.proposed, jobs.api.comments = shown[1]
         both = jobs.clone()
         jobs.api.merged = jobs.commit(both, config("CRM", "Bounces"))
         applied = apply_job(jobs, jobs.clone(commit=jobs.api.merged))
@@ -138,11 +138,13 @@ class TestWhatIsReviewed:
         """Its pipelines see the branch alone, which may be older than the last record."""
         place = jobs.propose("one", config("CRM"))
         assert jobs.gitlab(place, pipeline(place, "sendkit-plan"), "merge_request_event").good
-        merged = jobs.merge("one")
+        first = jobs.clone(commit=jobs.merge("one"))
+        one = jobs.api.proposed
         place = jobs.propose("two", config("CRM", "Bounces"))
-        first = jobs.clone(commit=merged)
+        two, jobs.api.proposed = jobs.api.proposed, one
         assert jobs.gitlab(first, pipeline(first, "sendkit-apply"), "push").good
         jobs.api.comments.clear()
+        jobs.api.proposed = two
         assert jobs.gitlab(place, pipeline(place, "sendkit-plan"), "merge_request_event").good
         assert "1 to create" in jobs.api.comments[0]["body"]
         second = jobs.clone(commit=jobs.merge("two"))
@@ -182,6 +184,7 @@ def at_hand(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Jobs:
     job = {
         "GITHUB_ACTIONS": "true",
         "GITHUB_API_URL": jobs.api.url,
+        "GITHUB_GRAPHQL_URL": f"{jobs.api.url}/graphql",
         "GITHUB_EVENT_PATH": str(event),
         "GITHUB_REF_NAME": "main",
         "GITHUB_REPOSITORY": "o/r",
@@ -213,8 +216,40 @@ class TestComment:
         at_hand.api.merged = os.environ["GITHUB_SHA"]
         assert forge("reviewed", "plan.json") == ExitCode.FAILED
         assert forge("comment", "plan.json", "plan.md") == 0
-        assert [one["user"]["login"] for one in at_hand.api.comments] == ["somebody", "github-actions[bot]"]
+        assert [one["user"]["id"] for one in at_hand.api.comments] == [1, BOT_ID]
         assert forge("reviewed", "plan.json") == 0
+
+    def test_a_plan_that_was_shown_for_an_earlier_commit_is_not_the_reviewed_one(
+        self, at_hand: Jobs, capsys: pytest.CaptureFixture[str]
+    ):
+        plan()
+        assert forge("comment", "plan.json", "plan.md") == 0
+        at_hand.api.merged, at_hand.api.proposed = os.environ["GITHUB_SHA"], "f" * 40
+        assert forge("reviewed", "plan.json") == ExitCode.FAILED
+        assert "is not the one that pull request #7 showed for its last commit" in capsys.readouterr().err
+
+    def test_that_no_plan_was_shown_is_said(self, at_hand: Jobs, capsys: pytest.CaptureFixture[str]):
+        """As where the plan was commented with another token."""
+        plan()
+        at_hand.api.merged = os.environ["GITHUB_SHA"]
+        assert forge("reviewed", "plan.json") == ExitCode.FAILED
+        assert "pull request #7 has no plan that this job's token commented" in capsys.readouterr().err
+
+    def test_another_recipient_is_to_be_reviewed(self, at_hand: Jobs, capsys: pytest.CaptureFixture[str]):
+        assert run(["apply", "--yes"]) == 0
+        plan()
+        assert forge("reviewed", "plan.json") == 0
+        text = Path("webhooks.yaml").read_text(encoding="utf-8")
+        Path("webhooks.yaml").write_text(text.replace(RECIPIENT, f"{RECIPIENT}, {ADDED}"), encoding="utf-8")
+        plan()
+        at_hand.api.merged = os.environ["GITHUB_SHA"]
+        assert forge("reviewed", "plan.json") == ExitCode.FAILED
+        assert forge("comment", "plan.json", "plan.md") == 0
+        assert forge("reviewed", "plan.json") == 0
+        assert run(["apply", "--plan", "plan.json", "--yes"]) == 0
+        plan()
+        assert forge("reviewed", "plan.json") == 0
+        assert capsys.readouterr().out.count("The plan has no changes") == 2
 
     def test_it_is_found_behind_many_others(self, at_hand: Jobs):
         for number in range(250):

@@ -42,6 +42,7 @@ REDACTED = "tests/unit/core/test_redaction.py::"
 SHOWN = "tests/integration/test_hostile_output.py::"
 TAMPERED = "tests/integration/test_hostile_state.py::"
 FORGED = "tests/integration/test_tampered_secrets.py::"
+ENCRYPTED = "tests/integration/test_encryption.py::TestRecipients::"
 SOURCES = "tests/unit/planning/test_sources.py::"
 SIGNATURE = "tests/integration/test_receivers.py::TestSignature::"
 
@@ -745,14 +746,14 @@ FORGES = (
         "a plan that was not shown is not applied",
         f"{FORGE}TestComment::test_one_that_somebody_else_made_is_neither_changed_nor_believed",
         "ci/__main__.py",
-        "if not any(shows(text, plan) for text in request.comments):",
+        "if not any(shows(text, plan, request.commit) for text in request.comments):",
         "if False:",
     ),
     one(
         "a comment by somebody else counts as no review",
         f"{FORGE}TestComment::test_one_that_somebody_else_made_is_neither_changed_nor_believed",
         "ci/github.py",
-        'one["user"]["login"] == BOT and ',
+        'one["user"]["id"] == me and ',
         "",
     ),
     one(
@@ -760,6 +761,20 @@ FORGES = (
         f"{FORGE}TestComment::test_a_plan_that_was_made_otherwise_is_another[--prune]",
         "ci/review.py",
         '"options": options, ',
+        "",
+    ),
+    one(
+        "a plan counts as reviewed for the commit that it was shown for",
+        f"{FORGE}TestComment::test_a_plan_that_was_shown_for_an_earlier_commit_is_not_the_reviewed_one",
+        "ci/review.py",
+        "plan={digest} commit={commit} -->",
+        "plan={digest} -->",
+    ),
+    one(
+        "another recipient is reviewed like a change of a webhook",
+        f"{FORGE}TestComment::test_another_recipient_is_to_be_reviewed",
+        "ci/review.py",
+        'recipients.get("added") or ',
         "",
     ),
 )
@@ -984,6 +999,27 @@ HOSTILE = (
         "secrets/age.py",
         '_PROVED = ("api", "lineage", "name", "secret")',
         '_PROVED = ("api", "lineage", "name")',
+    ),
+    one(
+        "whom new secrets are encrypted for is not hidden by a plan without changes",
+        f"{ENCRYPTED}test_an_added_one_is_not_hidden_by_no_changes",
+        "render/words.py",
+        "    if not (found.changed or plan.actions):\n",
+        "    if not plan.actions:\n",
+    ),
+    one(
+        "a state that names no recipients makes all of them new",
+        f"{ENCRYPTED}test_a_state_that_does_not_name_them_makes_all_of_them_new",
+        "planning/plan.py",
+        "        if state is None or state.empty:\n            return cls(listed)\n        added",
+        "        if state is None or state.empty or not state.recipients:\n            return cls(listed)\n        added",
+    ),
+    one(
+        "a plan names at its top the secrets that come from the state",
+        "tests/unit/planning/test_scenarios.py::test_plan_is_as_expected[secrets-from-state-text]",
+        "render/words.py",
+        "            from_state,\n            True,\n            first=True,\n",
+        "            from_state,\n            True,\n",
     ),
     one(
         "encrypting what was in clear proves nothing",

@@ -24,6 +24,7 @@ class ForgeApi:
         self.repository = repository
         self.comments: list[dict[str, Any]] = []
         self.merged: str | None = None
+        self.proposed = "0" * 40
         self.within = True
         self.requests: list[str] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"forge": self}))
@@ -44,9 +45,9 @@ class ForgeApi:
 
     def say(self, body: str, *, ours: bool = False) -> None:
         """Add a comment."""
-        login, author = ("github-actions[bot]", BOT_ID) if ours else ("somebody", 1)
+        author = BOT_ID if ours else 1
         number = len(self.comments) + 100
-        self.comments.append({"id": number, "user": {"login": login}, "author": {"id": author}, "body": body})
+        self.comments.append({"id": number, "user": {"id": author}, "author": {"id": author}, "body": body})
 
     def request(self) -> dict[str, Any]:
         """Return the request as both forges tell of it."""
@@ -56,13 +57,13 @@ class ForgeApi:
             "merged_at": "2026-01-01T00:00:00Z" if self.merged else None,
             "merge_commit_sha": self.merged,
             "base": {"ref": "main"},
-            "head": {"repo": {"full_name": name}},
+            "head": {"repo": {"full_name": name}, "sha": self.proposed},
         }
         return github | {
             "iid": 7,
             "state": "merged" if self.merged else "opened",
             "target_branch": "main",
-            "sha": "0" * 40,
+            "sha": self.proposed,
             "squash_commit_sha": None,
             "source_project_id": 5 if self.within else 6,
         }
@@ -72,6 +73,8 @@ class ForgeApi:
         path, query = urlsplit(target).path, parse_qs(urlsplit(target).query)
         first = (int(query.get("page", ["1"])[0]) - 1) * int(query.get("per_page", ["30"])[0])
         listed = slice(first, first + int(query.get("per_page", ["30"])[0]))
+        if path == "/graphql" and method == "POST":
+            return {"data": {"viewer": {"databaseId": BOT_ID}}}
         if path == "/user":
             return {"id": BOT_ID}
         if re.fullmatch(r"/repos/o/r/commits/\w{40}/pulls|/projects/5/repository/commits/\w{40}/merge_requests", path):

@@ -88,7 +88,10 @@ class Jobs:
         git(place, "add", "-A")
         git(place, "commit", "-q", "-m", "Change")
         git(place, "push", "-q", "origin", f"HEAD:refs/heads/{branch}")
-        return git(place, "rev-parse", "HEAD")
+        commit = git(place, "rev-parse", "HEAD")
+        if branch != "main":
+            self.api.proposed = commit
+        return commit
 
     def propose(self, branch: str, files: Mapping[str, str]) -> Path:
         """Push a branch off main that changes `files`, and return a clone of it."""
@@ -133,6 +136,7 @@ class Jobs:
             "GITHUB_ACTIONS": "true",
             "GITHUB_ACTOR": "somebody",
             "GITHUB_API_URL": self.api.url,
+            "GITHUB_GRAPHQL_URL": f"{self.api.url}/graphql",
             "GITHUB_EVENT_PATH": str(temp / "event.json"),
             "GITHUB_REF_NAME": "7/merge" if event == "pull_request" else "main",
             "GITHUB_REPOSITORY": "o/r",

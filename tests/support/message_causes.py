@@ -1225,7 +1225,8 @@ def _(b: Bench) -> None:
 def reviewed(key: str, *replies: tuple[int, object]) -> None:
     def cause(b: Bench) -> None:
         b.run("plan", "--out", "p.json")
-        b.job(API_URL=b.serve(*replies) if replies else b.nobody())
+        address = b.serve(*replies) if replies else b.nobody()
+        b.job(API_URL=address, GRAPHQL_URL=address)
         b.run("reviewed", "p.json", command=steps)
 
     CAUSES[key] = cause
@@ -1236,10 +1237,14 @@ MERGED = {
     "merge_commit_sha": "c",
     "base": {"ref": "main"},
     "number": 7,
-    "head": {"repo": {"full_name": "o/r"}},
+    "head": {"repo": {"full_name": "o/r"}, "sha": "d"},
 }
 reviewed("plan_not_reviewed/no_pull_request", (200, []))
-reviewed("plan_not_reviewed/another", (200, [MERGED]), (200, []))
+VIEWER = {"data": {"viewer": {"databaseId": 5}}}
+COMMENT = {"user": {"id": 5}, "body": "<!-- sendkit-sync plan=0 commit=d -->"}
+reviewed("plan_not_reviewed/another", (200, [MERGED]), (200, VIEWER), (200, [COMMENT]))
+reviewed("plan_not_reviewed/not_shown", (200, [MERGED]), (200, VIEWER), (200, []))
 reviewed("forge_error", (403, b""))
-reviewed("forge_bad_answer", (200, b"<html>"))
+reviewed("forge_bad_answer/html", (200, b"<html>"))
+reviewed("forge_bad_answer/no_viewer", (200, [MERGED]), (200, {"data": None}))
 reviewed("forge_unreachable")

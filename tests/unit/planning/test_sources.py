@@ -120,7 +120,7 @@ def test_a_plan_says_where_a_secret_comes_from(case: str):
     webhook, state, live, source = CASES[case]
     (action,) = plan_of(webhook, state, live).actions
     assert action.secret_source is source
-    assert plan_of(webhook, state, live).secrets_from_state == ((action,) if source and source.from_state else ())
+    assert plan_of(webhook, state, live).secrets_from_state == ((("CRM", source),) if source and source.from_state else ())
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if "unset" not in case])
