@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import quote, urlencode
 
+from ..core.api_address import address_hint, checked_address, visible
 from ..core.diagnostics import printable
 from ..core.errors import ApiError, ApiUnreachableError, ErrorCode, KeyRefusedError, NoEndpointError, UsageError
 from ..core.fields import Settings
@@ -15,7 +16,6 @@ from ..core.outcomes import Failed, FailureCode, Outcome, Succeeded, Unknown
 from ..core.ports import Clock, Rng
 from ..core.redaction import Redactor
 from . import wire
-from .address import address_hint, checked_address, visible
 from .network_errors import CHECK_NETWORK, ExchangeError
 from .retry import Pause
 from .sender import Call, Sender, StoppedError

@@ -15,7 +15,7 @@ from .checks import check_targets, refuse_unset_secrets
 from .context import Context, Source
 from .events import Planned
 from .run import Run, RunRequest, warn_of
-from .wiring import load
+from .wiring import load, pinned
 
 if TYPE_CHECKING:
     from .saved_plan import SavedPlan
@@ -44,6 +44,7 @@ def apply(context: Context, request: ApplyRequest, approve: Approve = lambda _: 
     """
     saved = _saved(request)
     config = load(context, request.source)
+    context = pinned(context, config)
     refuse_unset_secrets(config)
     run_request = RunRequest(
         config,

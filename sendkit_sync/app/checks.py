@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..api.address import checked_address
 from ..config import Config
+from ..core.api_address import checked_address
 from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, InvalidError, RefusedError, UsageError
 from ..core.model import State
+from ..core.policy import Policy
 from ..core.store_address import is_url
 from ..planning.plan import Plan
 from .context import Context
@@ -41,7 +42,7 @@ def not_recorded(name: str, path: str) -> RefusedError:
 def refuse_config_secret(config: Config, name: str) -> None:
     """Raise `RefusedError` if the config supplies the secret of the webhook `name`."""
     entry = next((webhook for webhook in config.webhooks if webhook.name == name), None)
-    if entry is not None and entry.secret_origin not in ("generated", "server"):
+    if entry is not None and not entry.generates_secret:
         raise RefusedError(
             ErrorCode.SECRET_FROM_CONFIG,
             f'the secret of "{printable(name)}" comes from the config',
@@ -68,11 +69,11 @@ def workspace_of(context: Context, config: Config, state: State | None) -> str |
 
 def check_api(context: Context, state: State | None, path: str) -> None:
     """Raise `UsageError` for an unsafe API address, and `InvalidError` if `state` belongs to another one."""
-    checked_address(context.api_url)
-    if state is not None and not state.empty and state.api != context.api_url:
+    checked_address(context.address)
+    if state is not None and not state.empty and state.api != context.address:
         raise InvalidError(
             ErrorCode.API_MISMATCH,
-            f"the state belongs to {printable(state.api)}, but this run uses {printable(context.api_url)}",
+            f"the state belongs to {printable(state.api)}, but this run uses {printable(context.address)}",
             where=path,
             hint="Use a separate state for each API address, or correct --api-url.",
         )
@@ -114,6 +115,16 @@ def refuse_shared(config: Config, state: State | None) -> None:
                 where=config.state_path,
                 hint="Find out in SendKit which one it is, and drop the other: sendkit-sync state forget NAME",
             )
+
+
+def refuse_unmanaged(config: Config, name: str) -> None:
+    """Raise `RefusedError` if the config says that the secret of a webhook is kept elsewhere."""
+    if not config.policies.get(name, Policy()).manage_secret:
+        raise RefusedError(
+            ErrorCode.SECRET_UNMANAGED,
+            f'the secret of "{printable(name)}" is kept elsewhere: its entry has `manageSecret: false`',
+            hint="Change it where it is kept, or remove `manageSecret`.",
+        )
 
 
 def refuse_unset_secrets(config: Config) -> None:

@@ -32,7 +32,7 @@ class Context:
     `observer` gets events, some from other threads. Once `stop` is set, no new call starts.
     """
 
-    api_url: str = DEFAULT_API_URL
+    api_url: str | None = None
     api_key: Secret | None = None
     api_key_file: str | None = None
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
@@ -42,6 +42,11 @@ class Context:
     strict_ca: bool = True
     observer: Observer = ignore
     stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def address(self) -> str:
+        """The API base URL."""
+        return self.api_url or DEFAULT_API_URL
 
     def warn(self, message: str, hint: str | None = None) -> None:
         """Report a warning."""

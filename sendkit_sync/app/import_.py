@@ -9,12 +9,12 @@ from ..applying.adopt import adopt, matching
 from ..config import Config
 from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, NoEndpointError, RefusedError
-from ..core.model import LiveWebhook, State, WebhookRecord
-from ..core.ports import Api
+from ..core.model import DesiredWebhook, LiveWebhook, State, WebhookRecord
+from ..core.ports import Api, Ledger, SecretCipher
 from .checks import check_api, check_encryption, workspace_of
 from .context import Context, Source
 from .git_guard import refuse_for_git
-from .wiring import bind_recipients, bind_workspace, cipher_for, client, ledger_of, load, read_key
+from .wiring import bind_recipients, bind_workspace, cipher_for, client, ledger_of, load, pinned, read_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ class Adopted:
     name: str
     live: LiveWebhook
     record: WebhookRecord
+    masked: bool = False
+    """Whether its secret is missing and has to be supplied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class ImportResult:
 def import_(context: Context, request: ImportRequest) -> ImportResult:
     """Adopt live webhooks. Raises `RefusedError` if one is ambiguous or already recorded."""
     config = load(context, request.source)
+    context = pinned(context, config)
     workspace_id: str | None = None
 
     def check(state: State | None) -> None:
@@ -69,10 +72,16 @@ def import_(context: Context, request: ImportRequest) -> ImportResult:
             pairs = matching(config.webhooks, ledger.state, listed)
         else:
             pairs = [(request.name, _live(config, request.name, api.get(request.webhook_id), request.webhook_id))]
-        adopted = tuple(Adopted(name, live, adopt(ledger, cipher, name, live)) for name, live in pairs)
+        entries = {webhook.name: webhook for webhook in config.webhooks}
+        adopted = tuple(_adopted(ledger, cipher, entries[name], live) for name, live in pairs)
         bind_recipients(ledger, config)
         unmatched = sum(webhook.name not in ledger.state.webhooks for webhook in config.webhooks)
     return ImportResult(adopted, unmatched, len(config.webhooks))
+
+
+def _adopted(ledger: Ledger, cipher: SecretCipher, entry: DesiredWebhook, live: LiveWebhook) -> Adopted:
+    record = adopt(ledger, cipher, entry.name, live, entry.lifecycle)
+    return Adopted(entry.name, live, record, masked=record.secret is None and entry.policy.manage_secret)
 
 
 def list_of(api: Api, hint: str) -> Sequence[LiveWebhook]:

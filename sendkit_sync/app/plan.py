@@ -16,7 +16,7 @@ from ..planning.scope import PlanScope
 from .checks import check_api, check_encryption, check_targets, refuse_shared, workspace_of
 from .context import Context, Source
 from .git_guard import warn_of_git
-from .wiring import client, load, read_state, system_clock
+from .wiring import client, load, pinned, read_state, redact_url, system_clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class PlanRequest:
 def plan(context: Context, request: PlanRequest) -> Plan:
     """Return what apply would do. Raises `ConfigError`, errors of the state and, with `refresh`, errors of the API."""
     config = load(context, request.source)
+    context = pinned(context, config)
     state = read_state(config.state_path)
     if is_url(config.state_path):
         context.note(f"read the state from {parse_address(config.state_path).shown}")
@@ -55,6 +56,9 @@ def plan_of(context: Context, config: Config, state: State | None, scope: PlanSc
     """Return the plan of `config` against `state`. Raises `InvalidError` if they do not match."""
     check_api(context, state, config.state_path)
     for recorded in state.webhooks.values() if state else ():
+        if recorded.lifecycle.sensitive_url:
+            redact_url(recorded.applied.url)
+            redact_url(recorded.confirmed.url)
         for stored in recorded.secrets():
             if stored.clear is not None:
                 REDACTOR.add(stored.clear)
@@ -62,7 +66,7 @@ def plan_of(context: Context, config: Config, state: State | None, scope: PlanSc
     return make_plan(
         config.webhooks,
         state,
-        api=context.api_url,
+        api=context.address,
         config_digest=config.digest(),
         workspace_id=workspace_of(context, config, state),
         options=scope,

@@ -22,7 +22,7 @@ from .metrics import Figures, check_extra, label_of, write
 from .outcome import exit_code
 from .plan import look, plan_of
 from .run import Run, RunRequest, warn_of
-from .wiring import load, read_state, system_clock
+from .wiring import load, pinned, read_state, system_clock
 
 KEPT = (ActionKind.CREATE, ActionKind.UPDATE, ActionKind.ADOPT)
 
@@ -128,6 +128,7 @@ def _carry_out(one: ReconcileRun, context: Context) -> None:
     """Carry out the request and store the result. An error that was not caused by `stop` is raised."""
     try:
         config = load(context, one.request.source)
+        context = pinned(context, config)
         one.figures.state = label_of(config.state_path)
         _set(one, desired=len(config.webhooks))
         code = _look(one, context, config) if one.request.dry_run else _apply(one, context, config)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from ..config import Config
 from ..core.model import State
@@ -11,7 +12,7 @@ from ..state import JournalLedger
 from .checks import check_api, check_encryption, nothing_recorded
 from .context import Context
 from .git_guard import refuse_for_git
-from .wiring import ledger_of
+from .wiring import ledger_of, read_state
 
 
 @contextmanager
@@ -27,8 +28,11 @@ def open_record(
 ) -> Iterator[JournalLedger]:
     """Lock and open the state to change it. Raises if there is none.
 
-    With `config`, also raises if the state does not fit its `encryption`, unless the command `encrypts` it.
+    With `config`, also raises if the state does not fit its `encryption`, unless the command `encrypts` it. Without it and
+    without an address, the recorded one is used: nothing is sent.
     """
+    if config is None and context.api_url is None and (recorded := read_state(path)) is not None:
+        context = replace(context, api_url=recorded.api)
 
     def check(state: State | None) -> None:
         if state is None:

@@ -32,13 +32,13 @@ def record_document(context: Context, source: Source, name: str) -> dict[str, ob
 
 
 def _document(name: str, record: WebhookRecord) -> dict[str, object]:
-    secret = SENSITIVE if record.secret else None
+    secret, masked = SENSITIVE if record.secret else None, record.lifecycle.sensitive_url
     return {
         "id": record.id,
         "status": record.status,
         "createdAt": record.created_at,
-        "applied": dict(view(record.applied_name or name, record.applied, secret)),
-        "confirmed": dict(view(record.confirmed_name, record.confirmed, secret)),
+        "applied": dict(view(record.applied_name or name, record.applied, secret, sensitive_url=masked)),
+        "confirmed": dict(view(record.confirmed_name, record.confirmed, secret, sensitive_url=masked)),
     }
 
 

@@ -12,7 +12,7 @@ from ..core.model import Intent, StoredSecret, WebhookRecord
 from ..core.ports import SecretCipher
 from .context import Context, Source
 from .record import open_record
-from .wiring import bind_recipients, cipher_for, read_config
+from .wiring import bind_recipients, cipher_for, pinned, read_config
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ def rekey(context: Context, request: RekeyRequest) -> Rekeyed:
     `RefusedError` if the config has no recipients.
     """
     config = read_config(context, request.source, entries=False)
+    context = pinned(context, config)
     if not config.recipients:
         raise RefusedError(
             ErrorCode.NO_ENCRYPTION, "the config has no `encryption`", hint="Add it with at least one recipient."

@@ -9,10 +9,10 @@ from ..core.errors import ErrorCode, ExitCode, RefusedError
 from ..core.model import State, WebhookRecord
 from ..core.outcomes import Failed, Outcome, Succeeded, Unknown
 from ..core.quoting import shell_name
-from .checks import not_recorded, refuse_config_secret
+from .checks import not_recorded, refuse_config_secret, refuse_unmanaged
 from .context import Context, Source
 from .run import Run, RunRequest
-from .wiring import bind_recipients, read_config
+from .wiring import bind_recipients, pinned, read_config
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,8 @@ def activate(context: Context, request: RotateRequest) -> Rotation:
 
 def _send(context: Context, request: RotateRequest, *, staged: bool) -> Rotation:
     config, name = read_config(context, request.source), request.name
+    context = pinned(context, config)
+    refuse_unmanaged(config, name)
     refuse_config_secret(config, name)
     purpose = "secret activate" if staged else "secret rotate"
     run_request = RunRequest(config, purpose, lock_timeout_s=request.lock_timeout_s)

@@ -11,7 +11,8 @@ from ..applying.results import Report, Result
 from ..applying.settings import RunSettings
 from ..config import Config
 from ..core.errors import ErrorCode, RefusedError
-from ..core.model import LastRun, State
+from ..core.last_run import LastRun
+from ..core.model import State
 from ..planning.limits import exceeded_limits
 from ..planning.plan import LiveSide, Plan
 from ..planning.scope import PlanScope

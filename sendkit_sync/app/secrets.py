@@ -11,14 +11,15 @@ from ..core.decryption import decrypt
 from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, InvalidError, RefusedError, UsageError
 from ..core.model import Secret, SecretOrigin, State
+from ..core.policy import Policy
 from ..planning.scope import PlanScope
-from ..secrets.export import Exported, Slot, merged_dotenv
-from .checks import check_api, not_recorded
+from ..secrets.export import Exported, Key, Slot, merged_dotenv
+from .checks import check_api, not_recorded, refuse_unmanaged
 from .context import Context, Source
 from .git_guard import warn_of_exported
 from .private_file import replace_private
 from .record import open_record
-from .wiring import bind_recipients, cipher_for, read_config, read_state
+from .wiring import bind_recipients, cipher_for, pinned, read_config, read_state
 
 ALONE = "Supply only the secret, exactly as SendKit shows it."
 MAX_OUTPUT_BYTES = 16 * 1024 * 1024
@@ -53,7 +54,7 @@ class ExportRequest:
     previous: bool = False
 
 
-def read_secrets(context: Context, request: ExportRequest) -> dict[tuple[str, Slot], Secret]:
+def read_secrets(context: Context, request: ExportRequest) -> dict[Key, Secret]:
     """Return the secrets of the recorded webhooks and, where asked for, staged and previous ones.
 
     Warns of each that is missing. Raises `RefusedError` where a pattern matches nothing that is recorded, or names one webhook
@@ -69,9 +70,14 @@ def read_secrets(context: Context, request: ExportRequest) -> dict[tuple[str, Sl
     if idle := scope.idle(known):
         raise not_recorded(idle[0], config.state_path)
     cipher = cipher_for(config, context, state)
-    secrets: dict[tuple[str, Slot], Secret] = {}
+    secrets: dict[Key, Secret] = {}
     for name in sorted(filter(scope.cover, known)):
         record = records.get(name)
+        policy = config.policies.get(name, Policy())
+        if not policy.manage_secret:
+            if name in request.only:
+                refuse_unmanaged(config, name)
+            continue
         names = (name, *(record.former_names if record is not None else ()))
         found = {Slot.NEXT: staged.get(name)}
         if record is not None:
@@ -83,7 +89,9 @@ def read_secrets(context: Context, request: ExportRequest) -> dict[tuple[str, Sl
                 context.warn(f'the secret of "{printable(name)}" is missing and not exported')
             elif state is not None:
                 _warn_of_doubt(context, state, name)
-        secrets |= {(name, slot): decrypt(cipher, names, stored) for slot, stored in found.items() if stored is not None}
+        for slot, stored in found.items():
+            if stored is not None:
+                secrets[Key(name, slot, policy.export_as)] = decrypt(cipher, names, stored)
     return secrets
 
 
@@ -147,6 +155,7 @@ def set_secret(context: Context, request: SetRequest) -> bool:
     Raises `RefusedError` if one is already recorded.
     """
     config, name, text = read_config(context, request.source), request.name, request.secret.reveal()
+    context = pinned(context, config)
     if not text.strip():
         raise UsageError(ErrorCode.SECRET_INVALID, "standard input contains no secret", hint=SUPPLY)
     if "\0" in text:
@@ -175,6 +184,7 @@ def set_secret(context: Context, request: SetRequest) -> bool:
 
 def _recorded(context: Context, source: Source) -> tuple[Config, State | None]:
     config = read_config(context, source, entries=False)
+    context = pinned(context, config)
     state = read_state(config.state_path)
     check_api(context, state, config.state_path)
     _refuse_copied(config, state)

@@ -10,11 +10,11 @@ from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, RefusedError
 from ..core.model import ActionKind, Secret, SecretOrigin, State
 from ..core.quoting import shell_name
-from .checks import check_api, check_encryption, not_recorded, refuse_config_secret
+from .checks import check_api, check_encryption, not_recorded, refuse_config_secret, refuse_unmanaged
 from .context import Context, Source
 from .git_guard import refuse_for_git
 from .record import open_record
-from .wiring import bind_recipients, cipher_for, ledger_of, load, read_config, system_rng
+from .wiring import bind_recipients, cipher_for, ledger_of, load, pinned, read_config, system_rng
 
 Approve = Callable[[str], bool]
 """Is asked a question before a secret is dropped."""
@@ -46,6 +46,7 @@ def stage(context: Context, request: StageRequest) -> tuple[str, ...]:
     recorded, or has a create without an outcome.
     """
     config = load(context, request.source)
+    context = pinned(context, config)
     path, rng = config.state_path, system_rng()
 
     def check(state: State | None) -> None:
@@ -70,7 +71,7 @@ def _new(config: Config, state: State) -> Iterable[str]:
     for webhook in config.webhooks:
         former = webhook.renamed_from in state.webhooks if webhook.renamed_from is not None else False
         known = former or any(webhook.name in names for names in (state.webhooks, state.staged, state.pending))
-        if not known and webhook.secret_origin in ("generated", "server"):
+        if not known and webhook.generates_secret:
             yield webhook.name
 
 
@@ -78,6 +79,7 @@ def _check_stageable(config: Config, state: State, name: str) -> None:
     shown = printable(name)
     if name not in state.webhooks and all(webhook.name != name for webhook in config.webhooks):
         raise not_recorded(name, config.state_path)
+    refuse_unmanaged(config, name)
     refuse_config_secret(config, name)
     if name in state.staged:
         raise RefusedError(
@@ -96,6 +98,7 @@ def _check_stageable(config: Config, state: State, name: str) -> None:
 def unstage(context: Context, request: DropRequest, approve: Approve = lambda _: True) -> None:
     """Drop a staged secret; raises `RefusedError` where there is none, or a call that sent it has no outcome yet."""
     config, name = read_config(context, request.source, entries=False), request.name
+    context = pinned(context, config)
     with open_record(context, config.state_path, "secret unstage", request.lock_timeout_s) as ledger:
         state, shown = ledger.state, printable(name)
         staged = state.staged.get(name)
@@ -116,6 +119,7 @@ def unstage(context: Context, request: DropRequest, approve: Approve = lambda _:
 def retire(context: Context, request: DropRequest, approve: Approve = lambda _: True) -> int:
     """Drop the previous secrets of a webhook and return how many; raises `RefusedError` where one may still be in force."""
     config, name = read_config(context, request.source, entries=False), request.name
+    context = pinned(context, config)
     with open_record(context, config.state_path, "secret retire", request.lock_timeout_s) as ledger:
         state, shown = ledger.state, printable(name)
         record = state.webhooks.get(name)

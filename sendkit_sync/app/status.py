@@ -23,7 +23,7 @@ from ..planning.status import LIVE_PROBLEMS, Problem, Status, Unread, WorkspaceS
 from .checks import workspace_of
 from .context import Context, Source
 from .plan import plan_of
-from .wiring import client, load, read_state, system_clock
+from .wiring import client, load, pinned, read_state, system_clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ def status(context: Context, request: StatusRequest) -> Status:
     Raises `ConfigError`, and what the state may raise.
     """
     config = load(context, request.source)
+    context = pinned(context, config)
     return Status(system_clock().now(), (_workspace(context, config, read_state(config.state_path)),))
 
 

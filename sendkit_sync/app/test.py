@@ -11,7 +11,7 @@ from ..core.errors import ApiError, ErrorCode, NoEndpointError, RefusedError
 from ..core.model import WebhookRecord
 from .checks import check_api, not_recorded, workspace_of
 from .context import Context, Source
-from .wiring import client, read_config, read_state
+from .wiring import client, pinned, read_config, read_state
 
 if TYPE_CHECKING:
     from ..api.client import Client
@@ -29,6 +29,7 @@ class TestDelivery:
 def test(context: Context, source: Source, name: str) -> TestDelivery:
     """Have SendKit send a test delivery to a recorded webhook. Raises `RefusedError` if it cannot."""
     config = read_config(context, source, entries=False)
+    context = pinned(context, config)
     path = config.state_path
     state = read_state(path)
     check_api(context, state, path)

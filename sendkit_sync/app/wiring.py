@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from ..config import Config, load_config
 from ..core.clock import SystemClock, SystemRng
-from ..core.errors import ErrorCode, KeyRefusedError
+from ..core.diagnostics import printable
+from ..core.errors import ErrorCode, InvalidError, KeyRefusedError
 from ..core.model import PLATFORM_KEY_PREFIX, Secret, State
+from ..core.names import split_url
 from ..core.ports import Clock, Ledger, Rng, SecretCipher, Store
 from ..core.redaction import REDACTOR
 from ..state import JournalLedger, open_ledger, open_store, read_state
@@ -34,11 +36,33 @@ def read_config(context: Context, source: Source, *, entries: bool = True) -> Co
     Its `state_path` is the state to use.
     """
     paths = list(source.configs) or [DEFAULT_CONFIG]
-    config = load_config(paths, context.environment, state_given=source.state is not None, entries=entries)
+    config = load_config(paths, context.environment, state=source.state, entries=entries)
     for webhook in config.webhooks:
         if webhook.secret is not None:
             REDACTOR.add(webhook.secret)
-    return replace(config, state_path=source.state) if source.state is not None else config
+        if webhook.lifecycle.sensitive_url:
+            redact_url(webhook.settings.url)
+    return config
+
+
+def redact_url(url: str) -> None:
+    """Redact the parts of a URL that may be a credential from now on: all but its host."""
+    _, user, path = split_url(url)
+    for part in (user, path):
+        REDACTOR.add(Secret(part))
+
+
+def pinned(context: Context, config: Config) -> Context:
+    """Return the context with the API address of the config. Raises `InvalidError` if another one was given."""
+    if config.api_url is None or config.api_url == context.api_url:
+        return context
+    if context.api_url is not None:
+        raise InvalidError(
+            ErrorCode.API_MISMATCH,
+            f"the config pins `apiUrl` {printable(config.api_url)}, but this run uses {printable(context.api_url)}",
+            hint="Unset SENDKIT_API_URL and --api-url, or change `apiUrl` in the config.",
+        )
+    return replace(context, api_url=config.api_url)
 
 
 def load(context: Context, source: Source) -> Config:
@@ -88,7 +112,8 @@ def cipher_for(config: Config, context: Context, state: State | None) -> SecretC
     from ..secrets.age import AgeCipher
 
     lineage = state.lineage if state is not None else ""
-    return RedactingCipher(AgeCipher(config.recipients, context.api_url, lineage, SystemRng(), context.environment), REDACTOR)
+    address = config.api_url or context.address
+    return RedactingCipher(AgeCipher(config.recipients, address, lineage, SystemRng(), context.environment), REDACTOR)
 
 
 def clear_cipher() -> SecretCipher:
@@ -114,7 +139,7 @@ def ledger_of(
     """Lock the state at `path` and open its ledger. `check` gets the recorded state before anything is written."""
     return open_ledger(
         path,
-        api=context.api_url,
+        api=context.address,
         clock=SystemClock(),
         rng=SystemRng(),
         purpose=purpose,
@@ -165,7 +190,7 @@ def client(context: Context, workspace_id: str | None) -> Iterator[Client]:
     key = read_key(context)
     scoped = workspace_id if key.reveal().startswith(PLATFORM_KEY_PREFIX) else None
     made = Client(
-        context.api_url,
+        context.address,
         key,
         scoped,
         timeout_s=context.timeout_s,

@@ -8,14 +8,17 @@ from dataclasses import replace
 
 from ..core.errors import ErrorCode, RefusedError
 from ..core.model import ActionKind, DesiredWebhook, LiveWebhook, SecretOrigin, State, StoredSecret, WebhookRecord
+from ..core.policy import Lifecycle
 from ..core.ports import Ledger, SecretCipher
 from ..core.quoting import resolve_command, shell_name
 from ..planning.plan import Action
 from .matching import former_names_after
 
 
-def adopt(ledger: Ledger, cipher: SecretCipher, name: str, live: LiveWebhook) -> WebhookRecord:
-    """Record `live` under `name` as it is; its secret only if the API does not mask it.
+def adopt(
+    ledger: Ledger, cipher: SecretCipher, name: str, live: LiveWebhook, lifecycle: Lifecycle | None = None
+) -> WebhookRecord:
+    """Record `live` under `name` as it is, with the `lifecycle` of its entry; its secret only if the API does not mask it.
 
     If the webhook is already recorded under that name, its record is updated to what is live, and its secret is kept. Raises
     `RefusedError` if the id or the name is taken, or if the name has an unresolved create.
@@ -50,6 +53,7 @@ def adopt(ledger: Ledger, cipher: SecretCipher, name: str, live: LiveWebhook) ->
         former_names=held.former_names if held is not None else (),
         applied_name=None if live.name == name else live.name,
         candidate_secrets=candidates,
+        lifecycle=lifecycle or (held.lifecycle if held is not None else Lifecycle()),
     )
     ledger.record(name, recorded)
     return recorded
@@ -107,6 +111,7 @@ def adopt_unchanged(ledger: Ledger, action: Action) -> None:
     taken = replace(
         record if live is None else record.answered(live),
         applied=webhook.settings,
+        lifecycle=webhook.lifecycle,
         former_names=former_names_after(record.former_names, action.former_name),
         applied_name=None,
     )

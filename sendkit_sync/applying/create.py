@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from ..core.decryption import try_decrypt
@@ -57,6 +57,7 @@ class Creator:
             secret=stored,
             seen=resembled,
             replaces=replaces,
+            lifecycle=webhook.lifecycle,
         )
         record_intent(self.ledger, intent, log)
 
@@ -118,10 +119,17 @@ def staged_unreadable(name: str) -> Failed:
     return Failed(FailureCode.STAGED_UNREADABLE, f"{what}: {advice}")
 
 
-def changed_by_api(webhook: DesiredWebhook, secret: Secret | None, live: LiveWebhook) -> list[str]:
-    """Return what the API changed about the request, as lines for people. `secret` is None if none was sent."""
+def changed_by_api(
+    webhook: DesiredWebhook, secret: Secret | None, live: LiveWebhook, unsent: Collection[str] = ()
+) -> list[str]:
+    """Return what the API changed about the request, as lines for people.
+
+    `secret` is None if none was sent; `unsent` are the keys of fields that were left alone.
+    """
     sent = webhook.settings.effective()
     shown = secret if live.secret is None or secret is None else live.secret
     mine = {"name": webhook.name, **sent.by_key(), "secret": secret}
     theirs = {"name": live.name, **live.settings.filled(sent).by_key(), "secret": shown}
-    return [f"the API returned a different {key} than was sent" for key in SHOWN if mine[key] != theirs[key]]
+    return [
+        f"the API returned a different {key} than was sent" for key in SHOWN if key not in unsent and mine[key] != theirs[key]
+    ]

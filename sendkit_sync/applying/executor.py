@@ -6,12 +6,13 @@ import logging
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ..core.model import ActionKind
-from ..core.outcomes import FailureCode, Unknown
+from ..core.model import ActionKind, DesiredWebhook
+from ..core.outcomes import Failed, FailureCode, Unknown
 from ..core.ports import Api, Clock, Ledger, Rng, SecretCipher
-from ..planning.plan import Action, LiveSide, Plan
+from ..planning.blockers import reason_and_advice
+from ..planning.plan import Action, Blocker, LiveSide, Plan
 from .create import Creator
 from .delete import Deleter
 from .live_list import LiveList
@@ -99,22 +100,36 @@ class Executor:
         self._observer = observer
         for result in self._adopted:
             self._announce(result)
-        findings = self._check(plan)
+        actions = []
+        for action in plan.actions:
+            if action.blocked_by is None or action.blocked_by.kind.duplicate:
+                actions.append(action)
+            else:
+                self._note(Result(action.kind, action.name, action.id, _blocked(action.blocked_by)))
+        findings = self._check(actions)
+        for webhook in plan.moved:
+            self._record_source(webhook)
         for name, failure in findings.blocked.items():
             self._note(Result(ActionKind.CREATE, name, None, failure))
-        self._run([action for action in plan.actions if action.kind in SENT and action.name not in self._results], findings)
+        self._run([action for action in actions if action.kind in SENT and action.name not in findings.blocked], findings)
         self._resolve(findings)
-        self._run([action for action in plan.actions if action.kind not in SENT], findings)
+        self._run([action for action in actions if action.kind not in SENT], findings)
         self._add_unresolved()
         return self._report(findings)
 
-    def _check(self, plan: Plan) -> Findings:
-        creates = [action for action in plan.actions if action.kind is ActionKind.CREATE]
+    def _check(self, actions: Sequence[Action]) -> Findings:
+        creates = [action for action in actions if action.kind is ActionKind.CREATE]
         if creates:
             return self.preflight.check(creates)
-        if any(action.kind is ActionKind.DELETE for action in plan.actions):
+        if any(action.kind is ActionKind.DELETE for action in actions):
             self.resolver.check_workspace()
         return Findings()
+
+    def _record_source(self, webhook: DesiredWebhook) -> None:
+        """Record the config file of an entry that was moved to another one."""
+        record = self.ledger.record_of(webhook.name)
+        if record is not None:
+            self.ledger.record(webhook.name, replace(record, lifecycle=webhook.lifecycle))
 
     def _run(self, actions: Sequence[Action], findings: Findings) -> None:
         self.runner.run(actions, findings.possible_duplicates, self._note)
@@ -164,6 +179,11 @@ class Executor:
         about = {"fields": {"action": str(result.kind), "name": result.name, "status": str(result.status)}}
         log.info('%s "%s": %s%s', result.kind, result.name, result.status.replace("_", " "), reason, extra=about)
         self._observer(result)
+
+
+def _blocked(blocker: Blocker) -> Failed:
+    reason, advice = reason_and_advice(blocker.name, blocker.kind)
+    return Failed(FailureCode(blocker.kind.value), f"{reason}: {advice}")
 
 
 def _may_be_resolved(result: Result) -> bool:

@@ -112,6 +112,7 @@ def record_of(
         previous_secrets=former.previous_after(secret) if former is not None else (),
         candidate_secrets=tuple(others),
         former_names=former_names_after(former.former_names, intent.replaces) if former is not None else (),
+        lifecycle=intent.lifecycle,
     )
 
 

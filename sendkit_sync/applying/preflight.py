@@ -89,7 +89,7 @@ def _advice(name: str, blocker: Blocker) -> str:
             return f'the orphan "{other}" has the same URL and events: add `renamedFrom: {yaml_name(blocker.name)}`'
         case BlockerKind.UNRESOLVED:
             return f'"{other}" may be the same webhook, and its create is unresolved: run apply again'
-        case BlockerKind.LIVE:
+        case _:
             return (
                 f"the live webhook {blocker.id} looks the same and is not recorded: "
                 f"run `sendkit-sync import {shell_name(name)} {blocker.id}`"

@@ -71,7 +71,7 @@ class ActionRunner:
         match action.kind:
             case ActionKind.CREATE:
                 return self._create(action, resembled.get(action.name, ()))
-            case ActionKind.UPDATE:
+            case ActionKind.UPDATE if action.sends:
                 outcome, warnings = self.updater.update(action)
                 self._warn(action, warnings)
                 return _repeatable(outcome)
@@ -80,7 +80,7 @@ class ActionRunner:
                 return _repeatable(self.deleter.delete(action.name, action.id))
             case ActionKind.FORGET:
                 self.ledger.forget(action.name)
-            case ActionKind.ADOPT:
+            case ActionKind.ADOPT | ActionKind.UPDATE:
                 adopt_unchanged(self.ledger, action)
         return Succeeded(None)
 

@@ -12,6 +12,7 @@ from ..core.errors import ErrorCode, RefusedError, SyncError
 from ..core.fields import Settings
 from ..core.model import ActionKind, DesiredWebhook, Intent, LiveWebhook, Secret, SecretOrigin, StoredSecret, WebhookRecord
 from ..core.outcomes import Failed, FailureCode, Outcome, Succeeded, Unknown
+from ..core.policy import Lifecycle
 from ..core.ports import Api, Ledger, Rng, SecretCipher
 from ..core.quoting import shell_name
 from ..planning.diff import same_except_spelling
@@ -33,6 +34,8 @@ class Edit:
     settings: Settings
     secret: StoredSecret | None = None
     replaces: str | None = None
+    lifecycle: Lifecycle | None = None
+    """What the record keeps of the entry; None keeps what is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,11 @@ class Updater:
         fields: dict[str, object] = self._fields(action, webhook, record)
         if secret is not None:
             fields["secret"] = secret
-        edit = Edit(fields, webhook.settings, stored, action.former_name)
+        edit = Edit(fields, webhook.settings, stored, action.former_name, webhook.lifecycle)
         answer = self.send(webhook.name, record, edit)
         if not isinstance(answer, Succeeded) or answer.live is None:
             return answer, []
-        warnings = changed_by_api(webhook, secret, answer.live)
+        warnings = changed_by_api(webhook, secret, answer.live, webhook.policy.ignore_changes)
         if action.drifted and self._is_respelt(webhook.name, answer.live):
             warnings.append("the API lists a different spelling than it returned; from now on this is not a change")
         return answer, warnings
@@ -170,7 +173,9 @@ class Updater:
 
     def _fields(self, action: Action, webhook: DesiredWebhook, record: WebhookRecord) -> dict[str, object]:
         """Return the fields to send, except the secret: those that differ, or all after an unanswered update."""
-        every: dict[str, object] = {"name": webhook.name, **webhook.settings.effective().wire()}
+        ignored = webhook.policy.ignore_changes
+        fields = {key: value for key, value in webhook.settings.effective().wire().items() if key not in ignored}
+        every: dict[str, object] = {"name": webhook.name, **fields}
         if action.unanswered:
             return every
         paths = {change.path for change in action.changes}
@@ -226,6 +231,7 @@ def _changed(record: WebhookRecord, live: LiveWebhook, edit: Edit) -> WebhookRec
     changed = replace(
         record.answered(live),
         applied=edit.settings,
+        lifecycle=edit.lifecycle or record.lifecycle,
         former_names=former_names_after(record.former_names, edit.replaces),
         applied_name=None if "name" in edit.fields else record.applied_name,
     )

@@ -58,7 +58,7 @@ def _with_context(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.pass_obj
     @functools.wraps(function)
     def run(settings: Settings, /, **flags: Any) -> Any:
-        from ..app.context import DEFAULT_API_URL, Context, Source
+        from ..app.context import Context, Source
         from .output.console import console
 
         if "configs" in flags:
@@ -72,7 +72,7 @@ def _with_context(function: Callable[..., Any]) -> Callable[..., Any]:
 
             flags["settings"] = RunSettings(**{each: flags.pop(each) for each in _OF_RUNS})
         calls = {each: flags.pop(each) for each in _OF_CALLS if each in flags}
-        url = (settings.api_url or DEFAULT_API_URL).rstrip("/")
+        url = settings.api_url.rstrip("/") if settings.api_url else None
         strict_ca = not settings.no_strict_ca
         context = Context(url, api_key_file=settings.api_key_file, strict_ca=strict_ca, observer=console, **calls)
         return function(context, **flags)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from ..core.diagnostics import Severity, printable
-from ..core.fields import FIELDS, Field, Kind, Settings, Value
+from ..core.fields import FIELDS, KEYS, Field, Kind, Settings, Value
 from ..core.model import DesiredWebhook, Secret
 from ..core.names import normalized
+from ..core.policy import Lifecycle, Policy
 from .checks import EVENTS, KNOWN_EVENTS, check_bare_variable, check_event, check_name, check_secret, check_url
 from .problems import File
 from .tree import Map, Seq
@@ -22,18 +24,50 @@ class EntryReader:
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self.env = env
+        self.sources: dict[str, str | None] = {}
+        """The config files by the path that is shown of them, each relative to the state."""
         self.secrets: set[str] = set()
         self._lists: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def webhook(self, file: File, entry: Map, defaults: Mapping[str, Any], *, server_secrets: bool) -> DesiredWebhook | None:
         """Return the desired webhook of `entry`, or None if it has no usable name."""
         name = self._name(file, entry, "name")
+        lifecycle, policy = self._lifecycle(file, entry), self._policy(file, entry)
         settings = Settings.of({field.key: self._value(file, entry, defaults, field) for field in FIELDS})
         renamed_from = self._name(file, entry, "renamedFrom")
         secret, origin = self._secret(file, entry, server_secrets=server_secrets)
         if not name:
             return None
-        return DesiredWebhook(name, settings, secret, origin, renamed_from, file.span(entry.place_of("name")))
+        span = file.span(entry.place_of("name"))
+        return DesiredWebhook(name, settings, secret, origin, renamed_from, span, lifecycle, policy)
+
+    def _lifecycle(self, file: File, entry: Map) -> Lifecycle:
+        flags = tuple(entry.get(key) is True for key in ("preventDelete", "sensitiveUrl"))
+        return _one_lifecycle(*flags, self.sources.get(file.shown))
+
+    def _policy(self, file: File, entry: Map) -> Policy:
+        if _POLICY_KEYS.isdisjoint(entry):
+            return _NO_POLICY
+        listed = entry.get("ignoreChanges")
+        ignored = tuple(sorted({key for key in listed if key in KEYS})) if isinstance(listed, list) else ()
+        managed = entry.get("manageSecret") is not False
+        for key in ("secret", "exportAs") if not managed else ():
+            if key in entry:
+                file.add(entry.place_of(key), f"`{key}` has no meaning with `manageSecret: false`; remove one of them")
+        export_as = self.text(file, entry, "exportAs") if entry.get("exportAs") else None
+        if export_as is not None and not _VARIABLE.fullmatch(export_as):
+            file.add(entry.place_of("exportAs"), "`exportAs` must be letters, digits and _, and not start with a digit")
+        return Policy(ignored, managed, export_as)
+
+    def policies(self, file: File) -> Iterator[tuple[str, Policy]]:
+        """Yield name and policy of the entries that have one; the variables of other fields need not be set."""
+        listed = file.document.root.get("webhooks") if isinstance(file.document.root, Map) else None
+        scratch = File(file.path, file.shown)
+        for entry in listed if isinstance(listed, list) else ():
+            if isinstance(entry, Map) and not _POLICY_KEYS.isdisjoint(entry):
+                name = self._name(scratch, entry, "name")
+                if name:
+                    yield name, self._policy(scratch, entry)
 
     def text(self, file: File, node: Map | Seq, key: Any) -> str | None:
         """Return a text with its variables expanded; None if it is not text or a variable is missing."""
@@ -70,7 +104,10 @@ class EntryReader:
                 return self.text(file, node, key) if raw else field.parse(raw)
             case Kind.URL:
                 url = self.text(file, node, key) if raw else None
-                for severity, message in check_url(url) if url is not None else ():
+                sensitive = entry.get("sensitiveUrl") is True
+                if sensitive and url:
+                    self.secrets |= {url, str(raw)}
+                for severity, message in check_url(url, sensitive=sensitive) if url is not None else ():
                     file.add(node.place_of(key), message, severity)
                 return url or ""
             case Kind.TEXTS:
@@ -136,4 +173,8 @@ def _event_problems(listed: Seq, index: int, event: str) -> Iterator[Problem]:
         yield Problem(listed.place_of(index), message, severity, misspelt=misspelt)
 
 
+_POLICY_KEYS = frozenset({"ignoreChanges", "manageSecret", "exportAs"})
+_NO_POLICY = Policy()
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,252}", re.ASCII)
+_one_lifecycle = lru_cache(maxsize=1024)(Lifecycle)
 _LAST_BREAK = re.compile(r"(?:\r\n|\n|\r)\Z")

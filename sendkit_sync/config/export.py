@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import yaml
 
 from ..core.diagnostics import Severity, printable
-from ..core.fields import DEFAULTS
 from ..core.model import LiveWebhook
 from ..core.quoting import shell_name
 from .checks import check_event, check_name, check_url
@@ -67,13 +66,12 @@ def config_text(live: Sequence[LiveWebhook], workspace: str | None = None) -> tu
 
 
 def _entry(webhook: LiveWebhook) -> dict[str, object]:
-    fields = {key: value for key, value in webhook.settings.wire().items() if value != DEFAULTS[key]}
-    return {"name": webhook.name.strip(), **fields}
+    return {"name": webhook.name, **webhook.settings.wire()}
 
 
 def _wrong(webhook: LiveWebhook, entry: Mapping[str, object]) -> Iterator[str]:
     """Yield the reasons why no config can express `entry`."""
-    findings = [*check_name(webhook.name.strip(), "name"), *check_url(webhook.settings.url)]
+    findings = [*check_name(webhook.name, "name"), *check_url(webhook.settings.url)]
     for event in webhook.settings.events:
         findings += check_event(event)
     errors = dict.fromkeys(message for severity, message in findings if severity is Severity.ERROR)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..core.api_address import checked_address
 from ..core.diagnostics import Diagnostic, Severity, Span, printable
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, UsageError
 from ..core.model import DesiredWebhook
-from ..core.names import visible_form
+from ..core.names import masked_url, visible_form
+from ..core.policy import Policy
 from ..core.store_address import address_problem, is_url
 from .checks import has_control
 from .entries import EntryReader
@@ -32,19 +35,43 @@ class Config:
     generate_secret: str
     recipients: tuple[str, ...]
     warnings: tuple[Diagnostic, ...]
+    api_url: str | None = None
+    sources: tuple[str, ...] = ()
+    """The config files that were read, each relative to the state."""
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    """Policies by name, of the entries that have one; they are known without the webhooks too."""
 
     def digest(self) -> str:
-        """Return the SHA-256 of the desired webhooks as hex. It covers the origins of secrets, not the secrets."""
+        """Return the SHA-256 of the desired webhooks and the recipients as hex.
+
+        It covers the origins of secrets, not the secrets, and the digest of a sensitive URL.
+        """
         import hashlib
 
         # Same as hashing the JSON of the whole list, which would be large.
         encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
         digest = hashlib.sha256(b"[")
         for number, one in enumerate(self.webhooks):
-            row = {"name": one.name, "secret": one.secret_origin, "renamedFrom": one.renamed_from, **one.settings.wire()}
+            row = {"name": one.name, "secret": one.secret_origin, "renamedFrom": one.renamed_from, **_digested(one)}
             digest.update((("," if number else "") + encode(row)).encode())
         digest.update(b"]")
+        if self.recipients:
+            digest.update(encode({"recipients": self.recipients}).encode())
         return digest.hexdigest()
+
+
+def _digested(webhook: DesiredWebhook) -> dict[str, object]:
+    """Return what a digest covers of an entry; the keys that most entries leave out only where they are set."""
+    lifecycle, policy = webhook.lifecycle, webhook.policy
+    row: dict[str, object] = webhook.settings.wire()
+    if lifecycle.sensitive_url:
+        row["url"] = masked_url(webhook.settings.url)
+    row |= {key: True for key, value in lifecycle.flags.items() if value}
+    if policy.ignore_changes:
+        row["ignoreChanges"] = policy.ignore_changes
+    if not policy.manage_secret:
+        row["manageSecret"] = False
+    return row
 
 
 class _Loader:
@@ -54,6 +81,7 @@ class _Loader:
         self.reader = EntryReader(env)
         self.webhooks: dict[str, DesiredWebhook] = {}
         self.former: dict[str, tuple[str, File, Place]] = {}
+        self.variables: dict[str, DesiredWebhook] = {}
         self.recipients: tuple[tuple[str, ...], Span] | None = None
         self.shared: dict[str, tuple[str, Span]] = {}
 
@@ -62,7 +90,7 @@ class _Loader:
         root = file.document.root
         if not isinstance(root, Map):
             return
-        for key in ("workspace", "state", "generateSecret"):
+        for key in ("apiUrl", "workspace", "state", "generateSecret"):
             if key not in root:
                 continue
             place = root.place_of(key)
@@ -73,7 +101,8 @@ class _Loader:
                 if root[key]:
                     file.add(place, f"`{key}` must not be empty or contain control characters")
                 continue
-            problem = address_problem(text) if key == "state" else None
+            text = text.rstrip("/") if key == "apiUrl" else text
+            problem = _PROBLEMS[key](text) if key in _PROBLEMS else None
             if problem is not None:
                 file.add(place, problem)
                 continue
@@ -114,7 +143,13 @@ class _Loader:
             other, _, _ = self.former.setdefault(former, (name, file, place))
             if other != name:
                 file.add(place, f"`{printable(other, 60)}` is already renamed from `{printable(former, 60)}`")
+        variable = webhook.policy.export_as
+        if variable is not None and (other_entry := self.variables.setdefault(variable, webhook)) is not webhook:
+            file.add(entry.place_of("exportAs"), f"`{variable}` is already the variable of the entry at {other_entry.span}")
         self.webhooks[name] = webhook
+
+    def policies(self) -> dict[str, Policy]:
+        return {name: webhook.policy for name, webhook in self.webhooks.items() if webhook.policy != Policy()}
 
     def check_any_webhooks(self) -> None:
         """Report an error if no file has `webhooks`. That never means that no webhooks are desired."""
@@ -161,10 +196,10 @@ class _Loader:
             if all(route) and other != webhook.name:
                 self.warn(webhook, f"`{printable(other, 60)}` has the same URL and events: every event is delivered twice")
 
-    def state_path(self, state_given: bool) -> str:
+    def state_path(self) -> str:
         if "state" in self.shared:
             return self.shared["state"][0]
-        if not self.files or state_given:
+        if not self.files:
             return DEFAULT_STATE
         for file in self.files:
             if not file.regular:
@@ -179,6 +214,23 @@ class _Loader:
                 file.add((1, 1), "config files in several folders need `state` or --state")
                 break
         return str(first.parent / DEFAULT_STATE)
+
+
+def _api_problem(text: str) -> str | None:
+    try:
+        checked_address(text)
+    except UsageError as error:
+        return error.what
+    return None
+
+
+_PROBLEMS = {"state": address_problem, "apiUrl": _api_problem}
+
+
+def _sources(files: Sequence[File], state: str) -> dict[str, str | None]:
+    """Map the shown path of each file to its path relative to the state, or to the working directory for a store's URL."""
+    base = os.curdir if is_url(state) else os.path.join(state, os.pardir)  # noqa: PTH118 - Path would follow no `..`
+    return {file.shown: os.path.relpath(file.path, base) if file.regular else None for file in files}
 
 
 def _state_address(file: File, text: str) -> str:
@@ -196,16 +248,18 @@ def _recipients(root: Map) -> tuple[str, ...]:
     return tuple(sorted(one for one in listed if isinstance(one, str))) if isinstance(listed, list) else ()
 
 
-def load_config(paths: Sequence[str], env: Mapping[str, str], *, state_given: bool = False, entries: bool = True) -> Config:
-    """Return the config of the files at `paths`. Raises `ConfigError` with all problems.
+def load_config(paths: Sequence[str], env: Mapping[str, str], *, state: str | None = None, entries: bool = True) -> Config:
+    """Return the config of the files at `paths`, with `state` in place of the one that they name.
 
-    Without `entries`, the webhooks are not read, and the variables that they use need not be set.
+    Raises `ConfigError` with all problems. Without `entries`, the webhooks are not read, and the variables that they use need
+    not be set.
     """
     loader = _Loader(env, read_files(paths))
     for file in loader.files:
         loader.take(file)
     loader.check_any_webhooks()
-    state = loader.state_path(state_given)
+    address = state if state is not None else loader.state_path()
+    loader.reader.sources = _sources(loader.files, address)
     # If there is any problem, entries are read too, to report all problems and to know all secrets to hide.
     for file in loader.files if entries or any(file.problems for file in loader.files) else ():
         loader.take_webhooks(file)
@@ -220,8 +274,11 @@ def load_config(paths: Sequence[str], env: Mapping[str, str], *, state_given: bo
     return Config(
         webhooks,
         shared.get("workspace"),
-        state,
+        address,
         shared.get("generateSecret", "client"),
         loader.recipients[0] if loader.recipients is not None else (),
         tuple(found),
+        shared.get("apiUrl"),
+        tuple(sorted(source for source in loader.reader.sources.values() if source is not None)),
+        loader.policies() if entries else dict(pair for file in loader.files for pair in loader.reader.policies(file)),
     )

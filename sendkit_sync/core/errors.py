@@ -147,6 +147,7 @@ class ErrorCode(StrEnum):
     SECRET_IN_DOUBT = "secret_in_doubt"
     SECRET_NOT_RECORDED = "secret_not_recorded"
     SECRET_FROM_CONFIG = "secret_from_config"
+    SECRET_UNMANAGED = "secret_unmanaged"
     SECRET_INVALID = "secret_invalid"
     SECRET_UNREADABLE = "secret_unreadable"
     SECRETS_IN_CLEAR = "secrets_in_clear"

@@ -7,7 +7,7 @@ not in it: the name identifies the webhook, and the secret must not be handled l
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
@@ -115,6 +115,13 @@ class Settings:
         """Return these settings with the gaps filled from `other`. A list counts as given, even if it is empty."""
         pairs = zip(_VALUES(self), _VALUES(other), strict=True)
         return Settings(*[theirs if mine is None or mine == "" else mine for mine, theirs in pairs])
+
+    def keeping(self, other: Settings, keys: Collection[str]) -> Settings:
+        """Return the same settings with those of `other` under `keys`."""
+        if not keys:
+            return self
+        pairs = zip(KEYS, _VALUES(self), _VALUES(other), strict=True)
+        return Settings(*[theirs if key in keys else mine for key, mine, theirs in pairs])
 
     def wire(self) -> dict[str, object]:
         """Return the fields to send to the API, without those that were left out."""

@@ -13,6 +13,8 @@ from typing import NoReturn
 
 from .diagnostics import Span
 from .fields import Settings
+from .last_run import LastRun
+from .policy import DEFAULT_LIFECYCLE, DEFAULT_POLICY, Lifecycle, Policy
 
 SENSITIVE = "(sensitive)"
 """Shown in place of a secret, everywhere."""
@@ -106,6 +108,13 @@ class DesiredWebhook:
     secret_origin: str = "generated"
     renamed_from: str | None = None
     span: Span | None = field(default=None, compare=False)
+    lifecycle: Lifecycle = DEFAULT_LIFECYCLE
+    policy: Policy = DEFAULT_POLICY
+
+    @property
+    def generates_secret(self) -> bool:
+        """Whether the tool or the API generates the secret."""
+        return self.policy.manage_secret and self.secret_origin in ("generated", "server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +225,7 @@ class WebhookRecord:
     former_names: tuple[str, ...] = ()
     applied_name: str | None = None
     candidate_secrets: tuple[StoredSecret, ...] = ()
+    lifecycle: Lifecycle = DEFAULT_LIFECYCLE
 
     def answered(self, live: LiveWebhook) -> WebhookRecord:
         """Return this record with what the API returns now as the confirmed values."""
@@ -256,6 +266,7 @@ class Intent:
     replaces: str | None = None
     """The recorded name that this call replaces (`renamedFrom`)."""
     first_sent_at: float | None = None
+    lifecycle: Lifecycle = DEFAULT_LIFECYCLE
 
     @property
     def since(self) -> float:
@@ -265,21 +276,6 @@ class Intent:
     def sent_again(self, sent_at: float) -> Intent:
         """Return the intent with another attempt at `sent_at`."""
         return replace(self, sent_at=sent_at, first_sent_at=self.since, expired=False)
-
-
-@dataclass(frozen=True, slots=True)
-class LastRun:
-    """What the last run did, for `status`.
-
-    `ended_at` is in seconds since the epoch. `by` names its user and machine. `counts` maps results such as `created` and
-    `failed` to how many actions had them.
-    """
-
-    ended_at: float
-    by: str
-    command: str
-    exit_code: int
-    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Normalizes webhook names, and finds names that look alike."""
+"""Normalizes names, finds names that look alike, and masks URLs that are credentials."""
 
 from __future__ import annotations
 
@@ -27,6 +27,23 @@ def invisible(name: str) -> str | None:
         return None
     found = (char for char in _INVISIBLE.findall(name) if char not in _IN_EMOJI)
     return next((f"U+{ord(char):04X}" for char in found), None)
+
+
+def masked_url(url: str) -> str:
+    """Return a URL that is a credential as it can be shown: its host, and a digest that tells it from others."""
+    import hashlib
+
+    origin, _, _ = split_url(url)
+    digest = hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return f"{origin}/(sensitive:{digest})"
+
+
+def split_url(url: str) -> tuple[str, str, str]:
+    """Return scheme and host of a URL; and what may be a credential: its user with the password, and what follows the host."""
+    scheme, mark, rest = url.partition("://")
+    end = next((place for place, char in enumerate(rest) if char in "/?#\\"), len(rest))
+    user, _, host = rest[:end].rpartition("@")
+    return f"{scheme}{mark}{host}", user, rest[end:]
 
 
 def visible_form(name: str) -> str:

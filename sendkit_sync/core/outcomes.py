@@ -18,6 +18,8 @@ class FailureCode(StrEnum):
     INTERRUPTED = "interrupted"
     STOPPED = "stopped"
     POSSIBLE_DUPLICATE = "possible_duplicate"
+    PREVENT_DELETE = "prevent_delete"
+    UNMANAGED_SECRET = "unmanaged_secret"
     STAGED_UNREADABLE = "staged_unreadable"
     UNREACHABLE = "unreachable"
     CERTIFICATE = "certificate"

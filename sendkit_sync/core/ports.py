@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from .fields import Settings
-from .model import Intent, LastRun, LiveWebhook, Secret, SecretOrigin, State, StoredSecret, WebhookRecord
+from .last_run import LastRun
+from .model import Intent, LiveWebhook, Secret, SecretOrigin, State, StoredSecret, WebhookRecord
 from .outcomes import Outcome
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Set
 
 from ..core.fields import Settings
 from ..core.model import DesiredWebhook, LiveWebhook, State, WebhookRecord
+from ..core.quoting import shell_name
 from .plan import Blocker, BlockerKind
 
 Route = tuple[str, tuple[str, ...]]
@@ -31,6 +32,17 @@ class PossibleDuplicates:
         """Return the possible duplicates of a desired webhook, those with the same name first."""
         found = self._by_name.get(webhook.name, []) + self._by_route.get(route(webhook.settings), [])
         return list({candidate.id: candidate for candidate in found}.values())
+
+
+def reason_and_advice(name: str, kind: BlockerKind) -> tuple[str, str]:
+    """Return why the webhook `name` blocks its own action, and what to do about it."""
+    if kind is BlockerKind.PREVENT_DELETE:
+        return (
+            "`preventDelete` is set for it",
+            "to delete it, put the entry back with `preventDelete: false`, apply, then remove it and apply with --prune",
+        )
+    adopt = f"set the `id` of the live webhook, or run `sendkit-sync import {shell_name(name)} ID`"
+    return "an entry with `manageSecret: false` is adopted, never created", f"{adopt}; or remove `manageSecret`"
 
 
 class Blockers:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ..core.fields import SHOWN
 from ..core.model import ActionKind, DesiredWebhook, LiveWebhook, State, WebhookRecord
 
 JsonValue = str | int | bool | None | list[str]
@@ -36,7 +37,7 @@ class Reason(StrEnum):
 
 
 class BlockerKind(StrEnum):
-    """What a create must not duplicate."""
+    """What keeps an action from being carried out."""
 
     ORPHAN = "orphan"
     """A recorded webhook with the same URL and events that is no longer desired."""
@@ -44,6 +45,15 @@ class BlockerKind(StrEnum):
     """An unresolved create with the same URL and events, or with the name to be renamed."""
     LIVE = "live"
     """A live, unrecorded webhook with the same name, or the same URL and events."""
+    PREVENT_DELETE = "prevent_delete"
+    """The webhook itself: `preventDelete` was set for it when it was applied last."""
+    UNMANAGED_SECRET = "unmanaged_secret"
+    """The entry itself: with `manageSecret: false` it is adopted, never created."""
+
+    @property
+    def duplicate(self) -> bool:
+        """Whether --allow-duplicate lifts it."""
+        return self in (BlockerKind.ORPHAN, BlockerKind.UNRESOLVED, BlockerKind.LIVE)
 
 
 class SecretSource(StrEnum):
@@ -79,7 +89,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """The possible duplicate that blocks a create. `id` is None for an unresolved create."""
+    """What blocks an action: the possible duplicate of a create, or the webhook itself. `id` is None where none is known."""
 
     kind: BlockerKind
     name: str
@@ -111,6 +121,11 @@ class Action:
     former_name: str | None = None
     live: LiveWebhook | None = field(default=None, compare=False)
     secret_source: SecretSource | None = None
+
+    @property
+    def sends(self) -> bool:
+        """Whether an update sends anything, or only what is recorded changes."""
+        return self.unanswered or any(change.path in SHOWN for change in self.changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +205,12 @@ class Plan:
     targets: tuple[str, ...] = ()
     idle_targets: tuple[str, ...] = ()
     recipients: Recipients = Recipients()
+    moved: tuple[DesiredWebhook, ...] = ()
+    """Those that are unchanged, but stand in another config file than the recorded one."""
 
     def count(self, kind: ActionKind) -> int:
-        """Return the number of actions of `kind`."""
-        return sum(action.kind is kind for action in self.actions)
+        """Return the number of actions of `kind` that are not blocked."""
+        return sum(action.kind is kind and action.blocked_by is None for action in self.actions)
 
     @property
     def secrets_from_state(self) -> tuple[tuple[str, SecretSource], ...]:
@@ -203,7 +220,7 @@ class Plan:
 
     @property
     def blocked(self) -> tuple[Action, ...]:
-        """The creates that a possible duplicate blocks."""
+        """The actions that are not carried out."""
         return tuple(action for action in self.actions if action.blocked_by is not None)
 
     @property

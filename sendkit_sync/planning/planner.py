@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from operator import itemgetter
 
 from ..core.model import INACTIVE, ActionKind, DesiredWebhook, LiveWebhook, State, WebhookRecord
 from .blockers import Blockers
-from .diff import changes, differs, drifted_fields, secret_differs, view, view_before
+from .diff import changes, differs, drifted_fields, flag_changes, secret_differs, view, view_before
 from .plan import Action, Blocker, BlockerKind, LiveFacts, LiveSide, Plan, Reason, Recipients
 from .scope import PlanScope
 from .sources import of_create, of_update
@@ -41,12 +42,13 @@ def make_plan(
         serial=known.serial,
         api=api,
         workspace_id=workspace_id,
-        missing_secrets=tuple(sorted(name for name, record in known.webhooks.items() if record.secret is None)),
+        missing_secrets=tuple(sorted(planner.missing_secrets())),
         expired=tuple(sorted(planner.expired)),
         refreshed=None if live is None else _facts(known, live, planner.open_updates),
         targets=options.targets,
         idle_targets=options.idle({*planner.wanted, *known.webhooks, *known.pending}),
         recipients=Recipients.of(recipients, state),
+        moved=tuple(planner.moved),
     )
 
 
@@ -86,8 +88,16 @@ class _Planner:
         self.actions: list[Action] = []
         self.deletes: list[Action] = []
         self.orphans: list[str] = []
+        self.moved: list[DesiredWebhook] = []
         self.unchanged = 0
         self._plan(options)
+
+    def missing_secrets(self) -> Iterator[str]:
+        """Yield the recorded names without a secret, except those whose secret is kept elsewhere."""
+        for name, record in self._state.webhooks.items():
+            entry = self.wanted.get(name)
+            if record.secret is None and (entry is None or entry.policy.manage_secret):
+                yield name
 
     def _plan(self, options: PlanScope) -> None:
         state, live, open_names = self._state, self._live, frozenset(self.unresolved)
@@ -132,6 +142,8 @@ class _Planner:
         return renames
 
     def _create(self, webhook: DesiredWebhook, gone: WebhookRecord | None, old: str, blocker: Blocker | None) -> None:
+        if not webhook.policy.manage_secret:
+            blocker = Blocker(BlockerKind.UNMANAGED_SECRET, webhook.name, None)
         reason = Reason.NEW
         if gone is not None:
             reason = Reason.MISSING
@@ -143,7 +155,7 @@ class _Planner:
                 webhook.name,
                 None,
                 reason,
-                after=view(webhook.name, webhook.settings),
+                after=view(webhook.name, webhook.settings, sensitive_url=webhook.lifecycle.sensitive_url),
                 blocked_by=blocker,
                 desired=webhook,
                 recorded=gone,
@@ -154,11 +166,17 @@ class _Planner:
 
     def _compare(self, webhook: DesiredWebhook, record: WebhookRecord, old: str) -> None:
         live = self._live.by_id.get(record.id)
-        drifted = drifted_fields(record, live) if live is not None else ()
+        ignored = webhook.policy.ignore_changes
+        if ignored:
+            webhook = replace(webhook, settings=webhook.settings.keeping(record.applied, ignored))
+        drifted = drifted_fields(record, live, ignored) if live is not None else ()
         unanswered = record.id in self.open_updates
         renamed = webhook.name != old
-        if not (drifted or unanswered or renamed or differs(webhook, record)):
+        flags = flag_changes(webhook, record) if webhook.lifecycle != record.lifecycle else ()
+        if not (drifted or unanswered or renamed or flags or differs(webhook, record)):
             self.unchanged += 1
+            if webhook.lifecycle != record.lifecycle:
+                self.moved.append(webhook)
             return
         reason = Reason.CHANGED
         if renamed:
@@ -167,9 +185,10 @@ class _Planner:
             reason = Reason.RETRY
         elif drifted:
             reason = Reason.DRIFT
-        before = view_before(old, record, live, drifted)
-        after = view(webhook.name, webhook.settings)
-        found = changes(before, after, secret_changed=secret_differs(webhook, record))
+        masked = webhook.lifecycle.sensitive_url or record.lifecycle.sensitive_url
+        before = view_before(old, record, live, drifted, sensitive_url=masked)
+        after = view(webhook.name, webhook.settings, sensitive_url=masked)
+        found = (*changes(before, after, secret_changed=secret_differs(webhook, record)), *flags)
         # A change made outside may be what the config now asks for. Then there is nothing to send.
         kind = ActionKind.UPDATE if found or unanswered else ActionKind.ADOPT
         self.actions.append(
@@ -193,13 +212,15 @@ class _Planner:
 
     def _lose(self, name: str, record: WebhookRecord) -> None:
         gone = record.id in self._live.gone
+        protected = record.lifecycle.prevent_delete and not gone
         self.deletes.append(
             Action(
                 ActionKind.FORGET if gone else ActionKind.DELETE,
                 name,
                 record.id,
                 Reason.MISSING if gone else Reason.ORPHAN,
-                before=view(name, record.applied),
+                before=view(name, record.applied, sensitive_url=record.lifecycle.sensitive_url),
+                blocked_by=Blocker(BlockerKind.PREVENT_DELETE, name, record.id) if protected else None,
                 recorded=record,
             )
         )

@@ -23,6 +23,8 @@ def of_create(webhook: DesiredWebhook, gone: WebhookRecord | None, state: State)
 
 def of_update(webhook: DesiredWebhook, record: WebhookRecord, state: State, *, unanswered: bool) -> SecretSource | None:
     """Return the source for an update, or None if no secret is sent. `unanswered`: an earlier update has no outcome."""
+    if not webhook.policy.manage_secret:
+        return None
     if webhook.secret is not None:
         return SecretSource.CONFIG if unanswered or secret_differs(webhook, record) else None
     if unanswered and any(intent.secret is not None for intent in state.updates_of(record.id)):

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ..core.errors import ErrorCode, ExitCode
-from ..core.model import INACTIVE, ActionKind, DeliveryStats, DesiredWebhook, LastRun, State, WebhookRecord
+from ..core.last_run import LastRun
+from ..core.model import INACTIVE, ActionKind, DeliveryStats, DesiredWebhook, State, WebhookRecord
 from .plan import Action, LiveSide, Plan, Reason
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..core.clock import epoch_of
-from ..core.model import LastRun
+from ..core.last_run import LastRun
 from ..planning.status import Status, StatusCounts, WebhookStatus, WorkspaceStatus, count
 from ..version import __version__
 

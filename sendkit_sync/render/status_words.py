@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from ..core.clock import epoch_of
 from ..core.diagnostics import printable
 from ..core.errors import MEANINGS, ExitCode
-from ..core.model import INACTIVE, LastRun
+from ..core.last_run import LastRun
+from ..core.model import INACTIVE
 from ..planning.status import SYNC_PROBLEMS, SecretHealth, StatusCounts, Sync, Unread, WebhookStatus, WorkspaceStatus
 
 SYNCS = {

@@ -9,6 +9,7 @@ from ..core.diagnostics import printable
 from ..core.fields import DEFAULTS, SHOWN
 from ..core.model import SENSITIVE, ActionKind
 from ..core.quoting import resolve_command, shell_name, yaml_name
+from ..planning.blockers import reason_and_advice
 from ..planning.plan import Action, BlockerKind, JsonValue, Plan, Reason, SecretSource
 
 SIGNS = {
@@ -44,6 +45,8 @@ SOURCES = {
 
 def secret_text(action: Action) -> str:
     """Return the text shown in place of the secret of a desired webhook."""
+    if action.desired is not None and not action.desired.policy.manage_secret:
+        return "(kept elsewhere)"
     origin = action.desired.secret_origin if action.desired is not None else ""
     if action.secret_source in SOURCES:
         return f"(sensitive, {SOURCES[action.secret_source]})"
@@ -107,16 +110,21 @@ def _one_sided(action: Action) -> Iterator[tuple[str, str]]:
 def remarks(action: Action) -> list[str]:
     """Return why an action is in the plan, unless it is obvious."""
     lines = [REASONS[action.reason]] if action.reason in REASONS else []
+    if action.kind is ActionKind.UPDATE and not action.sends:
+        lines.append("nothing is sent to SendKit: only what is recorded changes")
     if action.drifted and action.reason is not Reason.DRIFT:
         lines.append(REASONS[Reason.DRIFT])
     return lines
 
 
 def blocked_text(action: Action) -> list[str]:
-    """Return what blocks a create and what to do about it; empty if nothing does."""
+    """Return what blocks an action and what to do about it; empty if nothing does."""
     blocker = action.blocked_by
     if blocker is None:
         return []
+    if not blocker.kind.duplicate:
+        reason, advice = reason_and_advice(blocker.name, blocker.kind)
+        return [f"blocked: {reason}", advice]
     which = f'"{shown_name(blocker.name)}"' + (f" ({printable(blocker.id)})" if blocker.id is not None else "")
     match blocker.kind:
         case BlockerKind.ORPHAN:
@@ -129,7 +137,7 @@ def blocked_text(action: Action) -> list[str]:
                 f"blocked: it looks like {which}, whose create may have happened",
                 f"{resolve_text(blocker.name)}; to create it anyway, pass --allow-duplicate",
             ]
-        case BlockerKind.LIVE:
+        case _:
             adopt = f"sendkit-sync import {shell_name(action.name)} {printable(blocker.id or 'ID')}"
             return [
                 f"blocked: it looks like the live webhook {which}, which is not recorded",

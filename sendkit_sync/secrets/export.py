@@ -9,6 +9,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import NamedTuple
 
 from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, RefusedError, UsageError
@@ -48,23 +49,35 @@ class Slot(StrEnum):
     """The one that was in force before."""
 
 
-Exported = Mapping[tuple[str, Slot], Secret]
-"""Secrets by the name of their webhook and their slot."""
+class Key(NamedTuple):
+    """Whose secret it is and which of them; `export_as` is the variable that the config names for the webhook, if it does."""
+
+    name: str
+    slot: Slot
+    export_as: str | None = None
+
+    def variable(self, slot: Slot) -> str:
+        """Return the variable of the webhook's secret in `slot`."""
+        return (self.export_as or variable_name(self.name)) + slot
+
+
+Exported = Mapping[Key, Secret]
+"""The secrets to export."""
 
 
 def variables(secrets: Exported) -> dict[str, Secret]:
     """Map the variable of each secret to it, sorted. Raises `RefusedError` if two secrets would share one."""
-    owners: dict[str, tuple[str, Slot]] = {}
-    for name, slot in sorted(secrets):
-        variable = variable_name(name) + slot
+    owners: dict[str, Key] = {}
+    for key in sorted(secrets):
+        variable = key.variable(key.slot)
         if variable in owners:
-            both = f'"{printable(owners[variable][0])}" and "{printable(name)}"'
+            both = f'"{printable(owners[variable].name)}" and "{printable(key.name)}"'
             raise RefusedError(
                 ErrorCode.EXPORT_NAME_TAKEN,
                 f"{both} would both be {variable}",
-                hint="Rename one of them, or export each with --only NAME.",
+                hint="Set `exportAs` for one of them, or export each with --only NAME.",
             )
-        owners[variable] = name, slot
+        owners[variable] = key
     return {variable: secrets[owners[variable]] for variable in sorted(owners)}
 
 
@@ -78,7 +91,7 @@ def merged_dotenv(there: str, secrets: Exported) -> str | None:
     from dotenv.parser import parse_stream
 
     values = variables(secrets)
-    ours = {variable_name(name) + slot for name, _ in secrets for slot in Slot}
+    ours = {key.variable(slot) for key in secrets for slot in Slot}
     text, done = "", set()
     for binding in parse_stream(StringIO(there)):
         if binding.error:
@@ -109,9 +122,9 @@ def as_json(secrets: Exported) -> str:
     """Return a JSON object of webhook name to secret; with next or previous ones, to an object of those that there are."""
     keys = {Slot.CURRENT: "current", Slot.NEXT: "next", Slot.PREVIOUS: "previous"}
     slots: dict[str, dict[str, str]] = {}
-    for name, slot in sorted(secrets):
-        slots.setdefault(name, {})[keys[slot]] = secrets[name, slot].reveal()
-    plain = all(slot is Slot.CURRENT for _, slot in secrets)
+    for key in sorted(secrets):
+        slots.setdefault(key.name, {})[keys[key.slot]] = secrets[key].reveal()
+    plain = all(key.slot is Slot.CURRENT for key in secrets)
     return json.dumps({name: found["current"] for name, found in slots.items()} if plain else slots, indent=2) + "\n"
 
 
@@ -136,7 +149,7 @@ def kubernetes(secrets: Exported, name: str) -> str:
         variable: base64.b64encode(secret.reveal().encode()).decode("ascii") for variable, secret in variables(secrets).items()
     }
     if long := [variable for variable in data if len(variable) > LONGEST_KEY]:
-        hint = "Rename the webhook, or export the others with --only NAME."
+        hint = "Set a shorter `exportAs`, or export the others with --only NAME."
         raise RefusedError(
             ErrorCode.EXPORT_NAME_INVALID,
             f"the key {long[0][:60]}... is longer than the {LONGEST_KEY} characters that Kubernetes allows",

@@ -6,22 +6,14 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from sys import intern
 
 from ..core.errors import ErrorCode, StateInvalidError
 from ..core.fields import FIELDS, Kind, Settings, Value
-from ..core.model import (
-    WEBHOOK_ID,
-    ActionKind,
-    Fingerprint,
-    Intent,
-    LastRun,
-    Secret,
-    SecretOrigin,
-    State,
-    StoredSecret,
-    WebhookRecord,
-)
+from ..core.last_run import LastRun
+from ..core.model import WEBHOOK_ID, ActionKind, Fingerprint, Intent, Secret, SecretOrigin, State, StoredSecret, WebhookRecord
+from ..core.policy import Lifecycle
 from .marks import find_mark, refuse
 from .node import RESTORE_HINT, Fields, Node, parse
 
@@ -178,10 +170,25 @@ def encode_recorded(recorded: WebhookRecord) -> dict[str, object]:
         entry["formerNames"] = list(recorded.former_names)
     if recorded.applied_name is not None:
         entry["appliedName"] = recorded.applied_name
-    return entry
+    return entry | _encode_lifecycle(recorded.lifecycle)
 
 
-_MAYBE_RECORDED = "status previousSecrets candidateSecrets createdAt formerNames appliedName"
+_LIFECYCLE = "preventDelete sensitiveUrl source"
+_MAYBE_RECORDED = f"status previousSecrets candidateSecrets createdAt formerNames appliedName {_LIFECYCLE}"
+
+
+def _encode_lifecycle(lifecycle: Lifecycle) -> dict[str, object]:
+    entry: dict[str, object] = {key: True for key, value in lifecycle.flags.items() if value}
+    return entry if lifecycle.source is None else {**entry, "source": lifecycle.source}
+
+
+def _decode_lifecycle(fields: Fields) -> Lifecycle:
+    flags = [key in fields and fields[key].flag() for key in ("preventDelete", "sensitiveUrl")]
+    return _lifecycle(*flags, fields.maybe_text("source"))
+
+
+_lifecycle = lru_cache(maxsize=1024)(Lifecycle)
+"""Makes one value of many equal ones: a large state has few config files."""
 
 
 def decode_recorded(node: Node, lists: dict[tuple[str, ...], tuple[str, ...]] | None = None) -> WebhookRecord:
@@ -208,6 +215,7 @@ def decode_recorded(node: Node, lists: dict[tuple[str, ...], tuple[str, ...]] | 
         former_names=fields.texts("formerNames"),
         applied_name=fields.maybe_text("appliedName"),
         candidate_secrets=_secrets(fields, "candidateSecrets"),
+        lifecycle=_decode_lifecycle(fields),
     )
 
 
@@ -294,12 +302,12 @@ def encode_intent(intent: Intent) -> dict[str, object]:
         entry["expired"] = True
     if intent.replaces is not None:
         entry["replaces"] = intent.replaces
-    return entry
+    return entry | _encode_lifecycle(intent.lifecycle)
 
 
 def decode_intent(node: Node, name: str) -> Intent:
     """Read an intent of the webhook `name`."""
-    fields = node.fields("op action sentAt", "settings secret id seen expired replaces firstSentAt")
+    fields = node.fields("op action sentAt", f"settings secret id seen expired replaces firstSentAt {_LIFECYCLE}")
     action = fields.text("action")
     if action not in list(ActionKind):
         fields["action"].fail("is no known action")
@@ -315,6 +323,7 @@ def decode_intent(node: Node, name: str) -> Intent:
         expired=fields["expired"].flag() if "expired" in fields else False,
         first_sent_at=fields["firstSentAt"].time() if "firstSentAt" in fields else None,
         replaces=fields.maybe_text("replaces"),
+        lifecycle=_decode_lifecycle(fields),
     )
 
 

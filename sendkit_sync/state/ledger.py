@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from ..core import failpoints
 from ..core.errors import ErrorCode, JournalGoneError, StateIOError
-from ..core.model import ActionKind, Intent, LastRun, State, StoredSecret, WebhookRecord
+from ..core.last_run import LastRun
+from ..core.model import ActionKind, Intent, State, StoredSecret, WebhookRecord
 from ..core.ports import Clock, Rng, Store, Term
 from . import journal
 from .codec import Snapshot, encode_run

@@ -641,7 +641,7 @@ SECRETS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\
 @settings(max_examples=20, deadline=None)
 @given(st.dictionaries(NAMES, SECRETS, min_size=1, max_size=5))
 def test_every_format_keeps_the_exact_bytes(secrets: dict[str, str]):
-    given = {(name, formats.Slot.CURRENT): Secret(text) for name, text in secrets.items()}
+    given = {formats.Key(name, formats.Slot.CURRENT): Secret(text) for name, text in secrets.items()}
     wanted = {formats.variable_name(name): text.encode() for name, text in secrets.items()}
     assume(len(wanted) == len(secrets))
     assert all(re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) for name in wanted)

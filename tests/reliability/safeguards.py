@@ -660,7 +660,7 @@ STATE = (
         "a state belongs to one API address",
         "tests/reliability/test_addresses.py::test_a_state_that_holds_something_is_refused_at_another_address",
         "app/checks.py",
-        "state is not None and not state.empty and state.api != context.api_url",
+        "state is not None and not state.empty and state.api != context.address",
         "False",
     ),
     one(

@@ -22,7 +22,7 @@ from sendkit_sync.core.clock import SystemClock, SystemRng
 from sendkit_sync.core.errors import ErrorCode, StateIOError
 from sendkit_sync.core.model import Secret, SecretOrigin, State
 from sendkit_sync.secrets.age import AgeCipher
-from sendkit_sync.secrets.export import Slot, kubernetes
+from sendkit_sync.secrets.export import Key, Slot, kubernetes
 from sendkit_sync.simulator import Fault
 from sendkit_sync.state import open_ledger, read_store
 from sendkit_sync.state.codec import encode_snapshot
@@ -546,7 +546,7 @@ applied(
     "export_name_invalid/kubernetes",
     *("secret", "export", "--format", "kubernetes", "--secret-name", "My_Secrets"),
 )
-CAUSES["export_name_invalid/key_too_long"] = lambda b: kubernetes({("N" * 300, Slot.CURRENT): Secret("x")}, "s")
+CAUSES["export_name_invalid/key_too_long"] = lambda b: kubernetes({Key("N" * 300, Slot.CURRENT): Secret("x")}, "s")
 
 
 @site("output_exists")
@@ -575,6 +575,18 @@ def _(b: Bench) -> None:
 def _(b: Bench) -> None:
     b.write(CRM.replace("}", ', secret: "${CRM}"}'))
     b.run("secret", "rotate", "CRM", "--yes", SENDKIT_SECRET_CRM="a-secret-of-some-length")
+
+
+@site("secret_unmanaged")
+def _(b: Bench) -> None:
+    b.write(CRM.replace("}", ", manageSecret: false}"))
+    b.run("secret", "rotate", "CRM", "--yes")
+
+
+@site("api_mismatch/pinned")
+def _(b: Bench) -> None:
+    b.write(f"apiUrl: https://api.example.com\n{CRM}")
+    b.run("plan")
 
 
 @site("update_unanswered/rotate")

@@ -39,6 +39,10 @@ def command(context: Context, /, matching: bool, **request: Any) -> None:
     result = import_(context, ImportRequest(**request))
     for adopted in result.adopted:
         _print(adopted)
+    masked = [adopted.name for adopted in result.adopted if adopted.masked]
+    if masked:
+        of = "its secret" if len(masked) == 1 else f"the secrets of {len(masked)} webhooks"
+        warn(f"SendKit masks {of}. Supply each: sendkit-sync secret set {shell_name(masked[0])} < FILE")
     if matching and result.unmatched:
         of = f"{result.unmatched} of {result.desired}"
         note(f"{of} entries do not match exactly one live webhook. Run `sendkit-sync plan --refresh` to see them.")
@@ -50,5 +54,3 @@ def _print(adopted: Adopted) -> None:
     show_done(f'> adopt "{printable(name, 256)}" ({live.id})\n')
     if live.name != name:
         warn(f'its name in SendKit is "{printable(live.name, 256)}"; the next apply renames it')
-    if adopted.record.secret is None:
-        warn(f"SendKit masks its secret. Supply it: sendkit-sync secret set {shell_name(name)} < FILE")

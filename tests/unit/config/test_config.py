@@ -133,7 +133,7 @@ def test_what_is_no_yaml_is_told_with_the_usual_reason(tmp_path: Path, entry: st
 
 
 def names(paths: list[Path | str], **env: str) -> list[str]:
-    return [webhook.name for webhook in load_config([str(path) for path in paths], env, state_given=True).webhooks]
+    return [webhook.name for webhook in load_config([str(path) for path in paths], env, state="s.json").webhooks]
 
 
 def write(folder: Path, *files: str) -> None:
@@ -176,7 +176,7 @@ def test_a_config_that_is_no_regular_file_needs_a_place_for_the_state(tmp_path: 
         os.write(writing, pipe_text.encode())
         os.close(writing)
         try:
-            return load_config([f"/proc/self/fd/{reading}"], {}, state_given=state_given)
+            return load_config([f"/proc/self/fd/{reading}"], {}, state="s.json" if state_given else None)
         finally:
             os.close(reading)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sendkit_sync.config import load_config
 from sendkit_sync.config.export import config_text
-from sendkit_sync.core.fields import DEFAULTS, Settings
+from sendkit_sync.core.fields import Settings
 from sendkit_sync.core.model import LiveWebhook
 from sendkit_sync.simulator import Simulator
 from support.workspace import Workspace
@@ -79,7 +79,7 @@ def test_it_survives_export_import_and_plan(tmp_path: Path):
         assert workspace.run("validate").returncode == 0
         assert workspace.run("import", "--matching").stdout.endswith(f"{len(NASTY) - 1} webhooks adopted.\n")
         plan = workspace.run("plan", "--refresh").stdout
-        assert f"3 to create, 0 to update, 0 to delete, 3 blocked. {len(NASTY) - 1} unchanged." in plan
+        assert f"0 to create, 0 to update, 0 to delete, 3 blocked. {len(NASTY) - 1} unchanged." in plan
         assert exported.stderr.count("its id was appended") == 2
         assert workspace.apply().returncode == 1
         assert len(simulator.webhooks()) == len(NASTY) + 2
@@ -96,8 +96,8 @@ def test_a_platform_key_finds_the_workspace_in_the_file(tmp_path: Path):
         assert workspace.run("plan", "--refresh", "--detailed-exitcode", **key).returncode == 0
 
 
-def test_a_default_is_left_out():
-    settings = Settings("https://x.example.com/", ("email.sent",), DEFAULTS["retryAttempts"], DEFAULTS["timeoutMs"])
+def test_what_is_live_is_written_a_default_too():
+    settings = Settings("https://x.example.com/", ("email.sent",), 3, 10_000)
     text, _ = config_text([LiveWebhook("1", "X", settings)])
-    assert "retryAttempts" not in text
-    assert "timeoutMs" not in text
+    assert "retryAttempts: 3\n" in text
+    assert "timeoutMs: 10000\n" in text

@@ -93,6 +93,11 @@ FILES: dict[str, str | bytes | dict[str, str]] = {
     "two folders": {"a/x.yaml": HEAD + ONE, "b/x.yaml": HEAD + entry(name="B")},
     "a rename of an entry": HEAD + ONE + entry(name="B", renamedFrom="A"),
     "two renames of one": HEAD + entry(renamedFrom="Old") + entry(name="B", renamedFrom="Old"),
+    "an API address that is none": "apiUrl: http://api.example.com\n" + HEAD + ONE,
+    "a secret kept elsewhere, and not": HEAD + entry(secret='"${S}"', exportAs="A", manageSecret="false"),
+    "a variable name that is none": HEAD + entry(exportAs="1A"),
+    "a variable name twice": HEAD + entry(exportAs="A") + entry(name="B", url='"https://b.example.com"', exportAs="A"),
+    "a flag that is none": HEAD + entry(preventDelete='"yes"', ignoreChanges="[name]"),
     "a folder of nothing": {"folder/x.txt": ""},
     "no file": {},
     "a pattern of nothing": {},
@@ -129,7 +134,7 @@ def prepare(case: str) -> list[str]:
 
 def lines_of(paths: list[str]) -> list[str]:
     try:
-        found = load_config(paths, ENVIRONMENT, state_given=False).warnings
+        found = load_config(paths, ENVIRONMENT).warnings
     except ConfigError as error:
         found = error.diagnostics
     return [str(one) for one in found]

@@ -100,7 +100,7 @@ def test_the_digest_does_not_depend_on_how_the_config_is_written(tmp_path: Path)
     for number, entries in enumerate([(one, other), (other, two)]):
         path = tmp_path / f"{number}.yaml"
         path.write_text("version: 1\nwebhooks:\n" + "".join(f"  {entry}\n" for entry in entries), encoding="utf-8")
-        digests.add(load_config([str(path)], {}, state_given=True).digest())
+        digests.add(load_config([str(path)], {}, state="s.json").digest())
     assert len(digests) == 1
     path.write_text(path.read_text().replace("${S}", "${T}"), encoding="utf-8")
-    assert load_config([str(path)], {}, state_given=True).digest() not in digests
+    assert load_config([str(path)], {}, state="s.json").digest() not in digests

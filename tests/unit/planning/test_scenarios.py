@@ -20,17 +20,28 @@ SCENARIOS = Path(__file__).parent.parent.parent / "scenarios"
 NAMES = (
     "all-new",
     "changed-fields",
+    "ignore-changes",
+    "manage-secret",
     "missing-secret",
     "no-changes",
     "orphan",
     "orphan-blocks-rename",
+    "pinned-address",
+    "prevent-delete",
     "renamed",
     "secrets-from-state",
+    "sensitive-url",
     "unresolved-create",
 )
+FLAGS = {"prevent-delete": ("--prune",)}
+"""What the plan of a scenario is made with."""
+
+REFUSED = {"manage-secret"}
+"""Those with an action that no apply carries out."""
+
 FORMS = {"text": "plan.txt", "json": "plan.json", "markdown": "plan.md", "html": "plan.html"}
 INPUTS = ("webhooks.yaml", "sendkit.state.json")
-PENDING = {"all-new", "changed-fields", "orphan-blocks-rename", "renamed", "secrets-from-state", "unresolved-create"}
+PENDING = {*NAMES} - {"missing-secret", "no-changes", "orphan"}
 
 
 def run_plan(name: str, folder: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
@@ -39,7 +50,7 @@ def run_plan(name: str, folder: Path, *words: str) -> subprocess.CompletedProces
         if (SCENARIOS / name / file).exists():
             shutil.copy(SCENARIOS / name / file, folder / file)
             (folder / file).chmod(0o600)
-    return run(folder, "plan", *words)
+    return run(folder, "plan", *FLAGS.get(name, ()), *words)
 
 
 def run(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -81,7 +92,9 @@ def test_exit_code_tells_whether_changes_are_pending(name: str, tmp_path: Path):
 @pytest.mark.parametrize("name", NAMES)
 def test_after_apply_a_refreshed_plan_finds_no_changes(name: str, page_form: str, tmp_path: Path):
     with Simulator(page_form=page_form) as simulator:
-        shutil.copy(SCENARIOS / name / "webhooks.yaml", tmp_path)
+        config = (SCENARIOS / name / "webhooks.yaml").read_text(encoding="utf-8")
+        config = config.replace("https://sendkit.example.com", simulator.url)
+        (tmp_path / "webhooks.yaml").write_text(config, encoding="utf-8")
         state = SCENARIOS / name / "sendkit.state.json"
         if state.exists():
             document = json.loads(state.read_text(encoding="utf-8"))
@@ -93,7 +106,7 @@ def test_after_apply_a_refreshed_plan_finds_no_changes(name: str, page_form: str
         environment = {"SENDKIT_API_URL": simulator.url, "SENDKIT_API_KEY": "sk_canary"}
         words = ["--yes", "--settle", "1s", "--resend-after", "0s"]
         applied = run(tmp_path, "apply", *words, *(["--allow-duplicate"] if "blocks" in name else []), **environment)
-        assert applied.returncode == 0, applied.stderr
+        assert applied.returncode == (1 if name in REFUSED else 0), applied.stderr
         again = run(tmp_path, "plan", "--refresh", "--detailed-exitcode", **environment)
-        assert again.returncode == 0, again.stdout
+        assert again.returncode == (2 if name in REFUSED else 0), again.stdout
         assert b"canary" not in applied.stdout + applied.stderr + again.stdout + again.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
-from ..core.errors import ErrorCode, UsageError
+from .errors import ErrorCode, UsageError
 
 VERSION = "/v1"
 """The prefix that the client adds to every path; an address must not end with it."""
