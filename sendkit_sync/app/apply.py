@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ..applying.results import Report
+from ..applying.results import Report, Status
 from ..applying.settings import RunSettings
 from ..core.errors import ErrorCode, RefusedError, UsageError
+from ..core.model import ActionKind
 from ..planning.plan import Plan
 from ..planning.scope import PlanScope
 from .checks import check_targets, refuse_unset_secrets
 from .context import Context, Source
 from .events import Planned
 from .run import Run, RunRequest, warn_of
+from .test import verify
 from .wiring import load, pinned
 
 if TYPE_CHECKING:
     from .saved_plan import SavedPlan
+
+CHANGED = (ActionKind.CREATE, ActionKind.UPDATE)
+"""What changes where SendKit delivers to, or how it signs."""
 
 Approve = Callable[[Plan], bool]
 """Decides whether a plan with changes is carried out. May raise."""
@@ -26,13 +31,17 @@ Approve = Callable[[Plan], bool]
 
 @dataclass(frozen=True, slots=True)
 class ApplyRequest:
-    """The arguments of an apply. `plan_file` is a saved plan, which has its own scope and `refresh`."""
+    """The arguments of an apply. `plan_file` is a saved plan, which has its own scope and `refresh`.
+
+    `verify` tests the receivers of all webhooks that were created or changed.
+    """
 
     source: Source = field(default_factory=Source)
     plan_file: str | None = None
     scope: PlanScope = field(default_factory=PlanScope)
     refresh: bool = False
     force: bool = False
+    verify: bool = False
     settings: RunSettings = field(default_factory=RunSettings)
     lock_timeout_s: float = 0.0
 
@@ -66,6 +75,9 @@ def apply(context: Context, request: ApplyRequest, approve: Approve = lambda _: 
             raise RefusedError(ErrorCode.DECLINED, "not applied", hint="Nothing was changed.")
         report = run.execute()
     warn_of(context, report)
+    if request.verify and not report.interrupted:
+        sent = [one.name for one in report.results if one.status is Status.DONE and one.kind in CHANGED]
+        return replace(report, deliveries=verify(context, request.source, sent))
     return report
 
 

@@ -6,10 +6,12 @@ from ..applying.results import Report, Status
 from ..core.errors import ExitCode
 from ..core.model import ActionKind
 from ..core.redaction import REDACTOR
+from ..render.deliveries import deliveries_document
 
 
 def document(report: Report) -> dict[str, object]:
     """Return a document of `schemas/apply.schema.json`."""
+    deliveries = {} if report.deliveries is None else {"deliveries": deliveries_document(report.deliveries)}
     done = {kind: report.count(Status.DONE, kind) for kind in ActionKind}
     return {
         "format_version": "1.0",
@@ -33,6 +35,7 @@ def document(report: Report) -> dict[str, object]:
             }
             for result in report.results
         ],
+        **deliveries,
     }
 
 
@@ -46,4 +49,5 @@ def exit_code(report: Report) -> ExitCode:
     if report.unreachable and not touched:
         return ExitCode.UNREACHABLE
     bad = report.count(Status.FAILED) + report.count(Status.UNRESOLVED) + report.count(Status.NOT_ATTEMPTED)
+    bad += sum(not one.delivered for one in report.deliveries or ())
     return ExitCode.FAILED if bad or report.duplicates else ExitCode.DONE

@@ -24,20 +24,25 @@ def state_text(context: Context, source: Source) -> str:
 
 
 def record_document(context: Context, source: Source, name: str) -> dict[str, object]:
-    """Return one record as JSON data with its secret masked. Raises `RefusedError` if there is none."""
-    record = recorded_state(context, source).webhooks.get(name)
-    if record is None:
+    """Return one record as JSON data, its secrets masked or counted. Raises `RefusedError` if there is none."""
+    state = recorded_state(context, source)
+    record, staged = state.webhooks.get(name), state.staged.get(name)
+    if record is None and staged is None:
         raise not_recorded(name, state_path_of(context, source))
-    return _document(name, record)
+    secrets = {"stagedSecret": SENSITIVE} if staged is not None else {}
+    return {**(_document(name, record) if record is not None else {}), **secrets}
 
 
 def _document(name: str, record: WebhookRecord) -> dict[str, object]:
+    previous, candidates = len(record.previous_secrets), len(record.candidate_secrets)
     secret, masked = SENSITIVE if record.secret else None, record.lifecycle.sensitive_url
     return {
         "id": record.id,
         "status": record.status,
         "createdAt": record.created_at,
         "applied": dict(view(record.applied_name or name, record.applied, secret, sensitive_url=masked)),
+        **({"previousSecrets": previous} if previous else {}),
+        **({"candidateSecrets": candidates} if candidates else {}),
         "confirmed": dict(view(record.confirmed_name, record.confirmed, secret, sensitive_url=masked)),
     }
 

@@ -32,7 +32,7 @@ def get_secret(context: Context, source: Source, name: str, previous: int = 0) -
 
     Raises `RefusedError` if there is none, and `SecretUnreadableError` if it cannot be decrypted.
     """
-    config, state = _recorded(context, source)
+    config, state = recorded_config(context, source)
     path = config.state_path
     if state is None or name not in state.webhooks:
         raise not_recorded(name, path)
@@ -40,7 +40,7 @@ def get_secret(context: Context, source: Source, name: str, previous: int = 0) -
     _warn_of_doubt(context, state, name)
     stored = dict(enumerate(record.secrets())).get(previous)
     if stored is None:
-        raise _secret_not_recorded(name, path, previous=previous > 0)
+        raise secret_not_recorded(name, path, previous=previous > 0)
     return decrypt(cipher_for(config, context, state), (name, *record.former_names), stored)
 
 
@@ -60,7 +60,7 @@ def read_secrets(context: Context, request: ExportRequest) -> dict[Key, Secret]:
     Warns of each that is missing. Raises `RefusedError` where a pattern matches nothing that is recorded, or names one webhook
     whose secret is missing.
     """
-    config, state = _recorded(context, request.source)
+    config, state = recorded_config(context, request.source)
     records = dict(state.webhooks) if state is not None else {}
     staged = dict(state.staged) if state is not None and request.staged else {}
     known = {*records, *staged}
@@ -84,7 +84,7 @@ def read_secrets(context: Context, request: ExportRequest) -> dict[Key, Secret]:
             found[Slot.CURRENT] = record.secret
             found[Slot.PREVIOUS] = next(iter(record.previous_secrets), None) if request.previous else None
             if record.secret is None and name in request.only:
-                raise _secret_not_recorded(name, config.state_path)
+                raise secret_not_recorded(name, config.state_path)
             if record.secret is None:
                 context.warn(f'the secret of "{printable(name)}" is missing and not exported')
             elif state is not None:
@@ -95,7 +95,8 @@ def read_secrets(context: Context, request: ExportRequest) -> dict[Key, Secret]:
     return secrets
 
 
-def _secret_not_recorded(name: str, path: str, *, previous: bool = False) -> RefusedError:
+def secret_not_recorded(name: str, path: str, *, previous: bool = False) -> RefusedError:
+    """Return the error for a webhook whose secret is missing in the state."""
     what = f'no {"previous " if previous else ""}secret of "{printable(name)}" is recorded'
     hint = "There is a previous secret only after the secret has changed." if previous else SUPPLY
     return RefusedError(ErrorCode.SECRET_NOT_RECORDED, what, where=path, hint=hint)
@@ -154,16 +155,11 @@ def set_secret(context: Context, request: SetRequest) -> bool:
 
     Raises `RefusedError` if one is already recorded.
     """
-    config, name, text = read_config(context, request.source), request.name, request.secret.reveal()
+    config, name = read_config(context, request.source), request.name
     context = pinned(context, config)
-    if not text.strip():
+    if not request.secret.reveal().strip():
         raise UsageError(ErrorCode.SECRET_INVALID, "standard input contains no secret", hint=SUPPLY)
-    if "\0" in text:
-        raise UsageError(
-            ErrorCode.SECRET_INVALID, "the secret contains a zero byte, which no environment variable can hold", hint=ALONE
-        )
-    if len(text) < MIN_SECRET:
-        context.warn(f"the secret is shorter than {MIN_SECRET} characters")
+    check_secret(context, request.secret, "the secret")
     path = config.state_path
     with open_record(context, path, "secret set", request.lock_timeout_s, config=config, adds_secret=True) as ledger:
         record = ledger.record_of(name)
@@ -182,7 +178,18 @@ def set_secret(context: Context, request: SetRequest) -> bool:
     return entry is not None and entry.secret is not None and not stored.matches(entry.secret)
 
 
-def _recorded(context: Context, source: Source) -> tuple[Config, State | None]:
+def check_secret(context: Context, secret: Secret, what: str) -> None:
+    """Raise `UsageError` for a supplied secret that no environment variable can hold; warn of a short one."""
+    text = secret.reveal()
+    if "\0" in text:
+        reason = f"{what} contains a zero byte, which no environment variable can hold"
+        raise UsageError(ErrorCode.SECRET_INVALID, reason, hint=ALONE)
+    if len(text) < MIN_SECRET:
+        context.warn(f"{what} is shorter than {MIN_SECRET} characters")
+
+
+def recorded_config(context: Context, source: Source) -> tuple[Config, State | None]:
+    """Return config and state for a command that reads secrets; raises `InvalidError` where they do not fit together."""
     config = read_config(context, source, entries=False)
     context = pinned(context, config)
     state = read_state(config.state_path)

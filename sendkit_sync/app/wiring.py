@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -147,6 +147,20 @@ def ledger_of(
         stop=context.stop,
         check=check,
     )
+
+
+def send_once(context: Context, url: str, headers: Mapping[str, str], body: bytes) -> int | str:
+    """Send one POST that is not SendKit's; return the status of the response, or why there is none."""
+    from ..api.network_errors import ExchangeError
+    from ..api.transport import Transport
+
+    transport = Transport(context.timeout_s, strict_ca=context.strict_ca)
+    try:
+        return transport.exchange("POST", url, headers, body).status
+    except ExchangeError as error:
+        return error.message if error.status is None else error.status
+    finally:
+        transport.close()
 
 
 def store_at(address: str) -> Store:

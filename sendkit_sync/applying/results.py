@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..core.model import ActionKind
-from ..core.outcomes import NOT_SENT, Failed, Misplaced, Outcome, Succeeded, Unknown
+from ..core.outcomes import NOT_SENT, Failed, Misplaced, Outcome, Succeeded, TestDelivery, Unknown
 
 
 class Status(StrEnum):
@@ -63,7 +63,7 @@ class Report:
 
     `results` are in the order of the plan, resolved intents first. `warnings` are lines for people. `key_refused`
     and `unreachable` tell what stopped the run; `interrupted`: a signal did. `duplicates` are the ids of live
-    webhooks that double one created in this run.
+    webhooks that double one created in this run. `deliveries` are the test deliveries of `--verify`, None without it.
     """
 
     results: tuple[Result, ...]
@@ -72,6 +72,7 @@ class Report:
     key_refused: bool = False
     unreachable: bool = False
     interrupted: bool = False
+    deliveries: tuple[TestDelivery, ...] | None = None
 
     def count(self, status: Status, *kinds: ActionKind) -> int:
         """Return the number of results with `status` and, if given, one of `kinds`."""

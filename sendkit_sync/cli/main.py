@@ -29,6 +29,7 @@ COMMANDS = {
     "import": "Start managing live webhooks. Changes nothing in SendKit.",
     "export": "Write the live webhooks as a config file, without secrets.",
     "test": "Have SendKit send a signed test delivery to a webhook.",
+    "trigger": "Sign a delivery here and send it to a receiver, without SendKit.",
     "reconcile": "Run once, unattended: resolve, refresh, plan, apply. For schedulers.",
     "init": "Create a starter config and, on request, CI or scheduler files.",
     "simulator": "Serve a simulated SendKit API on loopback, to try things out.",

@@ -111,3 +111,21 @@ class Misplaced:
     live: LiveWebhook
     message: str
     code: FailureCode = FailureCode.WRONG_WORKSPACE
+
+
+@dataclass(frozen=True, slots=True)
+class TestDelivery:
+    """What a receiver did with a test delivery that SendKit signed.
+
+    `status` is the receiver's, None for no answer. `duration_s` is the time of the whole call, as seen from here. `error` says
+    why nothing was delivered, if it is not the receiver.
+    """
+
+    __test__ = False
+
+    name: str
+    webhook_id: str
+    delivered: bool = False
+    status: int | None = None
+    duration_s: float = 0.0
+    error: str | None = None

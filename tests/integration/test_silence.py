@@ -55,7 +55,8 @@ CALLS: dict[str, list[list[str]]] = {
     "state forget": [["state", "forget", "Written", "--yes"]],
     "import": [["import", "--matching", *QUICK]],
     "export": [["export", *QUICK]],
-    "test": [["test", "Drawn", *QUICK]],
+    "test": [["test", "Drawn", *QUICK], ["test", "--all", "--format", "json", *QUICK]],
+    "trigger": [["trigger", "Drawn", "--to", "http://127.0.0.1:9/", "--timeout", "1s"]],
     "secret get": [["secret", "get", "Drawn"], ["secret", "get", "Supplied", "--previous"]],
     "secret export": [
         ["secret", "export", "--format", "json"],
@@ -64,6 +65,7 @@ CALLS: dict[str, list[list[str]]] = {
         ["secret", "export", "--format", "kubernetes"],
         ["secret", "export", "--format", "github-actions", "--output", "asked-for"],
     ],
+    "secret import": [["secret", "import", "--format", form, "-"] for form in ("dotenv", "json")],
     "secret set": [["secret", "set", "Written"], ["secret", "set", "Drawn"]],
     "secret rotate": [["secret", "rotate", "Drawn", "--yes", *QUICK], ["secret", "rotate", "Supplied", "--yes", *QUICK]],
     "secret stage": [["secret", "stage", "Drawn"]],

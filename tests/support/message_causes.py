@@ -501,6 +501,13 @@ def _(b: Bench) -> None:
     b.run("state", "forget", "CRM")
 
 
+@site("declined/trigger")
+def _(b: Bench) -> None:
+    b.apply()
+    b.patch.setattr("sendkit_sync.cli.commands.trigger.ask", lambda question: False)
+    b.run("trigger", "CRM", "--to", "https://crm.example.com/")
+
+
 @site("declined/rotate")
 def _(b: Bench) -> None:
     b.apply()
@@ -716,6 +723,13 @@ def _(b: Bench) -> None:
 
 
 plain("metrics_not_written", "reconcile")
+plain("test_arguments", "test")
+applied("trigger_url_invalid", "trigger", "CRM", "--to", "ftp://crm.example.com/")
+applied("input_too_large", "trigger", "CRM", "--to", "http://localhost/", "--data", "-", given=b"x" * (1024 * 1024 + 1))
+applied("secret_not_staged/trigger", "trigger", "CRM", "--to", "http://localhost/", "--staged")
+applied("secret_recorded/import", "secret", "import", "--format", "json", "-", given=b'{"CRM": "canary-another-secret"}')
+applied("secrets_unreadable/line", "secret", "import", "--format", "dotenv", "-", given=b"'\n")
+applied("secrets_unreadable/json", "secret", "import", "--format", "json", "-", given=b"{")
 applied("no_test_endpoint", "test", "CRM")
 applied("gone_in_sendkit", "test", "CRM")
 applied("test_unanswered", "test", "CRM")

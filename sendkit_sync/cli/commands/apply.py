@@ -38,6 +38,7 @@ PLAN_HELP = "Apply exactly this saved plan. Fails if the config or the state has
     switch("--refresh", "Also read the live webhooks from SendKit before planning, and correct drift."),
     PRUNE,
     TARGET,
+    switch("--verify", "Then have SendKit send a test delivery to each webhook that was created or changed."),
     choice("text", "json", default="text"),
     *RUN,
 )
@@ -114,3 +115,7 @@ def _print(report: Report, form: str) -> None:
             note(f"  Run apply again. If it stays unresolved: {resolve_command(result.name)} (or --not-created for --id ID)")
     if report.results:
         show_done(f"Applied: {counts(report)}.\n")
+    if report.deliveries:
+        from ...render.deliveries import deliveries_text
+
+        show_done(deliveries_text(report.deliveries))

@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 from ...app.context import Context, Source
+from ...app.import_secrets import FORMS as IMPORT_FORMS
+from ...app.import_secrets import ImportSecretsRequest, import_secrets
 from ...app.rekey import Rekeyed, RekeyRequest, rekey
 from ...app.rotate import RotateRequest, Rotation, activate, rotate
 from ...app.secrets import ALONE, ExportRequest, SetRequest, get_secret, read_secrets, set_secret
@@ -24,6 +26,7 @@ from ..groups import Group
 from ..options import CALLS, LOCKED, NAME, NO_LIST, PLACE, YES, as_command, choice, repeatable, switch, value
 from ..output.messages import error, note, show_done, warn
 from ..output.secrets import deliver, show_secret
+from ..reading import read_input
 from ..signals import interrupted_by, stopping
 
 MAX_SECRET_BYTES = 64 * 1024
@@ -84,12 +87,33 @@ def _from_stdin() -> str:
     raw = sys.stdin.buffer.read(MAX_SECRET_BYTES + 1)
     if len(raw) > MAX_SECRET_BYTES:
         raise UsageError(ErrorCode.SECRET_INVALID, f"the secret is longer than {MAX_SECRET_BYTES} bytes", hint=ALONE)
+    return _decoded(raw).removesuffix("\n").removesuffix("\r")
+
+
+def _decoded(raw: bytes) -> str:
     try:
-        text = raw.decode("utf-8")
+        return raw.decode("utf-8")
     except UnicodeDecodeError:
         # Not chained: the error contains the bytes.
         raise UsageError(ErrorCode.SECRET_INVALID, "the secret is not UTF-8", hint=ALONE) from None
-    return text.removesuffix("\n").removesuffix("\r")
+
+
+FILE = click.argument("file", metavar="FILE")
+FILE_FORMAT = flag("--format", "form", type=click.Choice(IMPORT_FORMS), required=True, help="Format of FILE.")
+MAX_FILE_BYTES = 16 * 1024 * 1024
+
+
+@as_command("import", FILE, FILE_FORMAT, *LOCKED, group=command)
+def import_(context: Context, /, file: str, form: str, **request: Any) -> None:
+    """Record the secrets of many webhooks that were imported without one.
+
+    Reads what `secret export` writes: the secrets that SendKit has, by variable or by webhook name. FILE - is standard input.
+    Sends nothing to SendKit, and records all of them or none.
+    """
+    done = import_secrets(context, ImportSecretsRequest(form, _decoded(read_input(file, MAX_FILE_BYTES)), **request))
+    known = f", {len(done.unchanged)} already recorded" if done.unchanged else ""
+    other = f"; {done.ignored} other keys ignored" if done.ignored else ""
+    show_done(f"{len(done.recorded)} secret{'' if len(done.recorded) == 1 else 's'} recorded{known}{other}.\n")
 
 
 NEW = switch("--new", "Stage a secret for every webhook that the next apply creates.")

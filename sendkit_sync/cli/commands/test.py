@@ -1,23 +1,35 @@
-"""`test`: has SendKit send a signed test delivery to a webhook."""
+"""`test`: has SendKit send signed test deliveries to webhooks."""
 
 from __future__ import annotations
 
-from ...app.context import Context, Source
-from ...app.test import test
-from ...core.diagnostics import printable
-from ...core.errors import ExitCode
-from ..options import CALLS, NAME, PLACE, as_command
+from typing import Any
+
+import click
+
+from ...app.context import Context
+from ...app.test import TestRequest, test
+from ...core.errors import ErrorCode, ExitCode, UsageError
+from ..completion import recorded_names
+from ..options import CALLS, PLACE, as_command, choice, switch
 from ..output.streams import show
 
+NAMES = click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=recorded_names)
 
-@as_command("test", NAME, *PLACE, *CALLS)
-def command(context: Context, /, name: str, source: Source) -> int:
+
+ALL = switch("--all", "Test every recorded webhook.")
+
+
+@as_command("test", NAMES, ALL, choice("text", "json", default="text"), *PLACE, *CALLS)
+def command(context: Context, /, names: tuple[str, ...], form: str, **request: Any) -> int:
     """Have SendKit send a signed test delivery to a webhook.
 
-    Fails if the receiver does not accept it.
+    Fails if a receiver does not answer with a 2xx status.
     """
-    sent = test(context, source, name)
-    answer = f"answered {sent.status}" if sent.status is not None else "gave no answer"
-    word = "delivered" if sent.delivered else "not delivered"
-    show(f'"{printable(name, 256)}" ({sent.webhook_id}): {word}; the receiver {answer}.\n')
-    return ExitCode.DONE if sent.delivered else ExitCode.FAILED
+    from ...render.deliveries import deliveries_json, deliveries_text
+
+    if bool(names) is request.pop("all"):
+        hint = 'For example: sendkit-sync test "CRM Sync"'
+        raise UsageError(ErrorCode.TEST_ARGUMENTS, "pass either NAME or --all", hint=hint)
+    sent = test(context, TestRequest(names, **request))
+    show(deliveries_json(sent) if form == "json" else deliveries_text(sent))
+    return ExitCode.DONE if all(one.delivered for one in sent) else ExitCode.FAILED
