@@ -177,7 +177,7 @@ class TestDocuments:
     def test_every_document_has_a_schema_and_every_field_in_it_is_listed(self):
         names = {path.name for path in (Path(__file__).parent.parent.parent / "schemas").iterdir()}
         assert names == {
-            f"{one}.schema.json" for one in ("webhooks", "state", "plan", "saved-plan", "apply", "validate", "status")
+            f"{one}.schema.json" for one in ("webhooks", "state", "plan", "saved-plan", "apply", "validate", "status", "test")
         }
 
     def test_the_check_itself_finds_what_a_schema_does_not_describe(self):

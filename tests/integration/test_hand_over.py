@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,29 +165,6 @@ def test_an_export_that_fails_replaces_nothing(operator: Operator, recipe: Recip
     assert recipe.given(operator) == {VARIABLE: operator.secret}
     if not is_real:
         assert operator.follow(block).returncode != 0
-
-
-def test_other_lines_of_a_dotenv_file_stay(tmp_path: Path):
-    """What the recipe promises for an `.env` of one's own."""
-    path = tmp_path / ".env"
-    path.write_text(f"# ours\nDATABASE_URL='postgres://x'\n{VARIABLE}=old\n\nexport LAST=\"1 2\" # kept\n", encoding="utf-8")
-    block = SECTIONS[".env files"][1]
-    done = subprocess.run(
-        ["bash", "-ec", block.replace(_export_of(block), "echo '{\"" + VARIABLE + '": "new"}\'')],
-        cwd=tmp_path,
-        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    expected = f"# ours\nDATABASE_URL='postgres://x'\n{VARIABLE}='new'\n\nexport LAST=\"1 2\" # kept\n"
-    assert path.read_text(encoding="utf-8") == expected
-
-
-def _export_of(block: str) -> str:
-    (command,) = re.findall(r"sendkit-sync secret export [^|]+?(?= \|)", block)
-    return str(command)
 
 
 LOADING = r"^\| (.+?) \| `(.+?)`.* \|$"

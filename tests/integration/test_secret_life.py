@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sendkit_sync.simulator import Fault
+from support.age_keys import READER, encrypted_config
 from support.workspace import TWO, Workspace
 
 
@@ -81,6 +82,38 @@ def test_new_draws_only_for_entries_that_nobody_staged(workspace: Workspace):
     assert workspace.run("secret", "stage", "--new").returncode == 0
     assert staged(workspace) == first
     assert staged(workspace, "Analytics") is not None
+
+
+def test_who_cannot_read_a_staged_secret_sends_none_and_draws_no_other(workspace: Workspace):
+    workspace.write(encrypted_config())
+    assert workspace.run("secret", "stage", "CRM Sync").returncode == 0
+    before = workspace.state["staged"]
+    done = workspace.apply("--format", "json")
+    assert done.returncode == 1
+    results = {result["name"]: result for result in json.loads(done.stdout)["results"]}
+    assert results["CRM Sync"]["error"]["code"] == "staged_unreadable"
+    assert results["Analytics"]["status"] == "done", "nobody staged one for it"
+    assert [webhook["name"] for webhook in workspace.simulator.webhooks()] == ["Analytics"]
+    assert workspace.state["staged"] == before
+    assert not workspace.state["pending"]
+    assert workspace.run("secret", "activate", "Analytics").returncode == 1
+
+    staged_one = workspace.run("secret", "export", "--format", "json", "--staged", "--only", "CRM Sync", **READER).stdout
+    assert workspace.apply(**READER).returncode == 0
+    assert live(workspace) == json.loads(staged_one)["CRM Sync"]["next"]
+
+
+def test_who_cannot_read_a_staged_secret_does_not_activate_it(workspace: Workspace):
+    workspace.write(encrypted_config())
+    assert workspace.apply().returncode == 0
+    old = live(workspace)
+    assert workspace.run("secret", "stage", "CRM Sync").returncode == 0
+    before = workspace.state
+    assert workspace.run("secret", "activate", "CRM Sync").returncode == 1
+    assert live(workspace) == old
+    assert workspace.state["staged"] == before["staged"]
+    assert workspace.run("secret", "activate", "CRM Sync", **READER).returncode == 0
+    assert live(workspace) != old
 
 
 def test_a_secret_from_the_config_is_not_staged(workspace: Workspace):

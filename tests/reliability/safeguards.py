@@ -978,6 +978,80 @@ OUTPUT = (
         "export(context, workspace)",
     ),
 )
+LIFE = "tests/integration/test_secret_life.py::"
+CHECKS = "tests/integration/test_secret_checks.py::"
+LIVES = (
+    one(
+        "a webhook is created with the secret that was staged for it",
+        f"{LIFE}test_a_new_webhook_is_created_with_the_secret_that_was_staged_for_it",
+        "planning/sources.py",
+        "    if gone is None and webhook.name in state.staged:\n",
+        "    if False:\n",
+    ),
+    one(
+        "who cannot read a staged secret sends none",
+        f"{LIFE}test_who_cannot_read_a_staged_secret_sends_none_and_draws_no_other",
+        "applying/create.py",
+        "        if source is SecretSource.STAGED and secret is None:\n",
+        "        if False:\n",
+    ),
+    one(
+        "a staged secret is not replaced by another one",
+        f"{LIFE}test_staging_twice_is_refused_and_keeps_the_first",
+        "app/stage.py",
+        "    if name in state.staged:\n",
+        "    if False:\n",
+    ),
+    one(
+        "a rotation does not overtake a staged secret",
+        f"{LIFE}test_staging_twice_is_refused_and_keeps_the_first",
+        "app/rotate.py",
+        "    if not staged and waiting is not None and not sent:\n",
+        "    if False:\n",
+    ),
+    one(
+        "a staged secret that was sent is not discarded",
+        f"{LIFE}test_an_activation_without_an_answer_keeps_both_and_is_finished_by_the_next",
+        "app/stage.py",
+        "        if any(staged.same_as(intent.secret) for intent in state.intents()):\n",
+        "        if False:\n",
+    ),
+    one(
+        "nothing is retired while it is not known which secret is in force",
+        f"{LIFE}test_an_activation_without_an_answer_keeps_both_and_is_finished_by_the_next",
+        "app/stage.py",
+        "        if record.candidate_secrets or state.updates_of(record.id):\n",
+        "        if False:\n",
+    ),
+    one(
+        "a staged secret stays until it is in force",
+        "tests/reliability/test_no_lost_delivery.py::test_staged_first_no_delivery_is_refused[2]",
+        "state/journal.py",
+        "        if staged is not None and not staged.same_as(recorded.secret):\n",
+        "        if staged is not None:\n",
+    ),
+    one(
+        "what loses a secret asks first",
+        f"{LIFE}test_what_loses_a_secret_asks_first[command0]",
+        "app/stage.py",
+        "    if not approve(question):\n",
+        "    if False:\n",
+    ),
+    one(
+        "imported secrets replace no recorded one",
+        f"{CHECKS}TestImport::test_one_that_differs_from_the_recorded_one_keeps_all_as_they_are",
+        "app/import_secrets.py",
+        "    if others:\n",
+        "    if False:\n",
+    ),
+    one(
+        "a signed delivery leaves the machine only after a question",
+        f"{CHECKS}TestTrigger::test_off_loopback_it_asks_before_anything_is_sent",
+        "app/trigger.py",
+        "    if not _is_loopback(host) and not approve(question):\n",
+        "    if False:\n",
+    ),
+)
 HOSTILE = (
     one(
         "the secret of an update that nobody is known to have written is not sent",
@@ -1099,6 +1173,7 @@ GROUPS = (
     ("The state in git, and the plan that was reviewed", FORGES),
     ("States in stores", STORES),
     ("Files that are not what they seem", FILES),
+    ("A secret's life", LIVES),
     ("Secrets, and where they come from", SECRETS),
     ("A tampered state", HOSTILE),
     ("Redaction", REDACTION),
