@@ -13,7 +13,7 @@ from ..config import Config
 from ..core.errors import ErrorCode, RefusedError
 from ..core.last_run import LastRun
 from ..core.model import State
-from ..planning.limits import exceeded_limits
+from ..planning.limits import FORCE, exceeded_limits
 from ..planning.plan import LiveSide, Plan
 from ..planning.scope import PlanScope
 from .checks import check_api, check_encryption, check_lease, workspace_of
@@ -84,10 +84,9 @@ class Run:
 
     def check_limits(self, *, force: bool) -> None:
         """Raise `RefusedError` if the plan exceeds a limit that needs --force."""
-        state = self.executor.ledger.state
-        found = exceeded_limits(self.plan, desired=len(self.config.webhooks), recorded=len(state.webhooks))
+        found = exceeded_limits(self.plan)
         if found and not force:
-            raise RefusedError(ErrorCode.LIMITS_EXCEEDED, "; ".join(found), hint="If this is intended, pass --force.")
+            raise RefusedError(ErrorCode.LIMITS_EXCEEDED, "; ".join(found), hint=FORCE)
 
     def execute(self) -> Report:
         """Carry out the plan, report each action, and keep for `status` what was done."""

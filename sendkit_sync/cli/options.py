@@ -86,6 +86,12 @@ def colour() -> bool:
     return isinstance(settings, Settings) and settings.colour
 
 
+def verbose() -> bool:
+    """Return whether -v was given: then text leaves nothing out."""
+    settings = click.get_current_context().obj
+    return isinstance(settings, Settings) and settings.verbose > 0
+
+
 def switch(name: str, text: str) -> Parameter:
     """Return a flag without a value."""
     return flag(name, is_flag=True, help=text)
@@ -142,6 +148,7 @@ BRIEF_CALLS = (TIMEOUT, duration("--retry-for", "10s", _RETRY_HELP))
 YES = switch("--yes", "Do not ask. Required without a terminal.")
 PRUNE = switch("--prune", "Delete orphans: recorded webhooks that are no longer in the config.")
 TARGET = repeatable("--target", "targets", "NAME", "Only plan webhooks with this name. * matches any text.")
+MAX_CHANGES = flag("--max-changes", type=click.IntRange(0), metavar="N", help="Refuse a plan with more than N changes.")
 RUN = (
     switch("--force", "Allow deleting or re-creating more than 30% of the recorded webhooks in one run."),
     switch("--allow-duplicate", "Create the webhook even if a live one looks like a duplicate."),

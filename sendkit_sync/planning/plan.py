@@ -205,6 +205,9 @@ class Plan:
     targets: tuple[str, ...] = ()
     idle_targets: tuple[str, ...] = ()
     recipients: Recipients = Recipients()
+    desired: int = 0
+    recorded: int = 0
+    """Number of webhooks in the config and in the state."""
     moved: tuple[DesiredWebhook, ...] = ()
     """Those that are unchanged, but stand in another config file than the recorded one."""
 

@@ -48,6 +48,8 @@ def make_plan(
         targets=options.targets,
         idle_targets=options.idle({*planner.wanted, *known.webhooks, *known.pending}),
         recipients=Recipients.of(recipients, state),
+        desired=len(planner.wanted),
+        recorded=len(known.webhooks),
         moved=tuple(planner.moved),
     )
 

@@ -8,7 +8,20 @@ from ..core.diagnostics import printable
 from ..core.model import ActionKind
 from ..planning.plan import Action, Plan
 from .page_style import STYLE
-from .words import SIGNS, Line, Note, blocked_text, fields, notes, remarks, shown_name, summary_line, unrecorded_text
+from .words import (
+    SIGNS,
+    Line,
+    Note,
+    blocked_text,
+    comparison_text,
+    fields,
+    notes,
+    remarks,
+    shown_name,
+    summary_line,
+    unknown_text,
+    unrecorded_text,
+)
 
 HEAD = """\
 <!DOCTYPE html>
@@ -84,14 +97,13 @@ def _tiles(plan: Plan, found: list[Note]) -> str:
 def _facts(plan: Plan) -> str:
     """Return the facts about what the plan was made from."""
     state = "nothing is recorded yet" if plan.lineage is None else f"serial {plan.serial} of {printable(plan.lineage)}"
-    sides = "the recorded state" if plan.refreshed is None else "the recorded state and the live webhooks"
     facts = {
         "API": printable(plan.api),
         "Workspace": printable(plan.workspace_id or ""),
         "State": state,
         "Config": f"SHA-256 {plan.config_digest[:12]}",
-        "Compared with": sides,
-        "Not recorded": unrecorded_text(plan) or "",
+        "Compared with": comparison_text(plan).removeprefix("Compared with "),
+        "Not recorded": unrecorded_text(plan) or unknown_text(plan) or "",
         "Only": ", ".join(printable(target) for target in plan.targets),
     }
     rows = [f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>\n" for name, text in facts.items() if text]
@@ -102,11 +114,12 @@ def _section(anchor: str, title: str, count: int, body: list[str]) -> str:
     return f'<section id="{anchor}">\n<h2>{escape(title)} <span>{count}</span></h2>\n{"".join(body)}</section>\n'
 
 
+def _named(name: str) -> str:
+    return f"<bdi>{escape(shown_name(name))}</bdi>" if name else ""
+
+
 def _note(note: Note) -> str:
-    names = [
-        f"<li><bdi>{escape(shown_name(name))}</bdi>{': ' + escape(advice) if advice else ''}</li>\n"
-        for name, advice in note.entries
-    ]
+    names = [f"<li>{_named(name)}{': ' if name and advice else ''}{escape(advice)}</li>\n" for name, advice in note.entries]
     meaning = f'<p class="meaning">{escape(note.meaning)}</p>\n' if note.meaning else ""
     body = [f"{meaning}<ul>\n", *names, "</ul>\n"]
     if len(names) > FOLD_ABOVE:

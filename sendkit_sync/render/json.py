@@ -8,6 +8,7 @@ from typing import Any
 
 from ..core.diagnostics import inert_json
 from ..core.model import ActionKind
+from ..planning.limits import refusals
 from ..planning.plan import Action, LiveFacts, Plan, View
 from ..version import __version__
 from .words import masked
@@ -38,7 +39,7 @@ def _action(action: Action) -> dict[str, Any]:
     }
 
 
-def plan_document(plan: Plan) -> dict[str, Any]:
+def plan_document(plan: Plan, *, max_changes: int | None = None) -> dict[str, Any]:
     """Return the plan as a document of `schemas/plan.schema.json`."""
     summary: dict[str, int] = {str(kind): plan.count(kind) for kind in ActionKind}
     summary |= {"unchanged": plan.unchanged, "orphan": len(plan.orphans), "unresolved": len(plan.unresolved)}
@@ -47,7 +48,11 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "tool_version": __version__,
         "config_digest": plan.config_digest,
         "state": {"lineage": plan.lineage, "serial": plan.serial},
+        "compared_with": ["state"] if plan.refreshed is None else ["state", "live"],
         "summary": summary,
+        "refusals": [
+            {"code": one.code, "name": one.name, "message": one.message} for one in refusals(plan, max_changes=max_changes)
+        ],
         "recipients": {key: list(keys) for key, keys in asdict(plan.recipients).items()},
         "secrets_from_state": [{"name": name, "secret_source": str(source)} for name, source in plan.secrets_from_state],
         "actions": [_action(action) for action in plan.actions],

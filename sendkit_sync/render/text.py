@@ -7,9 +7,25 @@ from collections.abc import Callable
 from ..core.diagnostics import printable
 from ..core.model import ActionKind
 from ..planning.plan import Action, Plan
-from .words import SIGNS, Line, Note, blocked_text, fields, notes, remarks, shown_name, summary_line, unrecorded_text
+from .words import (
+    SIGNS,
+    Line,
+    Note,
+    blocked_text,
+    comparison_text,
+    fields,
+    notes,
+    remarks,
+    shown_name,
+    summary_line,
+    unknown_text,
+    unrecorded_text,
+)
 
 Paint = Callable[[str, str], str]
+
+FEW = 3
+"""Up to so many names are listed without -v."""
 
 COLOURS = {
     ActionKind.CREATE: "green",
@@ -54,20 +70,25 @@ def _rows(path: str, pieces: list[Line], paint: Paint) -> list[str]:
     return [" -> ".join(text for _, text in pieces)]
 
 
-def _note(note: Note, paint: Paint) -> list[str]:
-    rows = [f'  "{shown_name(name)}"' + (f": {advice}" if advice else "") for name, advice in note.entries]
+def _note(note: Note, paint: Paint, *, whole: bool) -> list[str]:
+    shown = note.entries if whole or note.first or len(note.entries) <= FEW else note.entries[:1]
+    rows = [f"  {_named(name)}{': ' if name and advice else ''}{advice}" for name, advice in shown]
+    if len(shown) < len(note.entries):
+        rows.append(f"  and {len(note.entries) - len(shown)} more; -v lists all")
     return [paint(note.heading, "red" if note.first and note.urgent else "yellow"), *rows]
 
 
-def plan_text(plan: Plan, *, colour: bool) -> str:
-    """Return the plan as text that ends with a line break."""
+def _named(name: str) -> str:
+    return f'"{shown_name(name)}"' if name else ""
+
+
+def plan_text(plan: Plan, *, colour: bool, whole: bool = True) -> str:
+    """Return the plan as text that ends with a line break. Without `whole`, one name stands for a long list of them."""
     paint = painter(colour)
     found = notes(plan)
-    blocks = [_note(note, paint) for note in found if note.first]
+    blocks = [_note(note, paint, whole=whole) for note in found if note.first]
     blocks += [_action(action, paint) for action in plan.actions]
-    blocks += [_note(note, paint) for note in found if not note.first]
-    unrecorded = unrecorded_text(plan)
-    if unrecorded is not None:
-        blocks.append([unrecorded])
-    blocks.append([summary_line(plan)])
+    blocks += [_note(note, paint, whole=whole) for note in found if not note.first]
+    blocks += [[text] for text in (unrecorded_text(plan), unknown_text(plan)) if text is not None]
+    blocks.append([summary_line(plan), comparison_text(plan)])
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"

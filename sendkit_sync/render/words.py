@@ -10,6 +10,7 @@ from ..core.fields import DEFAULTS, SHOWN
 from ..core.model import SENSITIVE, ActionKind
 from ..core.quoting import resolve_command, shell_name, yaml_name
 from ..planning.blockers import reason_and_advice
+from ..planning.limits import FORCE, exceeded_limits
 from ..planning.plan import Action, BlockerKind, JsonValue, Plan, Reason, SecretSource
 
 SIGNS = {
@@ -157,6 +158,7 @@ class Note:
     title: str
     meaning: str
     entries: tuple[tuple[str, str], ...]
+    """Names and what to do about each; without a name, a sentence about the whole plan."""
     urgent: bool = False
     first: bool = False
     """Whether it stands above the actions: whoever reviews the plan must not overlook it."""
@@ -179,7 +181,9 @@ def notes(plan: Plan) -> list[Note]:
     missing = tuple((name, supply_text(name)) for name in plan.missing_secrets)
     inactive = plan.refreshed.inactive if plan.refreshed is not None else ()
     other_secrets = plan.refreshed.other_secrets if plan.refreshed is not None else ()
+    refused = tuple(("", f"{text}. {FORCE}") for text in exceeded_limits(plan))
     found = [
+        Note("Refused", "apply carries out nothing of this plan", refused, True, first=True),
         Note(
             "Secrets from the state",
             "these are sent; whoever can change the state can choose them",
@@ -214,6 +218,20 @@ def _bare(names: Sequence[str]) -> tuple[tuple[str, str], ...]:
 def supply_text(name: str) -> str:
     """Return what to do about a webhook whose secret is missing."""
     return f"run `sendkit-sync secret set {shell_name(name)} < FILE`"
+
+
+def comparison_text(plan: Plan) -> str:
+    """Return the sentence about what the plan was compared with."""
+    if plan.refreshed is None:
+        return "Compared with the recorded state only. --refresh also reads SendKit."
+    return "Compared with the recorded state and with SendKit."
+
+
+def unknown_text(plan: Plan) -> str | None:
+    """Return the sentence for a plan that knows nothing of what already exists, and only creates."""
+    if plan.refreshed is not None or plan.recorded or not plan.actions:
+        return None
+    return "Nothing is recorded yet. Adopt webhooks that already exist first: sendkit-sync import --matching"
 
 
 def unrecorded_text(plan: Plan) -> str | None:

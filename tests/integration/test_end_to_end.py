@@ -24,7 +24,10 @@ def test_apply_then_plan_finds_no_changes(workspace: Workspace):
     assert "2 created" in applied.stdout
     again = workspace.run("plan", "--detailed-exitcode")
     assert again.returncode == 0
-    assert again.stdout == "No changes. 2 webhooks match the recorded state.\n"
+    assert again.stdout == (
+        "No changes. 2 webhooks match the recorded state.\n"
+        "Compared with the recorded state only. --refresh also reads SendKit.\n"
+    )
     workspace.check_each_made_once("CRM Sync", "Analytics")
 
 

@@ -58,7 +58,12 @@ class TestContent:
     def test_it_shows_numbers_state_and_each_change(self, show):
         tab = show(make_plan((create(), UPDATE)))
         assert text(tab, "nav > *") == ["1\nto create", "1\nto update", "3\nunchanged"]
-        assert text(tab, "dl.facts dd") == ["https://a", "serial 1 of l", "SHA-256 dddddddddddd", "the recorded state"]
+        assert text(tab, "dl.facts dd") == [
+            "https://a",
+            "serial 1 of l",
+            "SHA-256 dddddddddddd",
+            "the recorded state only. --refresh also reads SendKit.",
+        ]
         assert text(tab, "h2") == ["Create 1", "Update 1"]
         assert text(tab, "#create td") == [
             "https://crm.example.com/webhooks/sendkit",

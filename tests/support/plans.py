@@ -11,6 +11,7 @@ EVIL = "a|b<script>`@x`\n**\x1b[31m"
 
 
 def make_plan(actions: tuple[Action, ...] = (), unchanged: int = 3, **more: object) -> Plan:
+    more = {"desired": 50, "recorded": 50} | more
     return Plan(actions, more.pop("orphans", ()), more.pop("unresolved", ()), unchanged, "d" * 64, "l", 1, "https://a", **more)  # type: ignore[arg-type]
 
 

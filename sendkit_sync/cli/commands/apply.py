@@ -18,7 +18,7 @@ from ...core.quoting import resolve_command
 from ...planning.plan import Plan
 from ..asking import ask
 from ..flags import flag
-from ..options import PLACE, PRUNE, RUN, TARGET, as_command, choice, colour, switch
+from ..options import PLACE, PRUNE, RUN, TARGET, as_command, choice, colour, switch, verbose
 from ..output.console import console
 from ..output.logs import is_json
 from ..output.messages import note, show_done
@@ -93,7 +93,7 @@ class _View:
 
     def _show(self, plan: Plan) -> None:
         if self._form == "text":
-            show_done(shown(plan, "text", colour=colour()))
+            show_done(shown(plan, "text", colour=colour(), whole=verbose()))
         elif not self._yes:
             write_error(shown(plan, "text"))
 

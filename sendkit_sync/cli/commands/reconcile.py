@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import click
-
 from ...app.context import Context
 from ...app.events import Event, Performed, Planned
 from ...app.reconcile import ReconcileRequest, ReconcileRun, reconcile
@@ -16,7 +14,7 @@ from ...core.redaction import REDACTOR
 from ...planning.plan import Plan
 from ...render.words import summary_line
 from ..flags import flag
-from ..options import PLACE, PRUNE, RUN, as_command, duration, switch
+from ..options import MAX_CHANGES, PLACE, PRUNE, RUN, as_command, duration, switch
 from ..output.console import console
 from ..output.logs import event
 from ..output.messages import show_done
@@ -31,7 +29,7 @@ DEADLINE_HELP = "Time limit for the whole run. When it expires, calls in flight 
     *PLACE,
     PRUNE,
     switch("--dry-run", "Only refresh and plan. Sends GET requests only, writes no state, takes no lock."),
-    flag("--max-changes", type=click.IntRange(0), metavar="N", help="Refuse a plan with more than N changes."),
+    MAX_CHANGES,
     duration("--deadline", "10m", DEADLINE_HELP),
     flag("--metrics-file", metavar="FILE", help="Write Prometheus metrics to FILE. Needs the extra `metrics`."),
     switch("--metrics-per-webhook", "Add the delivery counts of each webhook to the metrics."),

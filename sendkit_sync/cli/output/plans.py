@@ -7,13 +7,13 @@ from ...planning.plan import Plan
 FORMS = ("text", "json", "markdown", "html")
 
 
-def shown(plan: Plan, form: str, *, colour: bool = False) -> str:
-    """Return the plan in one of `FORMS`. `colour` applies to text."""
+def shown(plan: Plan, form: str, *, colour: bool = False, whole: bool = True, max_changes: int | None = None) -> str:
+    """Return the plan in one of `FORMS`. `colour` and `whole` apply to text."""
     match form:
         case "json":
             from ...render.json import dump, plan_document
 
-            return dump(plan_document(plan))
+            return dump(plan_document(plan, max_changes=max_changes))
         case "markdown":
             from ...render.markdown import plan_markdown
 
@@ -24,4 +24,4 @@ def shown(plan: Plan, form: str, *, colour: bool = False) -> str:
             return plan_html(plan)
     from ...render.text import plan_text
 
-    return plan_text(plan, colour=colour)
+    return plan_text(plan, colour=colour, whole=whole)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import replace
 
 import pytest
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 
 from sendkit_sync.core.fields import Settings
 from sendkit_sync.core.model import ActionKind, DesiredWebhook, State
-from sendkit_sync.planning.limits import exceeded_limits
+from sendkit_sync.planning.limits import exceeded_limits, refusals
 from sendkit_sync.planning.plan import LiveSide
 from sendkit_sync.planning.planner import make_plan
+from sendkit_sync.planning.scope import PlanScope
 from sendkit_sync.render.html import plan_html
 from sendkit_sync.render.json import dump, plan_document
 from sendkit_sync.render.markdown import plan_markdown
@@ -69,4 +71,29 @@ def test_all_or_over_thirty_percent_of_ten_gone_at_once_needs_force(recorded: in
     ids = frozenset(f"wh_{number}" for number in range(gone))
     plan = make_plan(desired, state, api=API, config_digest="digest", live=LiveSide({}, ids))
     assert plan.count(ActionKind.CREATE) == gone
-    assert bool(exceeded_limits(plan, desired=recorded, recorded=recorded)) is refused
+    assert bool(exceeded_limits(plan)) is refused
+
+
+def test_a_plan_says_what_an_apply_would_refuse():
+    hooks = [DesiredWebhook(f"{n:02}", Settings(f"https://{n}.example.com/", ("email.sent",))) for n in range(10)]
+    state = State("lineage", 1, API, None, {hook.name: recorded_as(hook, None, n) for n, hook in enumerate(hooks)})
+    plan = make_plan(hooks[:6], state, api=API, config_digest="digest", options=PlanScope(prune=True))
+    found = refusals(plan, max_changes=3)
+    assert [(one.code, one.name) for one in found] == [("limits_exceeded", None), ("too_many_changes", None)]
+    assert plan_document(plan)["refusals"] == [
+        {"code": "limits_exceeded", "name": None, "message": "4 of 10 recorded webhooks would be deleted"}
+    ]
+    for text in (plan_text(plan, colour=False), plan_markdown(plan), plan_html(plan)):
+        assert "4 of 10 recorded webhooks would be deleted" in html.unescape(text)
+    allowed = make_plan(hooks[:8], state, api=API, config_digest="digest", options=PlanScope(prune=True))
+    assert refusals(allowed) == ()
+
+
+def test_a_long_list_of_names_is_one_line_unless_all_is_asked_for():
+    hooks = [DesiredWebhook(f"{n:02}", Settings(f"https://{n}.example.com/", ("email.sent",))) for n in range(10)]
+    state = State("lineage", 1, API, None, {hook.name: recorded_as(hook, None, n) for n, hook in enumerate(hooks)})
+    plan = make_plan([], state, api=API, config_digest="digest")
+    short, whole = plan_text(plan, colour=False, whole=False), plan_text(plan, colour=False)
+    assert "and 9 more; -v lists all" in short
+    assert '"09"' not in short
+    assert all(f'"{hook.name}"' in whole for hook in hooks)

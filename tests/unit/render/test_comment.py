@@ -19,7 +19,7 @@ from sendkit_sync.render.markdown import FOR_NOTES, LIMIT, RESERVE, plan_markdow
 from sendkit_sync.render.words import shown_name
 from support.plans import ALL, UPDATE, create, make_plan
 
-KNOWN = {"strong", "p", "ul", "li", "code", "pre", "details", "summary", "table", "thead", "tbody", "tr", "th", "td"}
+KNOWN = {"strong", "p", "ul", "li", "code", "pre", "details", "summary", "table", "thead", "tbody", "tr", "th", "td", "br"}
 
 
 class Tree(HTMLParser):
@@ -40,6 +40,9 @@ class Tree(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.add(tag)
         assert {name for name, _ in attrs} <= ({"lang"} if tag == "pre" else set()), (tag, attrs)
+        if tag == "br":
+            self.rows[-1][-1] += "\n"
+            return
         self._open.append(tag)
         if tag == "tr":
             self.rows.append([])
@@ -97,16 +100,17 @@ def check(plan: Plan) -> Tree:
     """Assert that every name, id and value stands in its place, whole; return the comment as it is read."""
     tree = Tree(plan_markdown(plan))
     assert tree.elements <= KNOWN
-    cells = [(shown_name(action.name), printable(action.id or "")) for action in plan.actions]
-    assert [(row[1].strip(), row[2].strip()) for row in tree.rows[1:]] == [(one.strip(), two.strip()) for one, two in cells]
-    assert {len(row) for row in tree.rows} <= {4}
+    cells = [[shown_name(action.name).strip(), printable(action.id or "").strip()] for action in plan.actions]
+    assert [[part.strip() for part in f"{row[1]}\n".split("\n")][:2] for row in tree.rows[1:]] == cells
+    assert {len(row) for row in tree.rows} <= {3}
     assert [item.strip() for item in tree.items] == [shown_name(name).strip() for name in plan.orphans]
-    for action in plan.actions:
-        assert f'@@ {action.kind} "{shown_name(action.name)}" @@\n' in tree.diff
+    for action, row in zip(plan.actions, tree.rows[1:], strict=True):
         for change in action.changes:
             if change.path == "url":
-                assert f"- url: {printable(str(change.before), 2048)}\n" in tree.diff
-    assert re.sub(r"\s+", " ", tree.plain).strip().endswith("Details")
+                before, after = (printable(str(value), 2048) for value in (change.before, change.after))
+                line = f"url: {before} \u2192 {after}"
+                assert line.strip() in [one.strip() for one in row[2].split("\n")] or f"- url: {before}\n" in tree.diff
+    assert (tree.diff != "") is re.sub(r"\s+", " ", tree.plain).strip().endswith("In full")
     return tree
 
 
@@ -121,28 +125,38 @@ def test_nothing_gets_out_of_its_place(pairs: list[tuple[str, str]], orphans: li
     check(make_plan(tuple(update(name, text) for name, text in pairs), orphans=tuple(orphans)))
 
 
-def test_a_diff_shows_what_goes_and_what_comes():
+def test_each_row_says_what_changes():
     tree = check(make_plan((create(), UPDATE)))
-    assert tree.diff == (
-        '@@ create "CRM Sync" @@\n'
-        "+ url: https://crm.example.com/webhooks/sendkit\n"
-        "+ events: email.positive_reply, email.replied\n"
-        "+ secret: (sensitive, generated)\n"
-        '@@ update "Analytics" @@\n'
-        "- url: https://old.example.com\n"
-        "+ url: https://new.example.com\n"
-        "+ events: email.clicked\n"
-        "- events: email.opened\n"
-    )
+    assert tree.diff == ""
+    assert [row[2] for row in tree.rows[1:]] == [
+        "url: https://crm.example.com/webhooks/sendkit\n"
+        "events: email.positive_reply, email.replied\nsecret: (sensitive, generated)",
+        "url: https://old.example.com \u2192 https://new.example.com\nevents: +email.clicked, -email.opened",
+    ]
 
 
-def test_every_kind_has_its_row():
+def test_a_long_value_is_shortened_in_the_middle_and_stands_in_full_below():
+    old, new = "https://old.example.com/" + "a" * 200, "https://new.example.com/" + "b" * 200
+    change = Action(ActionKind.UPDATE, "Long", "1", Reason.CHANGED, changes=(Change("url", old, new),))
+    tree = check(make_plan((UPDATE, change)))
+    assert tree.rows[2][2].startswith("url: https://old.example.com/aaa")
+    assert tree.rows[2][2].endswith("bbb")
+    assert len(tree.rows[2][2]) <= 120
+    assert tree.diff == f'@@ update "Long" @@\n- url: {old}\n+ url: {new}\n'
+
+
+def test_every_kind_has_its_row_blocked_and_deleting_ones_first():
     tree = Tree(plan_markdown(ALL))
     assert [row[0] for row in tree.rows] == [
         "Action",
-        *("+ create", "+ create", "~ update", "~ update", "> adopt", "x forget", "- delete"),
+        *("+ create", "x forget", "- delete", "+ create", "~ update", "~ update", "> adopt"),
     ]
-    assert "renamedFrom: Old" in tree.rows[2][3]
+    assert "renamedFrom: Old" in tree.rows[1][2]
+
+
+def test_it_says_where_the_webhooks_are_and_what_they_were_compared_with():
+    tree = Tree(plan_markdown(make_plan((UPDATE,), recorded=1, workspace_id="ws_1")))
+    assert "Workspace ws_1 at https://a. Compared with the recorded state only." in tree.plain
 
 
 class TestLength:
@@ -156,11 +170,11 @@ class TestLength:
         assert "left out" not in plan_markdown(make_plan(tuple(create(f"W{i}") for i in range(100))))
 
     def test_details_go_first(self):
-        out = plan_markdown(make_plan(tuple(create(f"W{i}") for i in range(500))))
+        out = plan_markdown(make_plan(tuple(update(f"W{i}", "x" * 150) for i in range(120))))
         assert set(self.numbers(out)) == {"details"}
         tree = Tree(out)
-        assert len(tree.rows) == 501
-        assert tree.diff.count("@@ create") + self.numbers(out)["details"] == 500
+        assert len(tree.rows) == 121
+        assert tree.diff.count("@@ update") + self.numbers(out)["details"] == 120
 
     def test_then_rows_but_never_the_summary_or_the_notes(self):
         actions = tuple(create(f"W{i}") for i in range(3000))
@@ -170,14 +184,12 @@ class TestLength:
         assert "kept" in tree.items
         assert any("unsure" in item for item in tree.items)
         assert len(tree.rows) - 1 + self.numbers(out)["actions"] == 3000
-        assert self.numbers(out)["details"] == 3000
 
     def test_notes_do_not_push_out_the_actions(self):
         orphans = tuple(f"o{i}" * 20 for i in range(3000))
         out = plan_markdown(make_plan((create(), UPDATE), orphans=orphans))
         tree = Tree(out)
         assert len(tree.rows) == 3
-        assert tree.diff.count("@@ ") == 2
         assert len(tree.items) + self.numbers(out)["names"] == 3000
         assert len("".join(tree.items)) < FOR_NOTES
 
@@ -206,4 +218,4 @@ class TestLength:
         assert len(out) <= LIMIT
         tree = Tree(out)
         assert len(tree.items) + self.numbers(out).get("names", 0) == orphans
-        assert tree.diff.count("@@ create") + self.numbers(out).get("details", 0) == actions
+        assert len(tree.rows[1:]) + self.numbers(out).get("actions", 0) == actions

@@ -35,13 +35,17 @@ EXPECTED = """\
               - email.opened
 
 Plan: 1 to create, 1 to update, 0 to delete. 3 unchanged.
+Compared with the recorded state only. --refresh also reads SendKit.
 """
 
 
 def test_text_is_as_in_the_design() -> None:
     assert plan_text(make_plan((create(), UPDATE)), colour=False) == EXPECTED
     assert "\x1b[" in plan_text(make_plan((UPDATE,)), colour=True)
-    assert plan_text(make_plan(unchanged=5), colour=False) == "No changes. 5 webhooks match the recorded state.\n"
+    assert plan_text(make_plan(unchanged=5), colour=False) == (
+        "No changes. 5 webhooks match the recorded state.\n"
+        "Compared with the recorded state only. --refresh also reads SendKit.\n"
+    )
 
 
 def test_text_tells_what_to_do() -> None:
@@ -74,7 +78,7 @@ def test_json_fits_its_schema() -> None:
 def test_nothing_is_injected() -> None:
     assert "<script" not in plan_html(ALL)
     out = plan_markdown(ALL)
-    assert all(line.count("|") == 5 for line in out.splitlines() if line.startswith("|"))
+    assert all(line.count("|") == 4 for line in out.splitlines() if line.startswith("|"))
 
 
 def test_large_plans() -> None:
