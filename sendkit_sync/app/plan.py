@@ -13,6 +13,7 @@ from ..core.store_address import is_url, parse_address
 from ..planning.plan import LiveSide, Plan
 from ..planning.planner import make_plan
 from ..planning.scope import PlanScope
+from .adoption import Find, read_adoptable, to_adopt
 from .checks import check_api, check_encryption, check_targets, refuse_shared, workspace_of
 from .context import Context, Source
 from .git_guard import warn_of_git
@@ -52,9 +53,23 @@ def plan(context: Context, request: PlanRequest) -> Plan:
     return made
 
 
-def plan_of(context: Context, config: Config, state: State | None, scope: PlanScope, live: LiveSide | None = None) -> Plan:
-    """Return the plan of `config` against `state`. Raises `InvalidError` if they do not match."""
+def plan_of(
+    context: Context,
+    config: Config,
+    state: State | None,
+    scope: PlanScope,
+    live: LiveSide | None = None,
+    find: Find | None = None,
+) -> Plan:
+    """Return the plan of `config` against `state`. Raises `InvalidError` if they do not match.
+
+    `find` reads a live webhook that an `id` names; without it and without `live`, it is not known what adopting changes.
+    """
     check_api(context, state, config.state_path)
+    unread = to_adopt(config, state, scope)
+    if live is not None:
+        find = live.by_id.get
+    adoptable = read_adoptable(unread, state, find) if find is not None else {}
     for recorded in state.webhooks.values() if state else ():
         if recorded.lifecycle.sensitive_url:
             redact_url(recorded.applied.url)
@@ -72,6 +87,7 @@ def plan_of(context: Context, config: Config, state: State | None, scope: PlanSc
         options=scope,
         live=live,
         recipients=config.recipients,
+        adoptable=adoptable,
     )
 
 

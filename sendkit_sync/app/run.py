@@ -79,7 +79,7 @@ class Run:
             executor = executor_of(api, ledger, config, context, request.settings)
             executor.resolve_earlier()
             live = live_side(context, executor.read_live, ledger.state) if request.refresh else None
-            plan = plan_of(context, config, ledger.state, request.scope, live)
+            plan = plan_of(context, config, ledger.state, request.scope, live, api.get)
             yield cls(context, executor, plan, live, before, request.purpose, config)
 
     def check_limits(self, *, force: bool) -> None:

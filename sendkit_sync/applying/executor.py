@@ -12,7 +12,8 @@ from ..core.model import ActionKind, DesiredWebhook
 from ..core.outcomes import Failed, FailureCode, Unknown
 from ..core.ports import Api, Clock, Ledger, Rng, SecretCipher
 from ..planning.blockers import reason_and_advice
-from ..planning.plan import Action, Blocker, LiveSide, Plan
+from ..planning.plan import Action, Blocker, LiveSide, Plan, Reason
+from .adopt import adopt
 from .create import Creator
 from .delete import Deleter
 from .live_list import LiveList
@@ -103,7 +104,7 @@ class Executor:
         actions = []
         for action in plan.actions:
             if action.blocked_by is None or action.blocked_by.kind.duplicate:
-                actions.append(action)
+                actions.append(self._recorded(action) if action.reason is Reason.ADOPTED else action)
             else:
                 self._note(Result(action.kind, action.name, action.id, _blocked(action.blocked_by)))
         findings = self._check(actions)
@@ -116,6 +117,13 @@ class Executor:
         self._run([action for action in actions if action.kind not in SENT], findings)
         self._add_unresolved()
         return self._report(findings)
+
+    def _recorded(self, action: Action) -> Action:
+        """Record the live webhook that an entry's `id` names, before anything else is looked at; what differs is sent later."""
+        assert action.live is not None
+        assert action.desired is not None
+        cipher = self.runner.updater.cipher
+        return replace(action, recorded=adopt(self.ledger, cipher, action.name, action.live, action.desired.lifecycle))
 
     def _check(self, actions: Sequence[Action]) -> Findings:
         creates = [action for action in actions if action.kind is ActionKind.CREATE]

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..core.diagnostics import Severity, printable
 from ..core.fields import FIELDS, KEYS, Field, Kind, Settings, Value
-from ..core.model import DesiredWebhook, Secret
+from ..core.model import WEBHOOK_ID, DesiredWebhook, Secret
 from ..core.names import normalized
 from ..core.policy import Lifecycle, Policy
 from .checks import EVENTS, KNOWN_EVENTS, check_bare_variable, check_event, check_name, check_secret, check_url
@@ -39,7 +39,9 @@ class EntryReader:
         if not name:
             return None
         span = file.span(entry.place_of("name"))
-        return DesiredWebhook(name, settings, secret, origin, renamed_from, span, lifecycle, policy)
+        webhook_id = entry.get("id")
+        known_id = webhook_id if isinstance(webhook_id, str) and WEBHOOK_ID.fullmatch(webhook_id) else None
+        return DesiredWebhook(name, settings, secret, origin, renamed_from, span, lifecycle, policy, known_id)
 
     def _lifecycle(self, file: File, entry: Map) -> Lifecycle:
         flags = tuple(entry.get(key) is True for key in ("preventDelete", "sensitiveUrl"))

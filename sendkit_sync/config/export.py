@@ -5,13 +5,13 @@ All that a server chose stands in double quotes, so what the output escapes (`co
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import yaml
 
-from ..core.diagnostics import Severity, printable
+from ..core.diagnostics import Severity
 from ..core.model import LiveWebhook
-from ..core.quoting import shell_name
 from .checks import check_event, check_name, check_url
 from .schema import fits
 
@@ -35,12 +35,13 @@ _Dumper.add_representer(_Quoted, lambda dumper, text: dumper.represent_scalar("t
 def config_text(live: Sequence[LiveWebhook], workspace: str | None = None) -> tuple[str, list[str]]:
     """Return the YAML of the webhooks, sorted by name and id, and warnings about those that need attention.
 
-    If several webhooks share a name, the id is appended to it. A webhook that no config can express is left out. `workspace`
-    is written to the file if all webhooks say that they belong to it.
+    If several webhooks share a name, each gets its `id`, and all but the first also have it appended to the name. A webhook
+    that no config can express is left out. `workspace` is written to the file if all webhooks say that they belong to it.
     """
     entries: list[dict[str, object]] = []
     warnings: list[str] = []
     taken: set[str] = set()
+    count = Counter(webhook.name for webhook in live)
     for webhook in sorted(live, key=lambda one: (one.name, one.id)):
         entry = _entry(webhook)
         wrong = list(_wrong(webhook, entry))
@@ -51,12 +52,13 @@ def config_text(live: Sequence[LiveWebhook], workspace: str | None = None) -> tu
         if name in taken:
             while name in taken:
                 name = f"{name} ({webhook.id})"
-            by_hand = f"sendkit-sync import {shell_name(name)} {printable(webhook.id)}"
             warnings.append(
-                f"{webhook.id} has the same name as another webhook, so its id was appended. To adopt it: {by_hand}"
+                f"{webhook.id} has the same name as another webhook, so its id was appended: apply renames it in SendKit, "
+                "unless you change the name"
             )
         taken.add(name)
-        entries.append({key: _written(value) for key, value in (entry | {"name": name}).items()})
+        named = {"name": name, "id": webhook.id} if count[webhook.name] > 1 else {"name": name}
+        entries.append({key: _written(value) for key, value in (named | entry | named).items()})
     document: dict[str, object] = {"version": 1}
     if workspace is not None and {webhook.workspace_id for webhook in live} == {workspace}:
         document["workspace"] = _written(workspace)

@@ -67,6 +67,8 @@ def _digested(webhook: DesiredWebhook) -> dict[str, object]:
     if lifecycle.sensitive_url:
         row["url"] = masked_url(webhook.settings.url)
     row |= {key: True for key, value in lifecycle.flags.items() if value}
+    if webhook.id is not None:
+        row["id"] = webhook.id
     if policy.ignore_changes:
         row["ignoreChanges"] = policy.ignore_changes
     if not policy.manage_secret:
@@ -82,6 +84,7 @@ class _Loader:
         self.webhooks: dict[str, DesiredWebhook] = {}
         self.former: dict[str, tuple[str, File, Place]] = {}
         self.variables: dict[str, DesiredWebhook] = {}
+        self.ids: dict[str, DesiredWebhook] = {}
         self.recipients: tuple[tuple[str, ...], Span] | None = None
         self.shared: dict[str, tuple[str, Span]] = {}
 
@@ -143,6 +146,8 @@ class _Loader:
             other, _, _ = self.former.setdefault(former, (name, file, place))
             if other != name:
                 file.add(place, f"`{printable(other, 60)}` is already renamed from `{printable(former, 60)}`")
+        if webhook.id is not None and (holder := self.ids.setdefault(webhook.id, webhook)) is not webhook:
+            file.add(entry.place_of("id"), f"`{webhook.id}` is already the id of the entry at {holder.span}")
         variable = webhook.policy.export_as
         if variable is not None and (other_entry := self.variables.setdefault(variable, webhook)) is not webhook:
             file.add(entry.place_of("exportAs"), f"`{variable}` is already the variable of the entry at {other_entry.span}")

@@ -34,6 +34,7 @@ _SHOWN = [
     "recipients",
     "name",
     "renamedFrom",
+    "id",
     *KEYS,
 ]
 

@@ -138,7 +138,8 @@ def _translate(root: Any, error: ValidationError) -> Iterator[Problem]:
         case "uniqueItems":
             yield Problem(place, f"{name} is given twice")
         case "pattern":
-            # The schema has one pattern. A value that does not match may be a private key, so it is not shown.
-            yield Problem(place, f"{name} must be an age public key: age1 and 58 more characters")
+            # A value that does not match may be a private key, so it is not shown.
+            form = "an id: letters, digits, - and _" if name == "`id`" else "an age public key: age1 and 58 more characters"
+            yield Problem(place, f"{name} must be {form}")
         case _:
             yield Problem(place, f"{name} is not valid")

@@ -24,11 +24,11 @@ SyncError                       1  something failed or was refused
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from enum import IntEnum, StrEnum
 from typing import ClassVar
 
 from .diagnostics import Diagnostic, printable
+from .extras import installing
 
 LONGEST = 4096
 
@@ -137,6 +137,7 @@ class ErrorCode(StrEnum):
     NOTHING_RECORDED = "nothing_recorded"
     NOT_RECORDED = "not_recorded"
     NAME_RECORDED = "name_recorded"
+    ID_DIFFERS = "id_differs"
     ID_RECORDED = "id_recorded"
     ID_RECORDED_TWICE = "id_recorded_twice"
     CREATE_UNRESOLVED = "create_unresolved"
@@ -247,19 +248,8 @@ class MissingExtraError(UsageError):
     """A feature needs an extra that is not installed."""
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(ErrorCode.EXTRA_MISSING, f"{feature} needs the extra `{extra}`", hint=_installing(extra))
+        super().__init__(ErrorCode.EXTRA_MISSING, f"{feature} needs the extra `{extra}`", hint=installing(extra))
         self.extra = extra
-
-
-def _installing(extra: str) -> str:
-    """Say how to install what an extra brings, by the names of its packages: `sendkit-sync` is on no public index."""
-    from importlib.metadata import PackageNotFoundError, requires
-
-    with suppress(PackageNotFoundError):
-        needed = (line.partition(";") for line in requires("sendkit-sync") or ())
-        names = [name.strip() for name, _, marker in needed if f'extra == "{extra}"' in marker.replace("'", '"')]
-        return "Install it: pip install " + " ".join(f"'{name}'" for name in names)
-    return f"Install sendkit-sync together with its extra: '.[{extra}]'."
 
 
 class InvalidError(SyncError):

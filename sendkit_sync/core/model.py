@@ -110,6 +110,8 @@ class DesiredWebhook:
     span: Span | None = field(default=None, compare=False)
     lifecycle: Lifecycle = DEFAULT_LIFECYCLE
     policy: Policy = DEFAULT_POLICY
+    id: str | None = None
+    """The live webhook to adopt."""
 
     @property
     def generates_secret(self) -> bool:

@@ -20,6 +20,7 @@ class FailureCode(StrEnum):
     POSSIBLE_DUPLICATE = "possible_duplicate"
     PREVENT_DELETE = "prevent_delete"
     UNMANAGED_SECRET = "unmanaged_secret"
+    ID_GONE = "id_gone"
     STAGED_UNREADABLE = "staged_unreadable"
     UNREACHABLE = "unreachable"
     CERTIFICATE = "certificate"

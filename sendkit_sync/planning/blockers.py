@@ -41,6 +41,11 @@ def reason_and_advice(name: str, kind: BlockerKind) -> tuple[str, str]:
             "`preventDelete` is set for it",
             "to delete it, put the entry back with `preventDelete: false`, apply, then remove it and apply with --prune",
         )
+    if kind is BlockerKind.ID_GONE:
+        return (
+            "the webhook that its `id` names is gone in SendKit",
+            "set the `id` of a live webhook, or remove `id` to create it again",
+        )
     adopt = f"set the `id` of the live webhook, or run `sendkit-sync import {shell_name(name)} ID`"
     return "an entry with `manageSecret: false` is adopted, never created", f"{adopt}; or remove `manageSecret`"
 

@@ -34,6 +34,8 @@ class Reason(StrEnum):
     """`renamedFrom` names the recorded webhook."""
     ORPHAN = "orphan"
     """Recorded, no longer desired, and to be pruned."""
+    ADOPTED = "adopted"
+    """The `id` of the entry names a live webhook that is not recorded yet."""
 
 
 class BlockerKind(StrEnum):
@@ -49,6 +51,9 @@ class BlockerKind(StrEnum):
     """The webhook itself: `preventDelete` was set for it when it was applied last."""
     UNMANAGED_SECRET = "unmanaged_secret"
     """The entry itself: with `manageSecret: false` it is adopted, never created."""
+
+    ID_GONE = "id_gone"
+    """The entry itself: the live webhook that its `id` names no longer exists."""
 
     @property
     def duplicate(self) -> bool:

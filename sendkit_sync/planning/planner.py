@@ -24,14 +24,20 @@ def make_plan(
     options: PlanScope | None = None,
     live: LiveSide | None = None,
     recipients: tuple[str, ...] = (),
+    adoptable: Mapping[str, LiveWebhook] | None = None,
 ) -> Plan:
     """Return the plan that changes `state` (None: nothing is recorded yet) to `desired`.
 
     Actions are sorted by name, with deletes last; the order of `desired` does not matter. Without `live` the plan is offline.
+    `adoptable` are the live webhooks, by the name of the entry, that an `id` names and nothing records yet.
     """
     options = options or PlanScope()
     known = state if state is not None else State("", 0, api)
-    planner = _Planner(known, {webhook.name: webhook for webhook in desired}, options, live)
+    adoptable = adoptable or {}
+    if adoptable:
+        records = {name: _as_recorded(name, live) for name, live in adoptable.items()}
+        known = replace(known, webhooks={**known.webhooks, **records})
+    planner = _Planner(known, adoptable, {webhook.name: webhook for webhook in desired}, options, live)
     return Plan(
         actions=(*planner.actions, *planner.deletes),
         orphans=tuple(planner.orphans),
@@ -78,8 +84,16 @@ def _other_secret(record: WebhookRecord, live: LiveWebhook) -> bool:
 class _Planner:
     """Compares desired and recorded webhooks in one pass. The public attributes are the result."""
 
-    def __init__(self, state: State, wanted: Mapping[str, DesiredWebhook], options: PlanScope, live: LiveSide | None) -> None:
+    def __init__(
+        self,
+        state: State,
+        adoptable: Mapping[str, LiveWebhook],
+        wanted: Mapping[str, DesiredWebhook],
+        options: PlanScope,
+        live: LiveSide | None,
+    ) -> None:
         self._state = state
+        self._adoptable = adoptable
         self._live = live if live is not None else LiveSide({})
         self.wanted = wanted
         self.unresolved = state.unresolved()
@@ -98,7 +112,7 @@ class _Planner:
         """Yield the recorded names without a secret, except those whose secret is kept elsewhere."""
         for name, record in self._state.webhooks.items():
             entry = self.wanted.get(name)
-            if record.secret is None and (entry is None or entry.policy.manage_secret):
+            if record.secret is None and name not in self._adoptable and (entry is None or entry.policy.manage_secret):
                 yield name
 
     def _plan(self, options: PlanScope) -> None:
@@ -112,7 +126,10 @@ class _Planner:
             old = renames.get(name, name)
             record = state.webhooks.get(old)
             covered = options.cover(name)
-            if record is None or record.id in live.gone:
+            if record is None and webhook.id is not None:
+                if covered:
+                    self._adopt_unread(webhook, webhook.id)
+            elif record is None or record.id in live.gone:
                 blocker = blockers.of(webhook, record)
                 if blocker is not None and blocker.kind is BlockerKind.ORPHAN:
                     # It may be the same webhook under its previous name.
@@ -143,9 +160,16 @@ class _Planner:
                 free.remove(old)
         return renames
 
+    def _adopt_unread(self, webhook: DesiredWebhook, webhook_id: str) -> None:
+        """Plan an adoption without knowing what is live."""
+        after = view(webhook.name, webhook.settings, None, sensitive_url=webhook.lifecycle.sensitive_url)
+        self.actions.append(Action(ActionKind.ADOPT, webhook.name, webhook_id, Reason.ADOPTED, after=after, desired=webhook))
+
     def _create(self, webhook: DesiredWebhook, gone: WebhookRecord | None, old: str, blocker: Blocker | None) -> None:
         if not webhook.policy.manage_secret:
             blocker = Blocker(BlockerKind.UNMANAGED_SECRET, webhook.name, None)
+        if gone is not None and webhook.id == gone.id:
+            blocker = Blocker(BlockerKind.ID_GONE, webhook.name, webhook.id)
         reason = Reason.NEW
         if gone is not None:
             reason = Reason.MISSING
@@ -167,7 +191,8 @@ class _Planner:
         )
 
     def _compare(self, webhook: DesiredWebhook, record: WebhookRecord, old: str) -> None:
-        live = self._live.by_id.get(record.id)
+        adopted = self._adoptable.get(webhook.name)
+        live = adopted or self._live.by_id.get(record.id)
         ignored = webhook.policy.ignore_changes
         if ignored:
             webhook = replace(webhook, settings=webhook.settings.keeping(record.applied, ignored))
@@ -175,13 +200,15 @@ class _Planner:
         unanswered = record.id in self.open_updates
         renamed = webhook.name != old
         flags = flag_changes(webhook, record) if webhook.lifecycle != record.lifecycle else ()
-        if not (drifted or unanswered or renamed or flags or differs(webhook, record)):
+        if not (adopted or drifted or unanswered or renamed or flags or differs(webhook, record)):
             self.unchanged += 1
             if webhook.lifecycle != record.lifecycle:
                 self.moved.append(webhook)
             return
         reason = Reason.CHANGED
-        if renamed:
+        if adopted:
+            reason = Reason.ADOPTED
+        elif renamed:
             reason = Reason.RENAMED
         elif unanswered:
             reason = Reason.RETRY
@@ -226,6 +253,18 @@ class _Planner:
                 recorded=record,
             )
         )
+
+
+def _as_recorded(name: str, live: LiveWebhook) -> WebhookRecord:
+    """Return the record that an adoption of `live` will make, apart from its secret."""
+    return WebhookRecord(
+        id=live.id,
+        applied=live.settings,
+        confirmed=live.settings,
+        confirmed_name=live.name,
+        secret=None,
+        applied_name=None if live.name == name else live.name,
+    )
 
 
 def _other(old: str, name: str) -> str | None:

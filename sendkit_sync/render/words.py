@@ -27,6 +27,7 @@ REASONS = {
     Reason.RETRY: "an earlier attempt has an unknown outcome and may be sent again",
     Reason.RENAMED: "it is renamed (renamedFrom)",
     Reason.ORPHAN: "it is recorded, but no longer in the config",
+    Reason.ADOPTED: "its `id` names a live webhook, which is recorded instead of creating one",
 }
 """Reasons that get a line of their own. New and changed are obvious."""
 
@@ -113,6 +114,8 @@ def remarks(action: Action) -> list[str]:
     lines = [REASONS[action.reason]] if action.reason in REASONS else []
     if action.kind is ActionKind.UPDATE and not action.sends:
         lines.append("nothing is sent to SendKit: only what is recorded changes")
+    if action.reason is Reason.ADOPTED and action.live is None:
+        lines.append("what would change is not known: only --refresh and apply read it")
     if action.drifted and action.reason is not Reason.DRIFT:
         lines.append(REASONS[Reason.DRIFT])
     return lines
@@ -229,7 +232,7 @@ def comparison_text(plan: Plan) -> str:
 
 def unknown_text(plan: Plan) -> str | None:
     """Return the sentence for a plan that knows nothing of what already exists, and only creates."""
-    if plan.refreshed is not None or plan.recorded or not plan.actions:
+    if plan.refreshed is not None or plan.recorded or {action.kind for action in plan.actions} != {ActionKind.CREATE}:
         return None
     return "Nothing is recorded yet. Adopt webhooks that already exist first: sendkit-sync import --matching"
 

@@ -978,6 +978,30 @@ OUTPUT = (
         "export(context, workspace)",
     ),
 )
+BY_ID = "tests/integration/test_adopt_by_id.py::"
+ADOPTIONS = (
+    one(
+        "an entry with an id is never created",
+        f"{BY_ID}test_a_webhook_that_is_not_there_is_an_error_and_never_a_create[apply]",
+        "app/adoption.py",
+        "        if live is None:\n",
+        "        if live is None:\n            continue\n        if False:\n",
+    ),
+    one(
+        "an adopted webhook that is gone is not created again",
+        f"{BY_ID}test_one_that_is_gone_later_is_not_created_again",
+        "planning/planner.py",
+        "        if gone is not None and webhook.id == gone.id:\n",
+        "        if False:\n",
+    ),
+    one(
+        "an id is not adopted beside an unresolved create that may have made it",
+        f"{BY_ID}test_an_unresolved_create_that_may_have_made_it_is_resolved_first[Same place]",
+        "app/adoption.py",
+        "    for name in state.unresolved() if owner is None else ():\n",
+        "    for name in ():\n",
+    ),
+)
 LIFE = "tests/integration/test_secret_life.py::"
 CHECKS = "tests/integration/test_secret_checks.py::"
 LIVES = (
@@ -1174,6 +1198,7 @@ GROUPS = (
     ("States in stores", STORES),
     ("Files that are not what they seem", FILES),
     ("A secret's life", LIVES),
+    ("Adopting by id", ADOPTIONS),
     ("Secrets, and where they come from", SECRETS),
     ("A tampered state", HOSTILE),
     ("Redaction", REDACTION),

@@ -249,6 +249,42 @@ plain("not_in_config", "import", "Unknown", ID)
 plain("not_live", "import", "CRM", ID)
 
 
+def with_id(key: str, prepare: Callable[[Bench], object]) -> None:
+    """Note a site that the `id` of an entry leads to."""
+
+    def cause(b: Bench) -> None:
+        prepare(b)
+        b.write(CRM.replace("name: CRM,", f"name: CRM, id: {ID},"))
+        b.apply()
+
+    CAUSES[key] = cause
+
+
+def _recorded_as_other(b: Bench) -> None:
+    b.write(CRM.replace("name: CRM,", "name: Other,"))
+    b.apply()
+    b.state(lambda state: state["webhooks"]["Other"].update(id=ID))
+
+
+def _recorded_as_another(b: Bench) -> None:
+    b.apply()
+    b.state(lambda state: state["webhooks"]["CRM"].update(id="5" * 24))
+
+
+def _of_another_workspace(b: Bench) -> None:
+    b.write(CRM.replace("CRM", "Other").replace("crm", "other"))
+    b.apply()
+    live(b)
+    b.state(lambda state: state.update(observedWorkspaceId="ws_recorded"))
+
+
+with_id("not_live/id", lambda b: None)
+with_id("id_differs", _recorded_as_another)
+with_id("id_recorded/id", _recorded_as_other)
+with_id("create_unresolved/id", Bench.leave_unresolved)
+with_id("workspace_mismatch/id", _of_another_workspace)
+
+
 def live(b: Bench, **fields: object) -> None:
     b.simulator.store.create("ws_demo", {"name": "CRM", "url": "https://x.example.com", "events": ["email.sent"], **fields}, ID)
 

@@ -97,6 +97,8 @@ FILES: dict[str, str | bytes | dict[str, str]] = {
     "a secret kept elsewhere, and not": HEAD + entry(secret='"${S}"', exportAs="A", manageSecret="false"),
     "a variable name that is none": HEAD + entry(exportAs="1A"),
     "a variable name twice": HEAD + entry(exportAs="A") + entry(name="B", url='"https://b.example.com"', exportAs="A"),
+    "an id twice": HEAD + entry(id="A1") + entry(name="B", url='"https://b.example.com"', id="A1"),
+    "an id that is none": HEAD + entry(id='"a/b"'),
     "a flag that is none": HEAD + entry(preventDelete='"yes"', ignoreChanges="[name]"),
     "a folder of nothing": {"folder/x.txt": ""},
     "no file": {},

@@ -18,6 +18,7 @@ from sendkit_sync.simulator import Simulator
 
 SCENARIOS = Path(__file__).parent.parent.parent / "scenarios"
 NAMES = (
+    "adopt-by-id",
     "all-new",
     "changed-fields",
     "ignore-changes",
@@ -96,6 +97,9 @@ def test_after_apply_a_refreshed_plan_finds_no_changes(name: str, page_form: str
         config = (SCENARIOS / name / "webhooks.yaml").read_text(encoding="utf-8")
         config = config.replace("https://sendkit.example.com", simulator.url)
         (tmp_path / "webhooks.yaml").write_text(config, encoding="utf-8")
+        if name == "adopt-by-id":
+            body = {"name": "Old", "url": "https://old.example.com/in", "events": ["email.replied"]}
+            simulator.store.create("ws_demo", body, "664a1b2c3d4e5f6a7b8c9d0e")
         state = SCENARIOS / name / "sendkit.state.json"
         if state.exists():
             document = json.loads(state.read_text(encoding="utf-8"))
