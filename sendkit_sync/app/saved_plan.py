@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from ..render.json import dump, plan_document
 
 VERSION = "1.0"
 MAX_BYTES = 256 * 1024 * 1024
+MOST_DIFFERENCES = 5
 _START = b'{\n  "format_version": '
 _UNBOUND = frozenset({"tool_version", "state", "live"})
 """Keys that may differ. The state is compared earlier, before resolving; the others cause no action."""
@@ -50,9 +51,9 @@ class SavedPlan:
             raise _stale("it was made for another API address or workspace")
         now = plan_document(plan)
         if now["config_digest"] != self.plan["config_digest"]:
-            raise _stale("the config has changed since then")
+            raise _stale("the config has changed since then", _differences(self.plan, now))
         if {key: now[key] for key in now.keys() - _UNBOUND} != {key: self.plan[key] for key in self.plan.keys() - _UNBOUND}:
-            raise _stale("the plan would be different now")
+            raise _stale("the plan would be different now", _differences(self.plan, now))
 
 
 def save(path: str, plan: Plan, *, refresh: bool, prune: bool) -> None:
@@ -142,6 +143,28 @@ def _no_plan(where: str, reason: str) -> PlanFileError:
 _AGAIN = "Create it again: sendkit-sync plan --out FILE"
 
 
-def _stale(reason: str) -> RefusedError:
-    hint = f"Nothing was changed in SendKit. {_AGAIN}"
-    return RefusedError(ErrorCode.PLAN_STALE, f"the saved plan is stale: {reason}", hint=hint)
+def _stale(reason: str, differences: Sequence[str] = ()) -> RefusedError:
+    shown = [
+        *differences[:MOST_DIFFERENCES],
+        *([f"{len(differences) - MOST_DIFFERENCES} more"] * (len(differences) > MOST_DIFFERENCES)),
+    ]
+    what = f"the saved plan is stale: {reason}" + (f" ({'; '.join(shown)})" if shown else "")
+    return RefusedError(ErrorCode.PLAN_STALE, what, hint=f"Nothing was changed in SendKit. {_AGAIN}")
+
+
+def _differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return what today's plan does differently from the saved one, a line for each action and field."""
+    from deepdiff import DeepDiff
+
+    before, after = (
+        {f'{one["action"]} "{printable(one["name"], 60)}"': one for one in plan["actions"]} for plan in (saved, now)
+    )
+    lines = []
+    for kind, items in DeepDiff(before, after, ignore_order=True, view="tree").items():
+        for item in items:
+            title, *path = item.path(output_format="list")
+            if path:
+                lines.append(f"{title}: {printable('/'.join(map(str, path)), 60)} differs")
+            else:
+                lines.append(f"it would {'no longer' if kind == 'dictionary_item_removed' else 'also'} {title}")
+    return sorted(dict.fromkeys(lines))

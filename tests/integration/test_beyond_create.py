@@ -517,6 +517,7 @@ class TestSavedPlan:
         refused = workspace.apply("--plan", "plan.bin")
         assert refused.returncode == 1
         assert "the config has changed" in refused.stderr
+        assert 'create "Analytics": after/url differs' in refused.stderr
         assert workspace.simulator.webhooks() == []
 
     def test_a_changed_state_makes_it_stale(self, workspace: Workspace):
@@ -533,7 +534,7 @@ class TestSavedPlan:
         applied.simulator.change(ids(applied)["CRM Sync"], url="https://elsewhere.example.com/x")
         refused = applied.apply("--plan", "plan.bin")
         assert refused.returncode == 1
-        assert "the plan would be different now" in refused.stderr
+        assert 'the plan would be different now (it would also update "CRM Sync")' in refused.stderr
         assert sent(applied, "PATCH") == []
 
     def test_prune_and_targets_are_part_of_it(self, applied: Workspace):
