@@ -18,6 +18,19 @@ def recorded_state(context: Context, source: Source) -> State:
     return state
 
 
+def recorded_list(context: Context, source: Source) -> list[dict[str, str | None]]:
+    """Return `id`, `status`, `secret` (recorded, missing or staged) and `name` of each webhook, then the unresolved creates."""
+    state = recorded_state(context, source)
+    rows: list[dict[str, str | None]] = []
+    for name, record in sorted(state.webhooks.items()):
+        secret = "staged" if name in state.staged else "recorded" if record.secret else "missing"
+        rows.append({"id": record.id, "name": name, "status": record.status, "secret": secret})
+    for name in sorted(state.staged.keys() - state.webhooks.keys()):
+        rows.append({"id": None, "name": name, "status": "planned", "secret": "staged"})
+    rows += [{"id": None, "name": name, "status": "unresolved", "secret": "recorded"} for name in state.unresolved()]
+    return rows
+
+
 def state_text(context: Context, source: Source) -> str:
     """Return the state as the text of a state file, its journal folded in; raises `RefusedError` where nothing is recorded."""
     return state_file_text(recorded_state(context, source))

@@ -52,7 +52,9 @@ class Settings(NamedTuple):
     @property
     def colour(self) -> bool:
         """Whether text on stdout is colored."""
-        return not self.no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
+        if self.no_color or os.environ.get("NO_COLOR"):
+            return False
+        return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
 
     def log(self) -> Settings:
         """Set up the log according to the flags."""

@@ -9,7 +9,10 @@ from .errors import ErrorCode, SecretUnreadableError
 from .model import Secret, StoredSecret
 from .ports import SecretCipher
 
-NO_IDENTITY = "Set SOPS_AGE_KEY to the age identity (private key), or SOPS_AGE_KEY_FILE to a file that contains it."
+NO_IDENTITY = (
+    "Set SOPS_AGE_KEY to the age identity (private key), SOPS_AGE_KEY_FILE to a file that contains it, or SOPS_AGE_KEY_CMD to "
+    "a command that prints it."
+)
 
 
 def try_decrypt(cipher: SecretCipher, names: Sequence[str], stored: StoredSecret, *, proved: bool = False) -> Secret | None:

@@ -1,6 +1,6 @@
 """The cipher of an encrypted state: each secret is encrypted with age on its own, for all recipients in the config.
 
-Encrypting needs only the recipients. Decrypting needs an identity from SOPS_AGE_KEY or the file SOPS_AGE_KEY_FILE. The
+Encrypting needs only the recipients. Decrypting needs an identity, from where SOPS has it. The
 webhook's name, the API address and the state's lineage are encrypted with the secret, so that a value moved to another
 entry is detected. Anyone can encrypt for a public key. So with an identity at hand, a proof is encrypted with it too: an
 HMAC under a key that is derived from the identity.
@@ -12,13 +12,13 @@ import base64
 import hmac
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.decryption import NO_IDENTITY
 from ..core.errors import ErrorCode, InvalidError, MissingExtraError, SecretUnreadableError
 from ..core.model import Fingerprint, Secret, SecretOrigin, StoredSecret
 from ..core.ports import Rng
+from .identities import identity_texts
 
 if TYPE_CHECKING:
     from pyrage import x25519
@@ -134,15 +134,8 @@ class AgeCipher:
             ) from error
 
     def _read_identities(self) -> list[x25519.Identity]:
-        """Return the identities in both variables, as SOPS does. Skips comments and keys of other kinds."""
-        texts = [self._environment.get("SOPS_AGE_KEY", "")]
-        if path := self._environment.get("SOPS_AGE_KEY_FILE", ""):
-            try:
-                texts.append(Path(path).read_text(encoding="utf-8-sig"))
-            except (OSError, UnicodeDecodeError) as error:
-                raise SecretUnreadableError(
-                    ErrorCode.IDENTITY_UNREADABLE, "the identity file cannot be read", where=path, hint=NO_IDENTITY
-                ) from error
+        """Return the identities that are at hand. Skips comments and keys of other kinds."""
+        texts = identity_texts(self._environment)
         lines = [line.strip() for text in texts for line in text.splitlines()]
         try:
             identities = [self._age.x25519.Identity.from_str(line) for line in lines if line.startswith(IDENTITY_PREFIX)]
@@ -154,7 +147,7 @@ class AgeCipher:
         if any(texts) and not identities:
             raise SecretUnreadableError(
                 ErrorCode.IDENTITY_INVALID,
-                "SOPS_AGE_KEY or SOPS_AGE_KEY_FILE is set but contains no identity",
+                "what should hold an identity contains none",
                 hint=NO_IDENTITY,
             )
         return identities

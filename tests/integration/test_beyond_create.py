@@ -464,7 +464,7 @@ class TestImport:
             done = workspace.run("import", "--matching")
             assert "secret set" in done.stderr
             assert workspace.state["webhooks"]["Analytics"]["secret"] == {"missing": True}
-            assert "secret (missing)" in workspace.run("state", "list").stdout
+            assert "missing" in workspace.run("state", "list").stdout
             for form in ("text", "markdown", "html"):
                 assert "secret set Analytics" in workspace.run("plan", "--format", form).stdout.replace("&#32;", " ")
             assert json.loads(workspace.run("plan", "--format", "json").stdout)["missing_secrets"] == ["Analytics", "CRM Sync"]

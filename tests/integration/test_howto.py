@@ -131,6 +131,7 @@ def test_a_repository_on_a_forge(reader: Reader, forge: str, tmp_path: Path):
         for block in (identity, start, push):
             reader.follow(block)
         proposed, job = jobs.clone("webhooks"), {"github": "pull_request", "gitlab": "merge_request_event"}[forge]
+        api.proposed = git(proposed, "rev-parse", "HEAD")
         run_plan = jobs.github(proposed, workflow(proposed, "plan"), job) if forge == "github" else None
         planned = run_plan or jobs.gitlab(proposed, pipeline(proposed, "sendkit-plan"), job)
         assert planned.good, planned.said

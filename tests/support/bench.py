@@ -38,6 +38,7 @@ class Bench:
         for name in [name for name in os.environ if name.startswith(FOREIGN)]:
             monkeypatch.delenv(name)
         self.set(SENDKIT_API_URL=simulator.url, SENDKIT_API_KEY="sk_key", GIT_CONFIG_GLOBAL=os.devnull)
+        self.set(XDG_CONFIG_HOME=os.devnull)  # no age keys of whoever runs the tests
         self.write(CRM)
 
     def set(self, **environment: str) -> None:

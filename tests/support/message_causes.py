@@ -662,6 +662,7 @@ GET = ("secret", "get", "CRM")
 encrypted("secret_unreadable", *GET)
 encrypted("identity_invalid/none", *GET, SOPS_AGE_KEY="# none")
 encrypted("identity_unreadable", *GET, SOPS_AGE_KEY_FILE="no/key.txt")
+encrypted("identity_unreadable/command", *GET, SOPS_AGE_KEY_CMD="false")
 encrypted("identity_invalid/malformed", *GET, SOPS_AGE_KEY="AGE-SECRET-KEY-1")
 encrypted(
     "identity_mismatch",

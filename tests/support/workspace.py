@@ -24,6 +24,8 @@ webhooks:
     events: [email.opened]
     timeoutMs: 5000
 """
+NO_KEYS = {"XDG_CONFIG_HOME": os.devnull}
+"""Keeps the age keys of whoever runs the tests out of them."""
 KILLER = """\
 import os, signal, sys
 from sendkit_sync.core import failpoints
@@ -57,7 +59,7 @@ class Workspace:
         done = subprocess.run(
             [sys.executable, *start, *words],
             cwd=self.folder,
-            env=clean | {"SENDKIT_API_URL": self.simulator.url, "SENDKIT_API_KEY": KEY} | environment,
+            env=clean | NO_KEYS | {"SENDKIT_API_URL": self.simulator.url, "SENDKIT_API_KEY": KEY} | environment,
             capture_output=True,
             text=True,
             timeout=60,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...app.context import Context
-from ...app.events import Event, Performed, Planned
+from ...app.events import ConfigWarned, Event, Performed, Planned, Warned
 from ...app.reconcile import ReconcileRequest, ReconcileRun, reconcile
 from ...applying.results import Result
 from ...core.model import ActionKind
@@ -33,16 +33,23 @@ DEADLINE_HELP = "Time limit for the whole run. When it expires, calls in flight 
     duration("--deadline", "10m", DEADLINE_HELP),
     flag("--metrics-file", metavar="FILE", help="Write Prometheus metrics to FILE. Needs the extra `metrics`."),
     switch("--metrics-per-webhook", "Add the delivery counts of each webhook to the metrics."),
+    switch("--quiet-warnings", "Print no warnings, so that a run without a failure prints nothing to stderr."),
     *RUN,
 )
-def command(context: Context, /, **request: Any) -> int:
+def command(context: Context, /, quiet_warnings: bool, **request: Any) -> int:
     """Run once, unattended: resolve, refresh, plan, apply. For schedulers.
 
     Never asks, and prints one summary line to stdout.
     """
     with stopping(context.stop):
         event("run_started", command="reconcile", dry_run=request["dry_run"])
-        return reconcile(replace(context, observer=_observe), ReconcileRequest(**request), _end).exit_code
+        observe = _without_warnings if quiet_warnings else _observe
+        return reconcile(replace(context, observer=observe), ReconcileRequest(**request), _end).exit_code
+
+
+def _without_warnings(seen: Event) -> None:
+    if not isinstance(seen, Warned | ConfigWarned):
+        _observe(seen)
 
 
 def _observe(seen: Event) -> None:

@@ -10,17 +10,16 @@ from ...app.context import Context, Source
 from ...app.forget import ForgetRequest, forget
 from ...app.merge import MergeRequest, merge
 from ...app.migrate import MigrateRequest, migrate
-from ...app.records import record_document, recorded_state, state_text
+from ...app.records import record_document, recorded_list, state_text
 from ...app.rekey import RekeyRequest, rekey
 from ...app.resolve import ResolveRequest, resolve
 from ...app.unlock import held_lease
 from ...core.diagnostics import inert_json, printable
 from ...core.errors import ErrorCode, RefusedError, UsageError
-from ...core.model import SENSITIVE
 from ...core.redaction import REDACTOR
 from ..asking import ask
 from ..groups import Group
-from ..options import LOCKED, NAME, PLACE, YES, as_command, switch, value
+from ..options import LOCKED, NAME, PLACE, YES, as_command, choice, switch, value
 from ..output.messages import show_done
 from ..output.streams import show
 from .secret import rekeyed
@@ -31,16 +30,21 @@ def command() -> None:
     """Inspect and repair the state. Secrets stay masked."""
 
 
-@as_command("list", *PLACE, group=command)
-def list_(context: Context, /, source: Source) -> None:
+@as_command("list", choice("text", "json", default="text"), *PLACE, group=command)
+def list_(context: Context, /, source: Source, form: str) -> None:
     """List the recorded webhooks and the unresolved creates. Secrets are masked."""
-    state = recorded_state(context, source)
-    lines = []
-    for name, record in sorted(state.webhooks.items()):
-        secret = SENSITIVE if record.secret else "(missing)"
-        lines.append(f"{printable(record.id)}  {printable(name, 256)}  {printable(record.status or '-')}  secret {secret}\n")
-    lines += [f"unresolved  {printable(name, 256)}\n" for name in state.unresolved()]
-    show(REDACTOR.clean("".join(lines)))
+    rows = recorded_list(context, source)
+    if form == "json":
+        from ...render.json import dump
+
+        show(REDACTOR.clean(dump({"format_version": "1.0", "webhooks": rows})))
+        return
+    cells = [("ID", "STATUS", "SECRET", "NAME")]
+    cells += [(row["id"] or "-", row["status"] or "-", str(row["secret"]), str(row["name"])) for row in rows]
+    table = [[printable(cell, 256) for cell in row] for row in cells]
+    widths = [max(len(row[column]) for row in table) for column in range(3)]
+    lines = ("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in table)
+    show(REDACTOR.clean("".join(f"{line}\n" for line in lines)))
 
 
 @as_command("show", NAME, *PLACE, group=command)

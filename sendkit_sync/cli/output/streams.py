@@ -57,7 +57,8 @@ def _write(text: str | bytes, stream: IO[Any]) -> Exception | None:
     from ...core.diagnostics import inert  # --version and --help write nothing themselves
 
     try:
-        click.echo(inert(text) if isinstance(text, str) else text, file=stream, nl=False)
+        forced = bool(os.environ.get("FORCE_COLOR")) or None  # otherwise colors are removed off a terminal
+        click.echo(inert(text) if isinstance(text, str) else text, file=stream, nl=False, color=forced)
         stream.flush()
     except (OSError, ValueError) as error:
         with suppress(OSError, ValueError):
