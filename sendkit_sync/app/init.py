@@ -31,6 +31,9 @@ _FOR_STORES = re.compile(r"^( *)# @store (.*\n)", re.MULTILINE)
 IGNORED_CLEAR = "sendkit.state.json*\n"
 IGNORED_ENCRYPTED = "sendkit.state.json.backup\nsendkit.state.json.lock\n"
 
+MERGED = "sendkit.state.json merge=sendkit-sync\n"
+"""Lets git merge states webhook by webhook, in each clone that has the driver set up."""
+
 
 @dataclass(frozen=True, slots=True)
 class InitRequest:
@@ -84,6 +87,8 @@ def _files(request: InitRequest, extras: str) -> dict[str, str]:
         "webhooks.schema.json": json.dumps(schema("webhooks"), indent=2, ensure_ascii=False) + "\n",
         ".gitignore": IGNORED_ENCRYPTED if encrypted else IGNORED_CLEAR,
     }
+    if encrypted and request.store is None:
+        files[".gitattributes"] = MERGED
     for place in request.places:
         for path, template in PLACES[place].items():
             files[path] = _filled(template, values, stored=request.store is not None)
@@ -118,7 +123,9 @@ def _write(folder: Path, path: str, text: str) -> StarterFile:
 
 def _advice(path: str, text: str, there: str) -> Iterator[str]:
     """Yield what to change in an existing file so that it matches the others."""
-    if path == ".gitignore":
+    if path == ".gitattributes" and MERGED.strip() not in there.splitlines():
+        yield f"add this to it: {MERGED.strip()}"
+    elif path == ".gitignore":
         lines = set(there.split())
         missing = [line for line in text.split() if line not in lines]
         if missing:

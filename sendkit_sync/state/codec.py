@@ -79,13 +79,19 @@ def same_content(one: State, other: State) -> bool:
     )
 
 
+MERGE_HINT = (
+    "Nothing was overwritten. Undo the merge (git merge --abort), set up git's merge driver as "
+    "`sendkit-sync state merge --help` says, and merge again."
+)
+
+
 def decode_snapshot(text: str, where: str) -> Snapshot:
     """Read a snapshot; anything but a whole and valid one is a `StateInvalidError`."""
     if _NOTHING.fullmatch(text):
         raise StateInvalidError(ErrorCode.STATE_EMPTY, "the state is empty", where=where, hint=RESTORE_HINT)
     if ("<<<<<<<" in text or ">>>>>>>" in text) and _MARK.search(text):
         raise StateInvalidError(
-            ErrorCode.STATE_CONFLICT_MARKERS, "the state contains merge conflict markers", where=where, hint=RESTORE_HINT
+            ErrorCode.STATE_CONFLICT_MARKERS, "the state contains merge conflict markers", where=where, hint=MERGE_HINT
         )
     mark = find_mark(text)
     if mark is not None:

@@ -65,14 +65,14 @@ class TestFiles:
     def test_nothing_is_overwritten(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
         assert run(["init", str(tmp_path), *ALL]) == 0
         files = [path for path in tmp_path.rglob("*") if path.is_file()]
-        assert len(files) == 9
+        assert len(files) == 10
         for path in files:
             path.write_text("mine\n", encoding="utf-8")
         capsys.readouterr()
         assert run(["init", str(tmp_path), *ALL]) == 0
         assert {path.read_text(encoding="utf-8") for path in files} == {"mine\n"}
         said = capsys.readouterr().out
-        assert said.count("left as it is: ") == 9
+        assert said.count("left as it is: ") == 10
         assert "written: " not in said
 
     def test_a_file_that_stays_is_told_what_the_others_need(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

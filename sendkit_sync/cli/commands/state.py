@@ -104,7 +104,8 @@ def merge_(context: Context, /, **request: Any) -> None:
     """Merge two states of one lineage by webhook, and write the result to OURS.
 
     Git's merge driver: set it up once in each clone with
-    `git config merge.sendkit-sync.driver "sendkit-sync state merge %O %A %B --path %P"`. On a conflict nothing is written.
+    `git config merge.sendkit-sync.driver "sendkit-sync state merge %O %A %B --path %P"`, and have the line
+    `sendkit.state.json merge=sendkit-sync` in .gitattributes, as init writes it. On a conflict nothing is written.
     """
     count = merge(context, MergeRequest(**request))
     show_done(f"Merged: {count} webhook{'' if count == 1 else 's'} recorded.\n")
