@@ -290,6 +290,7 @@ def test_a_disk_that_takes_no_more_loses_nothing(workspace: Workspace, limit: in
     for name in [name for name in os.environ if name.startswith(("COVERAGE", "COV_"))]:
         # The limit would hit coverage's own data file too.
         monkeypatch.delenv(name)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # it would cut compiled modules, which are read afterwards
     process = start(
         workspace, "--parallelism", "1", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     )

@@ -41,7 +41,7 @@ def apply(runs: Runs, program: Sequence[str], *words: str, before: Callable[[], 
     done = subprocess.run(
         [*program, *QUICK, "--parallelism", "1", *words],
         cwd=runs.folder,
-        env=clean,
+        env=clean | {"PYTHONDONTWRITEBYTECODE": "1"},  # a limit would cut compiled modules, which are read afterwards
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
