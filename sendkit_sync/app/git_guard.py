@@ -61,8 +61,8 @@ def holds_clear(config: Config, state: State | None) -> bool:
 
 def warn_of_exported(context: Context, path: str) -> None:
     """Warn if a commit would include a file of secrets that was just written."""
-    if taken_by_git(path, context.environment, ends=("",)):
-        context.warn(f"{printable(path)} contains secrets, and git would commit it; add it to .gitignore")
+    if taken_by_git(path, context.environment, ends=("",)) is not False:
+        context.warn(f"{printable(path)} contains secrets, and git may commit it; add it to .gitignore")
 
 
 def taken_by_git(path: str, environment: Mapping[str, str], *, ends: Sequence[str] = FILES) -> bool | None:

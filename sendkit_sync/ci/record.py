@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..app.wiring import read_state
+from ..core.diagnostics import printable
 from ..core.errors import ErrorCode, RefusedError, SyncError, UsageError
 from ..core.files import replace_file
 
@@ -37,9 +38,15 @@ def take(state_path: str, branch: str) -> str:
 
     Raises `RefusedError` where they could not be committed back after a run: then the run must not begin.
     """
-    git = Git(Path(state_path).resolve().parent)
+    git = Git(Path.cwd())
     git.note.unlink(missing_ok=True)
-    state = Path(os.path.realpath(state_path)).relative_to(git.top).as_posix()
+    real = Path(os.path.realpath(state_path))
+    if not real.is_relative_to(git.top):
+        hint = f"Keep it in {printable(str(git.top))}, or in a store: the job commits it back to this repository."
+        raise UsageError(
+            ErrorCode.STATE_OUTSIDE_WORK_TREE, "the state is outside of the git work tree", where=state_path, hint=hint
+        )
+    state = real.relative_to(git.top).as_posix()
     files = [state, f"{state}.journal"]
     if git.out("check-ignore", "--", *files, may_fail=True):
         hint = f"Remove {Path(state).name}* from .gitignore, and encrypt its secrets with `encryption` in the config."
@@ -53,6 +60,8 @@ def take(state_path: str, branch: str) -> str:
     if not git.works("push", "--quiet", "--dry-run", "origin", f"{tip}:refs/heads/{branch}"):
         hint = "Nothing was changed. Give the job's token permission to push to it."
         raise RefusedError(ErrorCode.STATE_PUSH_REFUSED, f"the state cannot be pushed to {branch}", where=state, hint=hint)
+    # What `record` does after the calls, so that git refuses a name before the first one.
+    git.commit(tip, dict.fromkeys(files, git.out("hash-object", "-w", "--stdin")))
     there, here = git.blobs(tip, files), git.hashed(files)
     for path in files:
         if here[path] not in (None, there[path], git.blobs("HEAD", files)[path]):
@@ -151,7 +160,9 @@ class Git:
     def hashed(self, files: Sequence[str] | Blobs) -> dict[str, str | None]:
         """Return what the work tree has of `files`, kept by git from now on."""
         here = {path: (self.top / path).is_file() for path in files}
-        return {path: self.out("hash-object", "-w", "--no-filters", path) if there else None for path, there in here.items()}
+        return {
+            path: self.out("hash-object", "-w", "--no-filters", "--", path) if there else None for path, there in here.items()
+        }
 
     def put(self, path: str, blob: str | None) -> None:
         """Let the file be as git knows it, readable by nobody else."""
@@ -164,8 +175,10 @@ class Git:
         """Return a new commit on top of `parent` that differs from it in `blobs` alone."""
         self.out("read-tree", parent, environment=self._index)
         for path, blob in blobs.items():
-            entry = ["--force-remove", path] if blob is None else ["--add", "--cacheinfo", f"100644,{blob},{path}"]
-            self.out("update-index", *entry, environment=self._index)
+            if blob is None:
+                self.out("update-index", "--force-remove", "--", path, environment=self._index)
+            else:
+                self.out("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", environment=self._index)
         return self.out(
             "commit-tree", self.out("write-tree", environment=self._index), "-p", parent, "-m", MESSAGE, environment=WHO
         )

@@ -212,6 +212,7 @@ class ErrorCode(StrEnum):
     STATE_GONE = "state_gone"
     STATE_PUSH_REFUSED = "state_push_refused"
     GIT_FAILED = "git_failed"
+    STATE_OUTSIDE_WORK_TREE = "state_outside_work_tree"
     NO_WORK_TREE = "no_work_tree"
     FORGE_UNREACHABLE = "forge_unreachable"
     FORGE_ERROR = "forge_error"

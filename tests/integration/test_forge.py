@@ -437,7 +437,7 @@ class TestRecord:
 class TestTake:
     """Refused before the first call: what could not be committed back."""
 
-    @pytest.mark.parametrize("case", ["ignored", "no right to push", "left behind", "no repository"])
+    @pytest.mark.parametrize("case", ["ignored", "no right to push", "left behind", "outside", "in .git"])
     def test_it_is_refused(self, at_hand: Jobs, case: str, capsys: pytest.CaptureFixture[str], tmp_path: Path):
         words: list[str] = []
         if case == "ignored":
@@ -447,14 +447,15 @@ class TestTake:
         elif case == "left behind":
             Path("sendkit.state.json.journal").write_text("not committed\n", encoding="utf-8")
         else:
-            words = ["--state", str(tmp_path / "state.json")]
+            words = ["--state", str(tmp_path / "state.json") if case == "outside" else ".git/state.json"]
         before = sorted(Path.cwd().iterdir())
-        assert forge("take", *words) == (ExitCode.USAGE if case == "no repository" else ExitCode.FAILED)
+        assert forge("take", *words) == (ExitCode.USAGE if case == "outside" else ExitCode.FAILED)
         said = {
             "ignored": "git ignores the state",
             "no right to push": "cannot be pushed to main",
             "left behind": "never committed",
-            "no repository": "not a git work tree",
+            "outside": "the state is outside of the git work tree",
+            "in .git": "git update-index failed",
         }
         assert said[case] in capsys.readouterr().err
         assert sorted(Path.cwd().iterdir()) == before
@@ -470,6 +471,15 @@ class TestTake:
         assert run(["apply", "--yes"]) == 0
         assert forge("record") == 0
         at_hand.check_recorded("CRM")
+
+    @pytest.mark.parametrize("name", ["--stdin", "-w", "a b, c\u00e9.json"])
+    def test_a_name_is_never_an_option_of_git(self, at_hand: Jobs, name: str):
+        text = Path("webhooks.yaml").read_text(encoding="utf-8")
+        Path("webhooks.yaml").write_text(f"state: {json.dumps(name)}\n{text}", encoding="utf-8")
+        assert forge("take") == 0
+        assert run(["apply", "--yes"]) == 0
+        assert forge("record") == 0
+        assert json.loads((at_hand.clone() / name).read_text(encoding="utf-8"))["webhooks"].keys() == {"CRM"}
 
     def test_a_state_in_a_folder_is_found_by_the_config(self, at_hand: Jobs, monkeypatch: pytest.MonkeyPatch):
         Path("hooks").mkdir()

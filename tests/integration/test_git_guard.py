@@ -133,7 +133,7 @@ def test_an_export_into_the_tree_is_warned_of(
     with Simulator() as simulator:
         assert apply_in(simulator, monkeypatch) == 0
         assert run(["secret", "export", "--format", "dotenv", "--output", ".env"]) == 0
-    assert (".env contains secrets, and git would commit it; add it to .gitignore" in capsys.readouterr().err) is warned
+    assert (".env contains secrets, and git may commit it; add it to .gitignore" in capsys.readouterr().err) is warned
     assert (tree / ".env").exists()
 
 

@@ -777,6 +777,20 @@ FORGES = (
         'recipients.get("added") or ',
         "",
     ),
+    one(
+        "the name of a state is never an option of git",
+        f"{FORGE}TestTake::test_a_name_is_never_an_option_of_git[--stdin]",
+        "ci/record.py",
+        '"--no-filters", "--", path)',
+        '"--no-filters", path)',
+    ),
+    one(
+        "a name that git refuses is found before the first call",
+        f"{FORGE}TestTake::test_it_is_refused[in .git]",
+        "ci/record.py",
+        '    git.commit(tip, dict.fromkeys(files, git.out("hash-object", "-w", "--stdin")))\n',
+        "",
+    ),
 )
 RECEIVERS = (
     one(

@@ -1214,6 +1214,7 @@ def push_elsewhere(b: Bench) -> None:
 step("not_in_a_job", "take", GITHUB_ACTIONS="false")
 step("variable_missing/job", "take", GITHUB_REF_NAME="")
 step("no_work_tree", "take")
+step("state_outside_work_tree", "take", "--state", "../state.json", before=Bench.repository)
 step("git_failed", "take", before=Bench.repository, GITHUB_REF_NAME="nowhere")
 
 
