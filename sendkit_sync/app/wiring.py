@@ -84,8 +84,8 @@ def read_key(context: Context) -> Secret:
         text = context.api_key.reveal()
     elif context.api_key_file is not None:
         try:
-            text = Path(context.api_key_file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
+            text = _key_text(context.api_key_file)
+        except (OSError, ValueError) as error:
             raise KeyRefusedError(
                 ErrorCode.API_KEY_UNREADABLE,
                 "the API key file cannot be read",
@@ -101,6 +101,18 @@ def read_key(context: Context) -> Secret:
     key = Secret(text)
     REDACTOR.add(key)
     return key
+
+
+MAX_KEY_BYTES = 64 * 1024
+
+
+def _key_text(path: str) -> str:
+    """Return the key in a file or a pipe. Raises `OSError`, and `ValueError` for anything that is too long or no text."""
+    with Path(path).open("rb") as file:
+        raw = file.read(MAX_KEY_BYTES + 1)
+    if len(raw) > MAX_KEY_BYTES:
+        raise ValueError("the file is too large")
+    return raw.decode("utf-8").strip()
 
 
 def cipher_for(config: Config, context: Context, state: State | None) -> SecretCipher:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import sendkit_sync
-from sendkit_sync.core.errors import StateIOError, SyncError
+from sendkit_sync.core.errors import KeyRefusedError, StateIOError, SyncError
 from sendkit_sync.state.stores import file as state_file
 from support.bench import Bench
 
@@ -199,3 +199,9 @@ def test_all_that_is_written_goes_through_one_module():
     assert len(re.findall("O_WRONLY", (package / "state/stores/file.py").read_text("utf-8"))) == 1, (
         "the journal, by `open_regular`"
     )
+
+
+def test_a_key_file_without_an_end_is_read_to_a_limit(bench: Bench):
+    with pytest.raises(KeyRefusedError, match="the API key file cannot be read"):
+        bench.run("--api-key-file", "/dev/zero", "plan", "--refresh")
+    assert bench.simulator.requests == []
