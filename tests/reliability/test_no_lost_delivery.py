@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import StringIO
@@ -28,6 +29,7 @@ class Traffic:
 
     workspace: Workspace
     answers: list[int] = field(default_factory=list)
+    refused_at: list[float] = field(default_factory=list)
     _ended: threading.Event = field(default_factory=threading.Event)
 
     def accepts(self, body: bytes, header: str | None) -> bool:
@@ -39,7 +41,10 @@ class Traffic:
         """Deliver to all live webhooks, one delivery after the other, until the end."""
         while not self._ended.is_set():
             for webhook in self.workspace.simulator.webhooks():
-                self.answers.append(deliver(webhook))
+                answer = deliver(webhook)
+                if answer != 200:
+                    self.refused_at.append(time.monotonic())
+                self.answers.append(answer)
 
     def stop(self) -> None:
         self._ended.set()
@@ -106,7 +111,9 @@ def test_staged_first_no_delivery_is_refused(workspace: Workspace, rotations: in
     assert kept.count(NAME) == 1
 
 
-def test_rotated_at_once_deliveries_are_refused_until_the_receiver_has_the_secret(workspace: Workspace):
+def test_rotated_at_once_deliveries_are_refused_until_the_receiver_has_the_secret(
+    workspace: Workspace, record_property: Callable[[str, object], None]
+):
     with traffic(workspace) as found:
         stage_and_create(found)
         assert found.refused == 0
@@ -118,3 +125,7 @@ def test_rotated_at_once_deliveries_are_refused_until_the_receiver_has_the_secre
         closed = found.refused
         found.more()
     assert found.refused == closed, "the window is closed"
+    window_s = found.refused_at[-1] - found.refused_at[0]
+    assert window_s > 0
+    record_property("window_s", round(window_s, 3))
+    print(f"{closed} deliveries refused within {window_s:.2f} s")
